@@ -1,0 +1,143 @@
+// The words of the control plane: what operators have said, the commands that change it, and where a change is in force.
+import type { RouteId, UnitId } from './route.ts'
+import type { EpochMs, Milliseconds, Percent, Revision } from './units.ts'
+
+/** Who asks: a token's name, `break_glass`, `file`, `system`. */
+export interface Actor {
+  readonly name: string
+  /** Id of the token that was shown; null where none was. Never the secret. */
+  readonly tokenId: string | null
+  readonly address: string | null
+}
+
+export interface Said {
+  readonly by: string
+  readonly at: EpochMs
+  readonly reason: string | null
+}
+
+/** What operators said of one unit; the file's own words are not in here. */
+export interface UnitState {
+  /** null: the file's weight counts. */
+  readonly weight: (Said & { readonly percent: Percent }) | null
+  readonly frozen: Said | null
+  /** First start with a declared weight above 0: effective 0 until somebody sets a weight or returns to the file. */
+  readonly held: boolean
+}
+
+export type RollbackTrigger = 'operator' | 'autopilot' | 'break_glass'
+
+/** In force until a restore ends it. `'*'` is every route, also those that come later. */
+export interface Rollback extends Said {
+  readonly id: string
+  readonly units: '*' | readonly UnitId[]
+  /** Units for which a restore has ended it already: of a rollback of everything, routes come back one by one. */
+  readonly restored: readonly UnitId[]
+  readonly trigger: RollbackTrigger
+}
+
+export function isInForce(rollback: Rollback, unit: UnitId): boolean {
+  return (rollback.units === '*' || rollback.units.includes(unit)) && !rollback.restored.includes(unit)
+}
+
+export const SCOPES = ['read', 'bodies', 'operate', 'rollback', 'admin'] as const
+/** `admin` includes all others, `operate` includes `rollback` and `read`, `rollback` includes `read`. */
+export type Scope = (typeof SCOPES)[number]
+
+export interface Token {
+  readonly id: string
+  readonly name: string
+  /** SHA-256 of the secret, hex; the secret itself is kept nowhere. */
+  readonly hash: string
+  readonly scopes: readonly Scope[]
+  /** null: every route. */
+  readonly routes: readonly RouteId[] | null
+  readonly createdAt: EpochMs
+  readonly expiresAt: EpochMs | null
+}
+
+/** The whole of what the store keeps for control. Immutable; a change makes a new one. */
+export interface ControlState {
+  readonly revision: Revision
+  /** Secret of the split and of signed cookies. */
+  readonly seed: string
+  readonly units: Readonly<Record<UnitId, UnitState>>
+  readonly rollbacks: readonly Rollback[]
+  readonly tokens: readonly Token[]
+  /** The revision that last concerned a unit, or `*` all of them: what `If-Match` is compared with. */
+  readonly changed: Readonly<Record<UnitId | '*', Revision>>
+}
+
+/** A unit of which nobody has said anything. */
+export const UNTOUCHED: UnitState = { weight: null, frozen: null, held: false }
+
+export function unitStateOf(state: ControlState, unit: UnitId): UnitState {
+  return Object.hasOwn(state.units, unit) ? (state.units[unit] as UnitState) : UNTOUCHED
+}
+
+/** The revision of a unit, for its ETag. */
+export function revisionOf(state: ControlState, unit: UnitId): Revision {
+  const own = Object.hasOwn(state.changed, unit) ? (state.changed[unit] as Revision) : 0
+  return Math.max(own, state.changed['*'] ?? 0)
+}
+
+export type Command = {
+  readonly actor: Actor
+  readonly reason: string | null
+  /** Refuse as stale unless this is the unit’s revision (the store’s, for changes of no unit). Rollback never carries one. */
+  readonly ifRevision?: Revision
+} & (
+  | { readonly type: 'set-weight'; readonly route: RouteId; readonly percent: Percent }
+  | { readonly type: 'unset-weight'; readonly route: RouteId }
+  | { readonly type: 'freeze'; readonly route: RouteId }
+  | { readonly type: 'unfreeze'; readonly route: RouteId }
+  | {
+      readonly type: 'rollback'
+      readonly id: string
+      readonly route: RouteId | null
+      readonly trigger: RollbackTrigger
+    }
+  | {
+      readonly type: 'restore'
+      /** null: every route. */
+      readonly route: RouteId | null
+      /** Ids that end; empty names all that are in force for the route when the command is accepted. */
+      readonly rollbacks: readonly string[]
+      readonly percent: Percent | null
+    }
+  | { readonly type: 'rotate-seed'; readonly seed: string }
+  | { readonly type: 'create-token'; readonly token: Token }
+  | { readonly type: 'revoke-token'; readonly id: string }
+  | { readonly type: 'reload'; readonly source: string }
+)
+
+/** Where a change is in force, and whether it would survive a power cut. */
+export interface Applied {
+  readonly revision: Revision
+  readonly elapsedMs: Milliseconds
+  readonly durable: boolean
+  readonly appliedBy: readonly { readonly instance: string; readonly worker: number; readonly ms: Milliseconds }[]
+  readonly pending: readonly { readonly instance: string; readonly worker: number }[]
+}
+
+/** What is written about a change, before it is chained. `before` and `after` are small JSON values, never secrets. */
+export interface AuditDraft {
+  readonly at: EpochMs
+  readonly actor: Actor
+  readonly action: Command['type'] | 'first-start'
+  /** A route id, `*`, a token id …: what it was done to. */
+  readonly subject: string
+  readonly reason: string | null
+  readonly before: unknown
+  readonly after: unknown
+  readonly revision: Revision
+}
+
+export interface AuditEntry extends AuditDraft {
+  /** From 1, without gaps. */
+  readonly seq: number
+  /** Hash of the entry before; 64 zeros for the first. */
+  readonly previous: string
+  /** SHA-256, hex, over `previous` and the canonical JSON of the rest. */
+  readonly hash: string
+}

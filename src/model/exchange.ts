@@ -1,0 +1,110 @@
+// The words for one client request: its head, the decision about it, and what came of it.
+import type { Route, Side } from './route.ts'
+import type { Milliseconds } from './units.ts'
+
+/** Flat pairs name, value, name, value …: order, case and repetition are part of what is kept and compared. */
+export type HeaderList = readonly string[]
+
+/** What matching and deciding may look at. */
+export interface RequestHead {
+  readonly method: string
+  /** Raw origin-form target, byte for byte (latin1) as the client sent it: path and query. */
+  readonly target: string
+  /** Host without port, lower case; `''` when there is none. */
+  readonly host: string
+  readonly headers: HeaderList
+  /** The client's address by `clientIp`, never a port. */
+  readonly address: string
+}
+
+/** The first value of a header, or null. `name` is lower case. */
+export function headerOf(headers: HeaderList, name: string): string | null {
+  for (let i = 0; i < headers.length; i += 2) {
+    const candidate = headers[i] as string
+    if (candidate.length === name.length && (candidate === name || candidate.toLowerCase() === name)) {
+      return headers[i + 1] as string
+    }
+  }
+  return null
+}
+
+/** The first value of a cookie in a `Cookie` header's text, or null. */
+export function cookieOf(cookies: string | null, name: string): string | null {
+  if (cookies === null) return null
+  let from = 0
+  while (from < cookies.length) {
+    let end = cookies.indexOf(';', from)
+    if (end === -1) end = cookies.length
+    const equals = cookies.indexOf('=', from)
+    if (equals !== -1 && equals < end && cookies.slice(from, equals).trim() === name) {
+      return cookies.slice(equals + 1, end).trim()
+    }
+    from = end + 1
+  }
+  return null
+}
+
+/** Why a side serves; the order is the order of authority. `ambiguous`: raw and normalised path disagree. */
+export const REASONS = [
+  'rollback',
+  'writes',
+  'owed',
+  'override',
+  'cohort',
+  'pin',
+  'frozen',
+  'weight',
+  'only',
+  'ambiguous',
+  'fallback',
+  'breaker',
+] as const
+export type Reason = (typeof REASONS)[number]
+
+/** The frozen answer to "who serves this request, and why". Made in one place, carried as data. */
+export interface Decision {
+  readonly route: Route
+  readonly side: Side
+  readonly reason: Reason
+  /** 0 ≤ bucket < 2^53 of the sticky key, or the draw of this request; null where nothing was drawn. */
+  readonly bucket: number | null
+  /** Where the sticky key came from, e.g. `header:x-user-id`; null: per request. */
+  readonly keyFrom: string | null
+  /** Value of our own cookie that the answer has to set; null: none. */
+  readonly issueCookie: string | null
+}
+
+/** How an exchange ended, for metrics and the log. */
+export type Ending = 'complete' | 'aborted' | 'error'
+
+/** What one side did wrong, where, and whether asking again is harmless. */
+export interface Failure {
+  readonly side: Side
+  readonly phase: 'connect' | 'send' | 'headers' | 'body'
+  readonly kind: 'connect' | 'tls' | 'timeout' | 'reset' | 'truncated' | 'protocol'
+  /** Stable, for problem documents: `backend_connect`, `backend_timeout`, … */
+  readonly code: string
+  /** True when not one byte of the request can have reached the backend. */
+  readonly retryable: boolean
+  readonly detail: string
+}
+
+/** Everything that is said about one finished client request. */
+export interface Exchange {
+  readonly id: string
+  readonly traceId: string
+  readonly method: string
+  /** null: nothing matched. */
+  readonly decision: Decision | null
+  /** 0 when the client left before a status was sent. */
+  readonly status: number
+  readonly ending: Ending
+  readonly failure: Failure | null
+  /** Accept to last byte. */
+  readonly totalMs: Milliseconds
+  /** Dispatch to the answer's last byte, as the backend saw it; null when none was asked. */
+  readonly backendMs: Milliseconds | null
+  /** Time that the proxy added before the request's head was written; null when nothing was written. */
+  readonly overheadMs: Milliseconds | null
+  readonly address: string
+}

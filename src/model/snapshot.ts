@@ -1,0 +1,57 @@
+// One immutable generation of everything that a request reads: declared, resolved with what operators said.
+import type { Decision, Reason, RequestHead } from './exchange.ts'
+import type { Backend, Limits, Networks, Route, RouteId, RouteSplit, Side, UnitId } from './route.ts'
+import type { EpochMs, Milliseconds, Revision } from './units.ts'
+
+/** What the configuration says, compiled; no operator's word in it. */
+export interface Plan {
+  readonly routes: readonly Route[]
+  readonly byId: ReadonlyMap<RouteId, Route>
+  readonly units: ReadonlyMap<UnitId, readonly Route[]>
+  /** Serves what no route matches; null: 404. */
+  readonly fallback: Route | null
+  readonly backends: readonly Backend[]
+  /** From the configuration; it wins over the store's own. */
+  readonly seed: string | null
+  /** What a fresh store does with declared weights above 0. */
+  readonly firstStart: 'hold' | 'declared'
+  /** The file wins over stored weights. */
+  readonly controlledByFile: boolean
+  readonly clientIp: { readonly from: Networks; readonly hops: number }
+  readonly limits: Limits
+  readonly drain: { readonly graceMs: Milliseconds; readonly deadlineMs: Milliseconds }
+  readonly file: string | null
+  readonly loadedAt: EpochMs
+}
+
+/** One step of a decision, for people. */
+export interface Step {
+  readonly step: string
+  readonly applies: boolean
+  readonly because: string
+}
+
+export interface Explained {
+  /** null: each request draws anew, or this user has no id yet. */
+  readonly side: Side | null
+  readonly reason: Reason
+  readonly why: string
+  readonly key: { readonly from: string; readonly value: string } | null
+  /** 0 to 100: the percent above which this key is on new; null without a key. */
+  readonly percentile: number | null
+  readonly considered: readonly Step[]
+}
+
+/** Which route, which side, and why: all that the data path asks of a snapshot. */
+export interface Snapshot {
+  readonly revision: Revision
+  readonly plan: Plan
+  /** By `route.index`. */
+  readonly splits: readonly RouteSplit[]
+  /** null: no route and no default. `'reject'`: the path is ambiguous and the route refuses that. */
+  decide(head: RequestHead): Decision | 'reject' | null
+  /** The same, step by step; null: no route matches. */
+  explain(head: RequestHead): { readonly route: Route; readonly explained: Explained } | null
+  /** The split of a route that may come from an older snapshot; null when the route is gone. */
+  splitOf(id: RouteId): RouteSplit | null
+}
