@@ -1,0 +1,58 @@
+// Who is asking: the client's address behind trusted forwarders, and what may be told to a backend about it.
+import type { Socket } from 'node:net'
+import { type HeaderList, headerOf } from '../model/exchange.ts'
+import type { Networks } from '../model/route.ts'
+import { plainAddress } from '../routing/network.ts'
+import type { Forwarded } from './headers.ts'
+
+export interface ClientIpPolicy {
+  /** Peers whose X-Forwarded-* count; empty: nobody. */
+  readonly from: Networks
+  /** How many forwarders stand in front, the peer included; the address that the outermost of them saw counts. */
+  readonly hops: number
+}
+
+/** Addresses of a socket do not change: they are read and classed once for all requests on it. */
+interface Peer {
+  readonly address: string
+  readonly trusted: boolean
+  readonly policy: ClientIpPolicy
+}
+
+const peers = new WeakMap<Socket, Peer>()
+
+export function forwardedOf(socket: Socket, headers: HeaderList, policy: ClientIpPolicy): Forwarded {
+  let peer = peers.get(socket)
+  if (peer === undefined || peer.policy !== policy) {
+    const address = plainAddress(socket.remoteAddress ?? '')
+    peer = { address, trusted: policy.from.contains(address), policy }
+    peers.set(socket, peer)
+  }
+  return {
+    peer: peer.address,
+    trusted: peer.trusted,
+    client: peer.trusted ? clientBehind(peer.address, headers, policy) : peer.address,
+    proto: 'encrypted' in socket ? 'https' : 'http',
+    port: socket.localPort ?? 0,
+  }
+}
+
+/** Walks X-Forwarded-For from the right, one step a hop, and no further than through trusted forwarders. */
+function clientBehind(peer: string, headers: HeaderList, policy: ClientIpPolicy): string {
+  const list: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() === 'x-forwarded-for') list.push(...(headers[i + 1] as string).split(','))
+  }
+  let address = peer
+  for (let hop = 0; hop < policy.hops; hop++) {
+    const told = list.pop()?.trim()
+    if (told === undefined || told === '') break
+    address = plainAddress(told.replace(/^\[|\](:\d+)?$/g, ''))
+  }
+  return address
+}
+
+/** True when somebody we were not told to believe forwards for others: worth a warning. */
+export function forwardsUnnamed(headers: HeaderList, forwarded: Forwarded): boolean {
+  return !forwarded.trusted && headerOf(headers, 'x-forwarded-for') !== null
+}

@@ -1,0 +1,232 @@
+// Which header fields cross the proxy, and which we write ourselves.
+//
+// Order, case, repetition and latin1 bytes of everything else stay as they came. Hop-by-hop fields end here (RFC 9110,
+// 7.6.1), so does what `Connection` names; but nobody can strip framing, Host or our own fields by naming them there.
+import type { HeaderList } from '../model/exchange.ts'
+
+/** What a field is to us. `plain` crosses. */
+type Kind =
+  | 'plain'
+  | 'hop'
+  | 'connection'
+  | 'host'
+  | 'length'
+  | 'forwarded'
+  | 'cookie'
+  | 'expect'
+  | 'trailer'
+  | 'trace'
+  | 'loop'
+
+/** Ours to write; what an unnamed peer sends under these names is dropped. */
+const FORWARDED = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-real-ip',
+  'forwarded',
+]
+export const LOOP_HEADER = 'X-Banyan-Loop'
+
+const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ...[
+    'keep-alive',
+    'proxy-connection',
+    'proxy-authenticate',
+    'proxy-authorization',
+    'te',
+    'transfer-encoding',
+    'upgrade',
+  ].map(name => [name, 'hop'] as const),
+  ['connection', 'connection'],
+  ['host', 'host'],
+  ['content-length', 'length'],
+  ...FORWARDED.map(name => [name, 'forwarded'] as const),
+  ['cookie', 'cookie'],
+  ['expect', 'expect'],
+  ['trailer', 'trailer'],
+  ['traceparent', 'trace'],
+  [LOOP_HEADER.toLowerCase(), 'loop'],
+])
+
+interface Known {
+  readonly lower: string
+  readonly kind: Kind
+}
+
+/** Names are met in few spellings; each is lowered and classed once. Bounded, for clients that invent names. */
+const spellings = new Map<string, Known>()
+const MOST_SPELLINGS = 4096
+
+function knownAs(name: string): Known {
+  let known = spellings.get(name)
+  if (known === undefined) {
+    const lower = name.toLowerCase()
+    known = { lower, kind: KINDS.get(lower) ?? 'plain' }
+    if (spellings.size < MOST_SPELLINGS) spellings.set(name, known)
+  }
+  return known
+}
+
+/** What we say about the client to a backend. */
+export interface Forwarded {
+  /** The socket's own address. */
+  readonly peer: string
+  /** True: the peer is named in `clientIp.from`, and what it says of the client is kept and continued. */
+  readonly trusted: boolean
+  /** The client's address by `clientIp`. */
+  readonly client: string
+  readonly proto: 'http' | 'https'
+  /** Port that the client spoke to. */
+  readonly port: number
+}
+
+export interface RequestRewrite {
+  readonly forwarded: Forwarded
+  /** Text for Host; null keeps the client's. */
+  readonly host: string | null
+  /** Our own cookie's name, withheld from backends. */
+  readonly ownCookie: string
+  /** Lower-case name of the override header, withheld; null: none. */
+  readonly withheld: string | null
+  /** Value for a traceparent where the client sent none. */
+  readonly traceparent: string
+  /** Mark that lets us know our own request again; null: this backend cannot be us. */
+  readonly loopMark: string | null
+}
+
+/** The fields that a backend gets. */
+export function requestHeaders(headers: HeaderList, rewrite: RequestRewrite): string[] {
+  const named = namedByConnection(headers)
+  const out: string[] = []
+  let host: string | null = null
+  let traced = false
+  const given: ForwardedFields = { for: null, proto: null, host: null, port: null, real: null, forwarded: null }
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    const value = headers[i + 1] as string
+    const { lower, kind } = knownAs(name)
+    if (kind === 'plain') {
+      if (lower !== rewrite.withheld && !named?.has(lower)) out.push(name, value)
+    } else if (kind === 'host') {
+      host = value
+      out.push(name, rewrite.host ?? value)
+    } else if (kind === 'cookie') {
+      const rest = withoutCookie(value, rewrite.ownCookie)
+      if (rest !== '' && !named?.has(lower)) out.push(name, rest)
+    } else if (kind === 'length') {
+      out.push(name, value)
+    } else if (kind === 'trace') {
+      traced = true
+      out.push(name, value)
+    } else if (kind === 'forwarded') {
+      remember(given, lower, value)
+    } else if (kind === 'loop') {
+      // Another proxy's mark crosses; ours was answered 508 before it came here.
+      out.push(name, value)
+    }
+  }
+  if (!traced) out.push('traceparent', rewrite.traceparent)
+  if (rewrite.loopMark !== null) out.push(LOOP_HEADER, rewrite.loopMark)
+  pushForwarded(out, given, rewrite.forwarded, host)
+  return out
+}
+
+interface ForwardedFields {
+  for: string | null
+  proto: string | null
+  host: string | null
+  port: string | null
+  real: string | null
+  forwarded: string | null
+}
+
+function remember(given: ForwardedFields, lower: string, value: string): void {
+  const key =
+    (
+      {
+        'x-forwarded-for': 'for',
+        'x-forwarded-proto': 'proto',
+        'x-forwarded-host': 'host',
+        'x-forwarded-port': 'port',
+        'x-real-ip': 'real',
+      } as const
+    )[lower] ?? 'forwarded'
+  given[key] = given[key] === null ? value : `${given[key]}, ${value}`
+}
+
+function pushForwarded(out: string[], given: ForwardedFields, by: Forwarded, host: string | null): void {
+  const kept = by.trusted ? given : null
+  out.push('X-Forwarded-For', kept?.for ? `${kept.for}, ${by.peer}` : by.peer)
+  out.push('X-Forwarded-Proto', kept?.proto ?? by.proto)
+  const toldHost = kept?.host ?? host
+  if (toldHost !== null) out.push('X-Forwarded-Host', toldHost)
+  out.push('X-Forwarded-Port', kept?.port ?? String(by.port))
+  // These two are only continued: a backend that never saw them does not begin to.
+  if (given.real !== null) out.push('X-Real-IP', by.client)
+  if (given.forwarded !== null) {
+    const element = `for=${quotedAddress(by.peer)};proto=${by.proto}`
+    out.push('Forwarded', kept?.forwarded ? `${kept.forwarded}, ${element}` : element)
+  }
+}
+
+/** RFC 7239, 6: IPv6 in brackets and quotes. */
+function quotedAddress(address: string): string {
+  return address.includes(':') ? `"[${address}]"` : address
+}
+
+/** The fields that a client gets, without hop-by-hop ones; `trailers` keeps the announcement of trailers. */
+export function responseHeaders(raw: readonly Buffer[], trailers: boolean): string[] {
+  const out: string[] = []
+  let named: Set<string> | null = null
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as Buffer).toString('latin1')
+    const { kind } = knownAs(name)
+    if (kind === 'hop' || (kind === 'trailer' && !trailers)) continue
+    const value = (raw[i + 1] as Buffer).toString('latin1')
+    if (kind === 'connection') named = addNames(named, value)
+    else out.push(name, value)
+  }
+  return named === null ? out : withoutNamed(out, named)
+}
+
+/** Names that `Connection` lists beside its own words. Null when there are none, which is nearly always. */
+function namedByConnection(headers: HeaderList): Set<string> | null {
+  let named: Set<string> | null = null
+  for (let i = 0; i < headers.length; i += 2) {
+    if (knownAs(headers[i] as string).kind === 'connection') named = addNames(named, headers[i + 1] as string)
+  }
+  return named
+}
+
+function addNames(named: Set<string> | null, value: string): Set<string> | null {
+  if (value === 'keep-alive' || value === 'close') return named
+  let result = named
+  for (const part of value.split(',')) {
+    const token = part.trim().toLowerCase()
+    if (token === '' || token === 'keep-alive' || token === 'close' || token === 'upgrade') continue
+    result ??= new Set()
+    result.add(token)
+  }
+  return result
+}
+
+function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): string[] {
+  const out: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const { lower, kind } = knownAs(headers[i] as string)
+    if (kind === 'length' || !named.has(lower)) out.push(headers[i] as string, headers[i + 1] as string)
+  }
+  return out
+}
+
+/** A Cookie field's text without one cookie; untouched, byte for byte, when it is not there. */
+function withoutCookie(value: string, name: string): string {
+  if (!value.includes(`${name}=`)) return value
+  return value
+    .split(';')
+    .filter(pair => pair.slice(0, pair.indexOf('=')).trim() !== name)
+    .join(';')
+    .trimStart()
+}

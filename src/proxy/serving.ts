@@ -1,0 +1,148 @@
+// One ordinary request from its decision to the end of the client's answer: streams it both ways and tells what came of it.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Ending, Failure } from '../model/exchange.ts'
+import type { Milliseconds } from '../model/units.ts'
+import { AUTO_COOKIE } from '../routing/sticky.ts'
+import type { Accepted } from './accept.ts'
+import { responseHeaders } from './headers.ts'
+import type { ProxyParts } from './parts.ts'
+import { Placement, type Waiting } from './placement.ts'
+import { problem, sendProblem } from './respond.ts'
+
+/** What the listener knows of its connections. */
+export interface Door {
+  /** True: answers say `Connection: close`. */
+  draining(): boolean
+}
+
+export class Serving extends Placement {
+  readonly #res: ServerResponse
+  readonly #door: Door
+  readonly #over: () => void
+  #backendMs: Milliseconds | null = null
+  #failure: Failure | null = null
+  #headPending = false
+
+  constructor(
+    parts: ProxyParts,
+    waiting: Waiting,
+    accepted: Accepted,
+    client: {
+      readonly req: IncomingMessage
+      readonly res: ServerResponse
+      readonly door: Door
+      readonly over: () => void
+    },
+  ) {
+    super(parts, waiting, accepted, client.req)
+    this.#res = client.res
+    this.#door = client.door
+    this.#over = client.over
+  }
+
+  begin(): void {
+    this.#res.on('close', this.#closed)
+    this.ask()
+  }
+
+  override informed(): void {}
+
+  override head(status: number, reason: string, raw: readonly Buffer[]): void {
+    const headers = responseHeaders(raw, this.req.httpVersionMinor === 1)
+    const { issueCookie } = this.decision
+    if (issueCookie !== null) headers.push('Set-Cookie', ownCookie(issueCookie, this.accepted.forwarded.proto))
+    // An upload that is still under way cannot be followed by another request on the same connection.
+    if (!this.req.complete || this.#door.draining()) headers.push('Connection', 'close')
+    this.#res.writeHead(status, reason, headers)
+    this.#headPending = true
+    process.nextTick(flushLater, this)
+  }
+
+  override data(chunk: Buffer): void {
+    this.#headPending = false
+    if (!this.#res.write(chunk)) {
+      this.asked?.pause()
+      this.#res.once('drain', this.#resume)
+    }
+  }
+
+  override end(trailers: readonly Buffer[]): void {
+    this.#headPending = false
+    this.asked = null
+    this.#backendMs = this.parts.clock.monotonic() - this.askedAt
+    if (trailers.length > 0) this.#res.addTrailers(pairs(trailers))
+    this.#res.end()
+  }
+
+  override upgraded(_status: number, _headers: readonly Buffer[], socket: Duplex): void {
+    // An answer of 101 to a request that asked for no upgrade: nobody may speak on that socket.
+    socket.destroy()
+    this.#res.destroy()
+  }
+
+  override failed(failure: Failure): void {
+    this.leave()
+    this.#failure = failure
+    this.#backendMs = this.parts.clock.monotonic() - this.askedAt
+    // Never a clean end of half an answer.
+    if (this.#res.headersSent) this.#res.destroy()
+    else sendProblem(this.#res, problem(failure.code, failure.detail, this.accepted.id), !this.req.complete)
+  }
+
+  /** Sends a head that no body followed in the same turn: slow first bytes and events must not hold it back. */
+  flush(): void {
+    if (!this.#headPending) return
+    this.#headPending = false
+    if (!this.#res.destroyed) this.#res.flushHeaders()
+  }
+
+  protected override isOver(): boolean {
+    return this.#res.destroyed || this.#res.writableEnded
+  }
+
+  protected override upgrade(): null {
+    return null
+  }
+
+  #resume = (): void => {
+    this.asked?.resume()
+  }
+
+  #closed = (): void => {
+    this.leave()
+    this.#over()
+    const { at, id, traceId, head } = this.accepted
+    const ending: Ending = this.#failure !== null ? 'error' : this.#res.writableFinished ? 'complete' : 'aborted'
+    this.parts.observe({
+      id,
+      traceId,
+      method: head.method,
+      decision: this.decision,
+      status: this.#res.headersSent ? this.#res.statusCode : 0,
+      ending,
+      failure: this.#failure,
+      totalMs: this.parts.clock.monotonic() - at,
+      backendMs: this.#backendMs,
+      overheadMs: this.startedAt === null ? null : this.startedAt - at,
+      address: head.address,
+    })
+  }
+}
+
+function flushLater(serving: Serving): void {
+  serving.flush()
+}
+
+export function ownCookie(value: string, proto: 'http' | 'https'): string {
+  const secure = proto === 'https' ? '; Secure' : ''
+  return `${AUTO_COOKIE}=${value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax${secure}`
+}
+
+function pairs(raw: readonly Buffer[]): [string, string][] {
+  const out: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    out.push([(raw[i] as Buffer).toString('latin1'), (raw[i + 1] as Buffer).toString('latin1')])
+  }
+  return out
+}

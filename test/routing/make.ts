@@ -1,0 +1,72 @@
+// Routes, heads and splits for tests, with everything that is not said at its default.
+import type { RequestHead } from '../../src/model/exchange.ts'
+import type { Backend, Route, RouteMatch, RouteSplit } from '../../src/model/route.ts'
+import { thresholdOf } from '../../src/routing/bucket.ts'
+import type { Draws } from '../../src/routing/decide.ts'
+import { createAutoId } from '../../src/routing/sticky.ts'
+
+export function backend(name: string, origin = `http://127.0.0.1:1/${name}`): Backend {
+  return {
+    name,
+    origin,
+    host: null,
+    timeouts: { connectMs: 5000, headMs: null, idleMs: null, totalMs: null },
+    connections: 8,
+    tls: { verify: true, ca: null, servername: null },
+  }
+}
+
+export function matching(paths: string | readonly string[], more: Partial<RouteMatch> = {}): RouteMatch {
+  return {
+    paths: typeof paths === 'string' ? [paths] : paths,
+    host: null,
+    methods: null,
+    headers: [],
+    query: [],
+    cookies: [],
+    ignoreCase: false,
+    ...more,
+  }
+}
+
+export function route(index: number, match: RouteMatch, more: Partial<Route> = {}): Route {
+  const id = more.id ?? `r${index}`
+  return {
+    index,
+    id,
+    unit: id,
+    group: null,
+    match,
+    template: match.paths[0] ?? '/',
+    sides: { legacy: backend('legacy'), new: backend('new') },
+    data: 'shared',
+    declaredWeight: 0,
+    sticky: [],
+    override: null,
+    ambiguous: 'legacy',
+    owner: null,
+    ...more,
+  }
+}
+
+export function head(target: string, more: Partial<RequestHead> = {}): RequestHead {
+  return { method: 'GET', target, host: 'example.com', headers: [], address: '192.0.2.1', ...more }
+}
+
+export function split(percent: number, more: Partial<RouteSplit> = {}): RouteSplit {
+  return {
+    declared: percent,
+    desired: percent,
+    effective: percent,
+    threshold: thresholdOf(percent),
+    rolledBack: false,
+    frozen: false,
+    held: false,
+    ...more,
+  }
+}
+
+export function draws(bucket: (key: string) => number, random: () => number = () => 0.5): Draws {
+  let ids = 0
+  return { bucket, auto: createAutoId('seed', () => `id${ids++}`), random }
+}
