@@ -1,0 +1,99 @@
+// Declared text and operators' words become what the data path reads: Config → Plan (once per load), Plan + ControlState →
+// Snapshot (once per change; cheap, because the tree and the policies stay).
+import { type ControlState, isInForce, unitStateOf } from '../model/control.ts'
+import type { Decision, RequestHead } from '../model/exchange.ts'
+import type { Route, RouteSplit } from '../model/route.ts'
+import type { Plan, Snapshot } from '../model/snapshot.ts'
+import { createBucketer, thresholdOf } from '../routing/bucket.ts'
+import { type Draws, decide } from '../routing/decide.ts'
+import { explain } from '../routing/explain.ts'
+import { createMatcher, type Matcher } from '../routing/match.ts'
+import { type AutoId, createAutoId } from '../routing/sticky.ts'
+
+/** Chance, handed in from above. */
+export interface Chance {
+  /** 0 ≤ x < 1. */
+  readonly random: () => number
+  /** An id that nobody can guess, at least 96 bits, without a dot. */
+  readonly randomId: () => string
+}
+
+// A plan's tree and a seed's draws are made once and used by every snapshot of the same plan and seed.
+const matchers = new WeakMap<Plan, Matcher>()
+const drawers = new WeakMap<Plan, { readonly seed: string; readonly draws: readonly Draws[] }>()
+
+export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance): Snapshot {
+  const matcher = matcherOf(plan)
+  const draws = drawsOf(plan, plan.seed ?? state.seed, chance)
+  const splits = plan.routes.map(route => splitOf(plan, route, state))
+  const fallback: Decision | null =
+    plan.fallback === null
+      ? null
+      : { route: plan.fallback, side: 'legacy', reason: 'only', bucket: null, keyFrom: null, issueCookie: null }
+  return {
+    revision: state.revision,
+    plan,
+    splits,
+    decide(head: RequestHead) {
+      const match = matcher.match(head)
+      if (match === null) return fallback
+      const { route } = match
+      if (!match.agreed && (route.ambiguous === 'reject' || route.sides.legacy === null)) return 'reject'
+      return decide(match, splits[route.index] as RouteSplit, head, draws[route.index] as Draws)
+    },
+    explain(head: RequestHead) {
+      const match = matcher.match(head)
+      if (match === null) return null
+      const { index } = match.route
+      const explained = explain(match, splits[index] as RouteSplit, head, draws[index] as Draws)
+      return { route: match.route, explained }
+    },
+    splitOf(id) {
+      const route = plan.byId.get(id)
+      return route === undefined ? null : (splits[route.index] as RouteSplit)
+    },
+  }
+}
+
+/** The tree of a plan's routes. */
+export function matcherOf(plan: Plan): Matcher {
+  let matcher = matchers.get(plan)
+  if (matcher === undefined) {
+    matcher = createMatcher(plan.routes)
+    matchers.set(plan, matcher)
+  }
+  return matcher
+}
+
+/** By route index: how the routes of a plan draw with a seed. */
+export function drawsOf(plan: Plan, seed: string, chance: Chance): readonly Draws[] {
+  const known = drawers.get(plan)
+  if (known !== undefined && known.seed === seed) return known.draws
+  const auto: AutoId = createAutoId(seed, chance.randomId)
+  const draws = plan.routes.map(route => ({
+    bucket: createBucketer(seed, route.unit),
+    auto,
+    random: chance.random,
+  }))
+  drawers.set(plan, { seed, draws })
+  return draws
+}
+
+/** desired = the operator's word, else the file's; effective = 0 while rolled back or held. */
+export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSplit {
+  const { weight, frozen, held } = unitStateOf(state, route.unit)
+  const rolledBack = route.sides.legacy !== null && state.rollbacks.some(rollback => isInForce(rollback, route.unit))
+  const declared = route.declaredWeight
+  const desired = plan.controlledByFile ? declared : (weight?.percent ?? declared)
+  const oneSided = route.sides.legacy === null || route.sides.new === null
+  const effective = oneSided ? (route.sides.new === null ? 0 : 100) : rolledBack || held ? 0 : desired
+  return {
+    declared,
+    desired,
+    effective,
+    threshold: thresholdOf(effective),
+    rolledBack,
+    frozen: frozen !== null,
+    held,
+  }
+}

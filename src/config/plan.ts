@@ -1,0 +1,172 @@
+// Config → Plan: names resolved, texts compiled, the tree's ties found. What the schema cannot see because it looks at one
+// node at a time is refused here.
+import type { Mistake } from '../model/errors.ts'
+import type { Backend, Route, RouteMatch, UnitId, ValueTest } from '../model/route.ts'
+import type { Plan } from '../model/snapshot.ts'
+import type { EpochMs } from '../model/units.ts'
+import { findTies } from '../routing/match.ts'
+import { networks } from '../routing/network.ts'
+import { normalisePath } from '../routing/target.ts'
+import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
+
+/** The default's route in metrics and logs; no id of the configuration can look like it. */
+export const DEFAULT_ROUTE = '_default'
+
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+export interface PlanSource {
+  readonly file: string | null
+  readonly loadedAt: EpochMs
+  /** Where a JSON Pointer stands in the text. */
+  readonly place: (pointer: string) => Place
+}
+
+/** A plan with `mistakes` of level error must not be used. */
+export function compilePlan(
+  config: Config,
+  source: PlanSource,
+): { readonly plan: Plan; readonly mistakes: readonly Mistake[] } {
+  const backends = new Map<string, Backend>()
+
+  // Equal backends are one object: pools are found by identity.
+  function backendFor(side: SideConfig | undefined): Backend | null {
+    if (side === undefined) return null
+    const named = backendOf(config, side)
+    const backend: Backend = {
+      name: named.name,
+      origin: named.url,
+      host: named.host === 'preserve' ? null : named.host,
+      timeouts: {
+        connectMs: named.timeouts.connect,
+        headMs: named.timeouts.head,
+        idleMs: named.timeouts.idle,
+        totalMs: named.timeouts.total,
+      },
+      connections: named.connections,
+      tls: {
+        verify: named.tls.verify,
+        ca: named.tls.ca ?? null,
+        servername: named.tls.servername ?? null,
+      },
+    }
+    const key = JSON.stringify(backend)
+    const known = backends.get(key)
+    if (known !== undefined) return known
+    backends.set(key, Object.freeze(backend))
+    return backend
+  }
+
+  const routes = config.routes.map((route, index): Route => {
+    const match = matchOf(route)
+    return Object.freeze({
+      index,
+      id: route.id,
+      unit: route.group ?? route.id,
+      group: route.group ?? null,
+      match,
+      template: match.paths[0] ?? '/',
+      sides: { legacy: backendFor(route.legacy), new: backendFor(route.new) },
+      data: route.data ?? null,
+      declaredWeight: route.weight,
+      sticky: route.sticky,
+      override:
+        route.override === undefined || route.override.from.length === 0
+          ? null
+          : { header: route.override.header, from: networks(route.override.from) },
+      ambiguous: route.ambiguous === 400 ? ('reject' as const) : ('legacy' as const),
+      owner: route.owner ?? null,
+    })
+  })
+
+  const units = new Map<UnitId, Route[]>()
+  for (const route of routes) units.set(route.unit, [...(units.get(route.unit) ?? []), route])
+
+  const plan: Plan = {
+    routes,
+    byId: new Map(routes.map(route => [route.id, route])),
+    units,
+    fallback: fallbackOf(config, backendFor),
+    backends: [...backends.values()],
+    seed: config.split.seed,
+    firstStart: config.split.firstStart,
+    controlledByFile: config.control === 'file',
+    clientIp: { from: networks(config.proxy.clientIp.from), hops: config.proxy.clientIp.hops },
+    limits: { headBytes: config.proxy.limits.head, connections: config.proxy.limits.connections },
+    drain: { graceMs: config.proxy.drain.grace, deadlineMs: config.proxy.drain.deadline },
+    file: source.file,
+    loadedAt: source.loadedAt,
+  }
+  return { plan: Object.freeze(plan), mistakes: [...ties(routes, source), ...confusions(config, routes, source)] }
+}
+
+function fallbackOf(config: Config, backendFor: (side: SideConfig) => Backend | null): Route | null {
+  const { default: target } = config
+  if (target === 404 || (target === 'legacy' && config.backends.legacy === undefined)) return null
+  return Object.freeze({
+    index: -1,
+    id: DEFAULT_ROUTE,
+    unit: DEFAULT_ROUTE,
+    group: null,
+    match: { paths: ['/*'], host: null, methods: null, headers: [], query: [], cookies: [], ignoreCase: false },
+    template: '/*',
+    sides: { legacy: backendFor({ backend: target }), new: null },
+    data: null,
+    declaredWeight: 0,
+    sticky: [],
+    override: null,
+    ambiguous: 'legacy' as const,
+    owner: null,
+  })
+}
+
+function matchOf({ match }: RouteConfig): RouteMatch {
+  const tests = (patterns: Readonly<Record<string, Omit<ValueTest, 'name'>>>): ValueTest[] =>
+    Object.entries(patterns).map(([name, pattern]) => ({ name, kind: pattern.kind, value: pattern.value }))
+  return {
+    paths: match.paths.map(normalisePath),
+    host: match.host ?? null,
+    methods: match.methods ?? null,
+    headers: tests(match.headers),
+    query: tests(match.query),
+    cookies: tests(match.cookies),
+    ignoreCase: match.case === 'ignore',
+  }
+}
+
+function ties(routes: readonly Route[], source: PlanSource): Mistake[] {
+  return findTies(routes).map(({ a, b, pattern }) => {
+    const first = source.place(`/routes/${a.index}/match`)
+    return mistake(source, `/routes/${b.index}/match`, {
+      message: `route ${b.id} matches ${pattern} exactly as well as route ${a.id} (${first.file}:${first.line})`,
+      found: pattern,
+      allowed: 'routes that some request cannot match equally well',
+      hint: 'tell them apart by host, path, methods, headers, query or cookies',
+    })
+  })
+}
+
+/** A group and a route of one name would share their weight without being told to. */
+function confusions(config: Config, routes: readonly Route[], source: PlanSource): Mistake[] {
+  return routes
+    .filter(route => route.group !== route.id && Object.hasOwn(config.groups, route.id))
+    .map(route =>
+      mistake(source, `/routes/${route.index}/id`, {
+        message: `route ${route.id} has the name of a group that it is not in`,
+        found: route.id,
+        allowed: 'an id that is no group’s name',
+        hint: `rename one of them, or write group: ${route.id}`,
+      }),
+    )
+}
+
+function mistake(
+  source: PlanSource,
+  path: string,
+  words: Pick<Mistake, 'message' | 'found' | 'allowed' | 'hint'>,
+): Mistake {
+  return { ...source.place(path), path, ...words, level: 'error' }
+}

@@ -1,0 +1,303 @@
+// The route's keys of features that are not built yet: in the schema from day one, so that nothing written today changes its
+// meaning later. See docs of shadowing, dual writes and ramps for what they will do.
+import { z } from 'zod'
+import { network } from './addresses.ts'
+import { later } from './later.ts'
+import { headerName, method, pathPattern } from './patterns.ts'
+import { duration, percent, secret, size, sizeOrNone, text } from './values.ts'
+
+const MAX = Number.MAX_SAFE_INTEGER
+const count = (most = 1_000_000) => z.int().min(1).max(most)
+const side = z.enum(['legacy', 'new'])
+const texts = z.array(text())
+const sizeOf = () => size(1, MAX)
+
+/** Headers that are set and removed, in the order remove, set. */
+export const headerChanges = z.strictObject({
+  set: later(z.record(headerName(), text()).describe('headers to set, replacing what was there'), {}),
+  remove: later(z.array(headerName()).describe('headers to remove'), []),
+})
+
+const pin = z
+  .strictObject({
+    idle: later(duration(1).describe('how long a pin lasts without a request')),
+    admit: later(
+      z.enum(['new-sessions', 'anyone']).describe('who may be pinned to new: only sessions that begin, or anyone'),
+    ),
+  })
+  .describe('who has a side keeps it through login and weight changes, by a signed cookie')
+
+const cohort = z
+  .strictObject({
+    when: z
+      .strictObject({
+        cidr: network().exactOptional().describe('client addresses'),
+        keys: text().exactOptional().describe('sticky keys, one a line, from file:PATH'),
+        header: text().exactOptional().describe('header:NAME or header:NAME=VALUE'),
+      })
+      .describe('who belongs to it'),
+    side: side.describe('the side that serves it'),
+  })
+  .describe('a named set of users and their side')
+
+const fallback = z
+  .strictObject({
+    on: later(
+      z
+        .array(z.union([z.enum(['connect', 'timeout']), z.int().min(400).max(599)]))
+        .describe('failures of the new side that legacy answers instead: connect, timeout, statuses'),
+      [],
+    ),
+    methods: later(z.array(method()).describe('methods that may be asked twice')),
+  })
+  .describe('from new to legacy only, before a byte reached the client')
+
+const shadow = z
+  .strictObject({
+    percent: later(percent().describe('share of eligible requests that the other side is asked too; 0 is off'), 0),
+    when: later(z.enum(['after', 'beside']).describe('after the client has its answer, or in parallel'), 'after'),
+    direction: later(z.enum(['both', 'new', 'legacy']).describe('which side may be asked as well'), 'both'),
+    iKnowThisWrites: later(z.boolean().describe('allows shadowing of unsafe methods'), false),
+    mark: later(z.boolean().describe('sends `X-Banyan-Shadow: 1`'), false),
+    send: z
+      .strictObject({
+        cookies: later(z.union([z.enum(['none', 'all']), texts]).describe('cookies that the copy carries')),
+        headers: headerChanges.exactOptional().describe('changes of the copy’s headers'),
+      })
+      .exactOptional()
+      .describe('what the copy carries'),
+    deny: later(texts.describe('paths and queries that are never shadowed'), []),
+    maxRps: later(count().describe('copies a second, at most')),
+    maxConcurrent: later(count().describe('copies at the same time, at most')),
+    stopAbove: z
+      .strictObject({ p95: later(text().describe('rise of the asked side’s P95 that stops shadowing, as +20%')) })
+      .exactOptional()
+      .describe('when to stop by itself'),
+    window: later(text().describe('when shadowing is allowed, as `Mon-Fri 20:00-06:00 Europe/Berlin`')),
+  })
+  .describe('asking the other side too, and comparing the answers')
+
+const compare = z
+  .strictObject({
+    status: later(z.enum(['exact', 'class']).describe('compare statuses, or their classes'), 'exact'),
+    headers: later(z.array(headerName()).describe('headers that are compared; default a chosen set')),
+    maxBody: later(sizeOf().describe('bodies above it are compared by hash')),
+    rules: later(
+      z
+        .array(z.record(z.string(), z.unknown()))
+        .describe('ignore, unordered, keyed, tolerance, normalise, equal, idMap, expect; paths are JSONPath'),
+      [],
+    ),
+    noise: z
+      .strictObject({ percent: later(percent().describe('share of comparisons that ask the primary’s side twice'), 0) })
+      .exactOptional()
+      .describe('how a side differs from itself'),
+    redact: later(texts.describe('paths whose values are never stored'), []),
+    values: later(z.enum(['paths', 'redacted']).describe('what is stored of a difference'), 'paths'),
+  })
+  .describe('how the answers of both sides are compared')
+
+const ids = z.strictObject({ legacy: text().exactOptional(), new: text().exactOptional() })
+
+/** Beside `mode`, which exists. */
+export const writesLater = {
+  strict: later(z.boolean().describe('legacy-first: wait for the new side before answering'), false),
+  onStoreDown: later(
+    z.enum(['refuse', 'degrade']).describe('without a store: refuse writes, or go on without intents'),
+  ),
+  key: later(texts.describe('the entity that a write concerns, first present; order is kept per key')),
+  ids: later(ids.describe('where each side says the id it gave')),
+  honours: later(
+    z
+      .strictObject({ legacy: z.boolean().exactOptional(), new: z.boolean().exactOptional() })
+      .describe('which side honours Idempotency-Key'),
+  ),
+  repair: later(
+    z
+      .strictObject({ read: text().exactOptional(), write: text().exactOptional(), delete: text().exactOptional() })
+      .describe('how an entity is read from one side and put to the other'),
+  ),
+  identity: later(
+    z
+      .strictObject({ legacy: secret().exactOptional(), new: secret().exactOptional() })
+      .describe('the service identity that replays use'),
+  ),
+  replayHeaders: later(z.array(headerName()).describe('headers of the client that a replay carries')),
+  retry: later(
+    z
+      .strictObject({
+        first: duration(1).exactOptional(),
+        factor: z.number().exactOptional(),
+        max: duration(1).exactOptional(),
+        attempts: count().exactOptional(),
+      })
+      .describe('when a failed replay is tried again'),
+  ),
+  limit: later(
+    z
+      .strictObject({
+        body: sizeOf().exactOptional(),
+        bytes: sizeOf().exactOptional(),
+        age: duration(1).exactOptional(),
+        whenFull: z.enum(['refuse', 'dirty']).exactOptional(),
+      })
+      .describe('what may be queued'),
+  ),
+  onTooLarge: later(z.enum(['repair', 'refuse']).describe('a body above the limit')),
+  retention: later(duration(1).describe('how long settled writes are kept')),
+}
+
+const translation = z.strictObject({
+  path: later(text().describe('path on the other side, with `{param}`')),
+  body: later(text().describe('mapping of the body, as file:PATH to JSONata')),
+  headers: headerChanges.exactOptional().describe('changes of headers'),
+})
+
+const translate = z
+  .strictObject({
+    toNew: translation.exactOptional().describe('from legacy’s words to new’s'),
+    toLegacy: translation.exactOptional().describe('the way back'),
+    samples: later(text().describe('directory of samples on which `check` proves the round trip')),
+  })
+  .describe('anti-corruption layer: mapping between both sides')
+
+const rampStep = z.union([
+  percent(),
+  z.strictObject({
+    weight: percent(),
+    min: duration().exactOptional(),
+    minKeys: count().exactOptional(),
+    approve: z.boolean().exactOptional(),
+    window: text().exactOptional(),
+  }),
+])
+
+const harm = z.enum(['rollback', 'freeze', 'pause']).exactOptional()
+const gates = z.strictObject({
+  errors: z.strictObject({ harm, safeRatio: z.number().exactOptional() }).exactOptional(),
+  latency: z.strictObject({ harm, tolerance: percent().exactOptional() }).exactOptional(),
+  shadow: z
+    .strictObject({
+      harm,
+      maxDivergence: percent().exactOptional(),
+      severity: z.enum(['low', 'medium', 'high']).exactOptional(),
+    })
+    .exactOptional(),
+  writes: z.strictObject({ requireRollbackSafe: z.boolean().exactOptional() }).exactOptional(),
+  slo: z
+    .strictObject({ errors: percent().exactOptional(), action: z.enum(['pause', 'rollback']).exactOptional() })
+    .exactOptional(),
+  outage: z
+    .strictObject({ errors: percent().exactOptional(), action: z.enum(['pause', 'rollback']).exactOptional() })
+    .exactOptional(),
+})
+
+const ramp = z
+  .strictObject({
+    mode: later(z.enum(['advise', 'rollback-only', 'auto']).describe('what it may do by itself')),
+    steps: later(
+      z.array(rampStep).describe('weights to pass, or objects with weight, min, minKeys, approve, window'),
+      [],
+    ),
+    alpha: later(z.number().describe('bound on a false rollback over the whole rollout')),
+    gates: later(gates.describe('what must be proven: errors, latency, shadow, writes, slo, outage')),
+    holdBack: later(percent().describe('share that legacy keeps until the bake ends')),
+    bake: later(duration().describe('time at the last step before legacy may go')),
+    noData: later(z.enum(['hold', 'pause']).describe('what to do without traffic')),
+    version: later(text().describe('where the new side says its build, as header:NAME')),
+    notify: later(
+      z
+        .array(z.strictObject({ url: text(), secret: secret().exactOptional() }))
+        .describe('webhooks that hear decisions'),
+      [],
+    ),
+    keepWarm: later(z.boolean().describe('reverse shadow, so that legacy stays warm for a rollback'), false),
+  })
+  .describe('raises the weight on evidence; never starts by itself')
+
+/** Keys of a route, and of `defaults`, whose features come later. */
+export const policiesLater = {
+  pin: pin.exactOptional(),
+  cohorts: later(z.array(cohort).describe('users whose side is said, before any draw'), []),
+  fallback: fallback.exactOptional(),
+  shadow: shadow.exactOptional(),
+  compare: compare.exactOptional(),
+  translate: translate.exactOptional(),
+  ramp: ramp.exactOptional(),
+  otherSideOn: later(z.array(z.int().min(400).max(499)).describe('statuses of a GET that ask the other side'), []),
+  cache: later(z.enum(['keep', 'private-while-split']).describe('Cache-Control of answers on a split route'), 'keep'),
+  etag: later(z.enum(['keep', 'per-side']).describe('makes ETags of both sides differ'), 'keep'),
+}
+
+/** Rewriting towards one side. */
+export const sideLater = {
+  path: later(pathPattern().describe('path on this side, if it differs')),
+  headers: headerChanges.exactOptional().describe('changes of headers towards this side'),
+  cookies: z
+    .strictObject({
+      prefix: later(text().describe('put before the names of this side’s cookies')),
+      shared: later(texts.describe('cookies that both sides see'), []),
+    })
+    .exactOptional()
+    .describe('two applications on one host'),
+}
+
+/** What a backend is known to do wrong, and what it cannot take. */
+const quirks = [
+  'bare-lf',
+  'double-content-length',
+  'odd-header-name',
+  'control-byte',
+  'te-identity',
+  'space-in-chunk-size',
+  'unsolicited-100',
+  'close-delimited',
+  'http-1.0',
+  'http-0.9',
+] as const
+
+export const backendLater = {
+  balance: later(z.enum(['least', 'round-robin']).describe('how several urls share the load'), 'least'),
+  health: later(text().describe('path that is probed')),
+  maxConcurrent: later(z.union([z.literal('none'), count()]).describe('requests at the same time; more wait'), 'none'),
+  queue: later(
+    z
+      .strictObject({
+        size: count().describe('requests that may wait'),
+        wait: duration(1).describe('how long, at most'),
+      })
+      .describe('where requests wait for a free place'),
+  ),
+  wire: z
+    .strictObject({
+      accept: later(
+        z.array(z.enum(quirks)).describe('quirks of its answers that are let in, re-framed and counted'),
+        [],
+      ),
+      version: later(z.enum(['1.1', '1.0']).describe('HTTP version towards it'), '1.1'),
+      reuse: later(z.enum(['always', 'never']).describe('whether connections are used again'), 'always'),
+      chunkedRequests: later(
+        z.enum(['stream', 'buffer']).describe('for backends that need a Content-Length'),
+        'stream',
+      ),
+    })
+    .exactOptional()
+    .describe('quirks of an old backend'),
+}
+
+export const backendTlsLater = {
+  minVersion: later(z.enum(['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']).describe('oldest TLS version spoken')),
+  ciphers: later(text().describe('OpenSSL cipher list')),
+  legacyRenegotiation: later(z.boolean().describe('allows servers without RFC 5746'), false),
+}
+
+/** Process-wide. */
+export const listenerLater = {
+  tls: later(
+    z
+      .strictObject({ cert: text().describe('file:PATH'), key: secret().describe('file:PATH') })
+      .describe('TLS on this listener'),
+  ),
+}
+
+export const bodyLimit = later(sizeOrNone().describe('bytes of a request’s body; none: no limit'), null)

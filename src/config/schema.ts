@@ -1,0 +1,227 @@
+// The one schema of routes.yaml: types, defaults, validation, the JSON Schema and the reference page come from here. Rules that
+// need several keys at once are in check.ts.
+import { z } from 'zod'
+import { address, addressOrNone, hostName, network } from './addresses.ts'
+import { later } from './later.ts'
+import { defaultTarget, id, name, store } from './patterns.ts'
+import { bodyLimit, listenerLater } from './planned.ts'
+import {
+  type BackendConfig,
+  backendSchema,
+  type DeclaredRoute,
+  policiesSchema,
+  policyDefaults,
+  routeSchema,
+  type SideConfig,
+} from './route-schema.ts'
+import { duration, percent, secret, size, text } from './values.ts'
+
+const KIB = 2 ** 10
+
+const proxy = z.strictObject({
+  listen: address().describe('where clients come in').prefault('0.0.0.0:8080'),
+  workers: later(
+    z
+      .union([z.int().min(1).max(1024), z.literal('auto')])
+      .describe('processes that share the port; auto: one per core'),
+    1,
+  ),
+  profile: later(
+    z.enum(['transparent', 'standard']).describe('transparent: limits that today’s traffic exceeds only report'),
+    'transparent',
+  ),
+  clientIp: z
+    .strictObject({
+      from: z.array(network()).describe('peers whose X-Forwarded-* and Forwarded count; empty: nobody’s').prefault([]),
+      hops: z.int().min(1).max(32).describe('how many such proxies stand in a row').prefault(1),
+    })
+    .describe('how the address of a client is found')
+    .prefault({}),
+  proxyProtocol: later(z.boolean().describe('peers of clientIp speak the PROXY protocol'), false),
+  limits: z
+    .strictObject({
+      head: size(4 * KIB, KIB * KIB)
+        .describe('request line and headers; more is answered 431')
+        .prefault('64KiB'),
+      fields: later(z.int().min(1).max(10_000).describe('header fields of a request'), 200),
+      target: later(size(KIB, KIB * KIB).describe('request target'), 16 * KIB),
+      body: bodyLimit,
+      connections: z.int().min(1).max(1_000_000).describe('client connections at the same time').prefault(10_000),
+      perAddress: later(
+        z.union([z.literal('none'), z.int().min(1).max(1_000_000)]).describe('connections of one client address'),
+        'none',
+      ),
+    })
+    .describe('hard limits of the listener')
+    .prefault({}),
+  timeouts: z
+    .strictObject({
+      requestHead: duration(1).describe('from the first byte of a request to the end of its head').prefault('10s'),
+      keepAlive: duration(1)
+        .describe('between two requests on a connection; longer than that of the balancer in front')
+        .prefault('75s'),
+    })
+    .describe('patience with clients')
+    .prefault({}),
+  drain: z
+    .strictObject({
+      grace: duration().describe('readiness fails, the listener goes on: time for balancers to notice').prefault('5s'),
+      deadline: duration().describe('from then on: time for requests in flight to end').prefault('30s'),
+      tunnels: later(z.enum(['spread', 'close']).describe('how open tunnels end'), 'spread'),
+    })
+    .describe('what happens on SIGTERM')
+    .prefault({}),
+  errors: z
+    .strictObject({
+      page: later(
+        text().describe('default: problem+json, HTML or text as the client accepts; or file:PATH'),
+        'default',
+      ),
+    })
+    .exactOptional()
+    .describe('answers that the proxy gives by itself'),
+  ...listenerLater,
+})
+
+const root = z.strictObject({
+  proxy: proxy.describe('the listener that clients see').prefault({}),
+  admin: z
+    .strictObject({
+      listen: address()
+        .describe('API and dashboard; other than loopback needs `hosts` and `behindTls: true`')
+        .prefault('127.0.0.1:9900'),
+      hosts: z.array(hostName()).describe('Host headers that are answered, beside loopback’s own names').prefault([]),
+      behindTls: z.boolean().describe('a TLS proxy stands in front of it').prefault(false),
+      auth: later(z.record(z.string(), z.unknown()).describe('login of people by a provider')),
+      ...listenerLater,
+    })
+    .describe('the listener of operators')
+    .prefault({}),
+  health: z
+    .strictObject({ listen: address().describe('/healthz, /readyz and /metrics, no token').prefault('127.0.0.1:9901') })
+    .describe('the listener of probes and Prometheus')
+    .prefault({}),
+  sides: z
+    .strictObject({
+      listen: addressOrNone().describe('/{route}/{legacy|new}/*, token in X-Banyan-Token; none: off').prefault('none'),
+    })
+    .describe('side doors: reach one side directly, on an origin of its own')
+    .prefault({}),
+  store: store()
+    .describe(
+      'what survives a restart: `sqlite:PATH`, or `memory:` for nothing; `postgres://…` for a fleet: not in this version',
+    )
+    .prefault('sqlite:.banyan/state.db'),
+  fleet: later(z.record(z.string(), z.unknown()).describe('several instances on one store'), {}),
+  split: z
+    .strictObject({
+      seed: secret()
+        .describe('what buckets are drawn with; wins over the store’s own; empty: the store’s own')
+        .prefault(''),
+      firstStart: z
+        .enum(['hold', 'declared'])
+        .describe('a fresh store and a declared weight above 0: hold it at 0, or take it')
+        .prefault('hold'),
+    })
+    .describe('how users are split')
+    .prefault({}),
+  control: z
+    .enum(['api', 'file'])
+    .describe('whose weights win: api: the operators’ over the file’s; file: the file’s (GitOps)')
+    .prefault('api'),
+  watch: z.boolean().describe('reload when a file of the configuration changes').prefault(false),
+  include: z
+    .union([text(), z.array(text())])
+    .exactOptional()
+    .describe('more files with routes, backends and groups, as `routes.d/*.yaml`'),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+        .describe('what is worth a line')
+        .prefault('info'),
+      access: z.enum(['on', 'off']).describe('one line for each request').prefault('on'),
+      format: z.enum(['auto', 'json', 'pretty']).describe('auto: pretty on a terminal, else json').prefault('auto'),
+    })
+    .describe('the log, on stdout')
+    .prefault({}),
+  rollback: z
+    .strictObject({
+      inFlight: later(
+        z.enum(['finish', 'replay-safe']).describe('requests that a backend has when a rollback comes'),
+        'finish',
+      ),
+      tunnels: later(
+        text('keep, or spread 60s', 'keep|spread [0-9]+(ms|s|m|h)').describe('open tunnels when a rollback comes'),
+        'keep',
+      ),
+    })
+    .exactOptional()
+    .describe('what a rollback does to what is under way'),
+  backends: z.record(name(), backendSchema).describe('services by name').prefault({}),
+  default: defaultTarget()
+    .describe('who serves what no route matches: a backend; `legacy` is 404 while no backend has that name')
+    .prefault('legacy'),
+  groups: z
+    .record(id(), z.strictObject({ weight: percent().describe('percent of users whose primary is `new`').prefault(0) }))
+    .describe('routes that move together')
+    .prefault({}),
+  defaults: policiesSchema
+    .describe('policies for every route; a route’s own key replaces the inherited one as a whole')
+    .prefault({}),
+  routes: z.array(routeSchema).describe('what is matched, and by whom it is served').prefault([]),
+})
+
+/** What an included file may hold. */
+export const SHARED_KEYS = ['routes', 'backends', 'groups'] as const
+
+type Declared = z.output<typeof root>
+
+/** A route with everything that it inherits. `weight` is what the file declares for it: its group's, 0 or 100 with one side. */
+export type RouteConfig = DeclaredRoute & Omit<typeof policyDefaults, 'data' | 'owner' | 'override'>
+
+export const configSchema = z.codec(
+  root,
+  z.custom<Omit<Declared, 'routes'> & { readonly routes: readonly RouteConfig[] }>(),
+  {
+    decode: declared => ({ ...declared, routes: declared.routes.map(route => inherit(route, declared)) }),
+    encode: config => ({ ...config, routes: config.routes.map(withoutForeignWeight) }),
+  },
+)
+
+export type Config = z.output<typeof configSchema>
+export type { BackendConfig, SideConfig }
+export type NamedBackend = BackendConfig & { readonly name: string; readonly url: string }
+
+/** What stands behind a side, or a backend's name: the side's own words, then the backend's, then the defaults. */
+export function backendOf(config: Pick<Config, 'backends'>, side: SideConfig): NamedBackend {
+  const { backend: called, url, timeouts, tls, ...own } = side
+  const base = (called === undefined ? undefined : config.backends[called]) ?? backendDefaults
+  const origin = url ?? base.url ?? base.urls?.[0]
+  if (origin === undefined) throw new TypeError(`no such backend: ${called}`)
+  return {
+    ...base,
+    ...own,
+    name: called ?? origin,
+    url: origin,
+    timeouts: { ...base.timeouts, ...timeouts },
+    tls: { ...base.tls, ...tls },
+  }
+}
+
+const backendDefaults = backendSchema.parse({})
+
+function inherit(route: DeclaredRoute, { defaults, groups }: Declared): RouteConfig {
+  const whole = { ...policyDefaults, ...defaults, ...route }
+  const oneSided = route.new === undefined ? 0 : route.legacy === undefined ? 100 : null
+  return {
+    ...whole,
+    weight: oneSided ?? (route.group === undefined ? whole.weight : (groups[route.group]?.weight ?? 0)),
+  }
+}
+
+function withoutForeignWeight(route: RouteConfig): DeclaredRoute {
+  const { weight, ...rest } = route
+  const own = route.group === undefined && route.legacy !== undefined && route.new !== undefined
+  return own ? route : rest
+}
