@@ -1,0 +1,199 @@
+// The store in one SQLite file: hands the work to a thread of its own, so that no fsync ever holds up a request.
+//
+// One batch is under way at a time. What is asked meanwhile waits and goes together as the next batch, in the order it was
+// asked; the thread saves the commits of a batch in one transaction (group commit). Should the thread die, what it had in
+// hand is rejected and the next batch gets a new thread.
+import { extname, resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { AuditDraft, AuditEntry, ControlState } from '../model/control.ts'
+import { BanyanError } from '../model/errors.ts'
+import { type ChainHead, EMPTY_CHAIN } from './audit-chain.ts'
+import { storeClosed } from './refusals.ts'
+import type { Answers, Fault, Reply, Request, SqliteSettings, ThreadOptions } from './sqlite-protocol.ts'
+import type { AuditCheck, Store } from './store.ts'
+
+export interface SqliteOptions {
+  /** The file. It and its directory are made when missing, readable for this user only. */
+  readonly path: string
+  /** Bound of the file in pages of 4096 bytes; none by default. For tests of a full disk. */
+  readonly maxPages?: number
+}
+
+export interface SqliteStore extends Store {
+  readonly kind: 'sqlite'
+  /** How the open connection is really set, for the doctor. */
+  settings(): Promise<SqliteSettings>
+}
+
+/** How many entries one slice of `verifyAudit` walks while commits wait: some 20 ms. */
+const VERIFY_SLICE = 1000
+/** Bounds what one transaction, and one message between threads, may hold. */
+const MAX_BATCH = 128
+
+/**
+ * Opens the store and holds its file against other processes until `close` or the end of this one. An open store does not
+ * keep the process alive; a request under way does. `close` waits for everything that was asked before it.
+ *
+ * @throws BanyanError, here and from every method: `store_in_use`, `store_too_new`, `store_unreadable` (no database,
+ * damaged, another program's), `store_unwritable`, `store_full`, `store_io`, `store_moved` (file removed while in use),
+ * `store_conflict`, `store_closed`, `store_failed`. A store that failed may be asked again: the file is then opened anew.
+ */
+export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
+  const path = resolve(options.path)
+  const thread = createThread({ path, maxPages: options.maxPages ?? null })
+
+  async function load(): Promise<ControlState | null> {
+    const text = await thread.ask({ op: 'load' })
+    return text === null ? null : (parse(text, path) as ControlState)
+  }
+
+  async function commit(state: ControlState, draft: AuditDraft): Promise<AuditEntry> {
+    const texts = { state: JSON.stringify(state), draft: JSON.stringify(draft) }
+    return parse(await thread.ask({ op: 'commit', revision: state.revision, ...texts }), path) as AuditEntry
+  }
+
+  async function audit(page: { readonly limit: number; readonly before: number | null }) {
+    const texts = await thread.ask({ op: 'audit', limit: page.limit, before: page.before })
+    return texts.map(text => parse(text, path) as AuditEntry)
+  }
+
+  async function verifyAudit(): Promise<AuditCheck> {
+    let after: ChainHead = EMPTY_CHAIN
+    for (;;) {
+      const { entries, brokenAt, next } = await thread.ask({ op: 'verify', after, limit: VERIFY_SLICE })
+      if (next === null) return { ok: brokenAt === null, entries, brokenAt }
+      after = next
+    }
+  }
+
+  try {
+    await thread.ask({ op: 'open' })
+  } catch (error) {
+    await thread.close()
+    throw error
+  }
+  const settings = () => thread.ask({ op: 'settings' })
+  return { kind: 'sqlite', load, commit, audit, verifyAudit, settings, close: thread.close }
+}
+
+interface Job {
+  readonly request: Request
+  resolve(value: unknown): void
+  reject(error: BanyanError): void
+}
+
+function createThread(options: ThreadOptions) {
+  let worker: Worker | null = null
+  let waiting: Job[] = []
+  let underWay: readonly Job[] = []
+  let closing: Promise<void> | null = null
+
+  function ask<R extends Request>(request: R): Promise<Answers[R['op']]> {
+    return closing === null ? enqueue(request) : Promise.reject(storeClosed())
+  }
+
+  function close(): Promise<void> {
+    closing ??= stop()
+    return closing
+  }
+
+  async function stop(): Promise<void> {
+    if (worker === null && waiting.length === 0) return
+    // A thread that dies instead of closing has nothing left to save either.
+    await enqueue({ op: 'close' }).catch(() => null)
+    await worker?.terminate()
+  }
+
+  function enqueue<R extends Request>(request: R): Promise<Answers[R['op']]> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ request, resolve: value => resolve(value as Answers[R['op']]), reject })
+      pump()
+    })
+  }
+
+  function pump(): void {
+    if (underWay.length > 0 || waiting.length === 0) return
+    underWay = waiting.slice(0, MAX_BATCH)
+    waiting = waiting.slice(MAX_BATCH)
+    try {
+      worker ??= start()
+      worker.ref()
+      worker.postMessage(underWay.map(job => job.request))
+    } catch (error) {
+      // No thread to be had, say: the system's limit is reached.
+      fail(error)
+    }
+  }
+
+  function start(): Worker {
+    const started = new Worker(threadFile(), {
+      name: 'banyan-store',
+      workerData: options,
+      // Also keeps the process's own flags away from the thread; it needs none of them.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    })
+    let cause: unknown = null
+    started.on('message', finish)
+    started.on('error', error => {
+      cause = error
+    })
+    started.on('exit', () => {
+      worker = null
+      fail(cause)
+    })
+    return started
+  }
+
+  function finish(replies: readonly Reply[]): void {
+    const done = takeUnderWay()
+    replies.forEach((reply, at) => {
+      const job = done[at]!
+      if (reply.ok) job.resolve(reply.value)
+      else job.reject(revive(reply.fault))
+    })
+    if (waiting.length === 0) worker?.unref()
+    pump()
+  }
+
+  function fail(cause: unknown): void {
+    const why = cause instanceof Error ? cause.message : 'it ended without an error'
+    for (const job of takeUnderWay())
+      job.reject(
+        new BanyanError('store_failed', `The thread of the store ${options.path} ended (${why}).`, {
+          hint: 'What was being saved may or may not be there. The next change starts a new thread.',
+          details: { path: options.path },
+          cause,
+        }),
+      )
+    pump()
+  }
+
+  function takeUnderWay(): readonly Job[] {
+    const taken = underWay
+    underWay = []
+    return taken
+  }
+
+  return { ask, close }
+}
+
+/** From sources the thread is a `.ts` file, built it is a `.js` file: whatever this file is. */
+function threadFile(): URL {
+  return new URL(`./sqlite-thread${extname(import.meta.url)}`, import.meta.url)
+}
+
+function revive({ code, message, hint, details }: Fault): BanyanError {
+  return new BanyanError(code, message, { ...(hint === null ? {} : { hint }), details })
+}
+
+function parse(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new BanyanError('store_unreadable', `The store ${path} holds a record that is no JSON.`, {
+      hint: 'Somebody changed it by hand: put a backup in its place.',
+      details: { path },
+      cause,
+    })
+  }
+}

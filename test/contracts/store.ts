@@ -1,0 +1,266 @@
+// What a store is: one suite that every implementation has to pass.
+import type { Test } from 'tap'
+import type { AuditDraft, AuditEntry, ControlState, UnitState } from '../../src/model/control.ts'
+import { EMPTY_CHAIN, follows } from '../../src/store/audit-chain.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/**
+ * @param open a new, empty store; the suite closes it
+ * @param reopen closes a store and opens the same one again; leave it out where nothing survives
+ */
+export function storeContract(
+  t: Test,
+  name: string,
+  open: () => Promise<Store>,
+  reopen?: (store: Store) => Promise<Store>,
+): void {
+  async function opened(st: Test): Promise<Store> {
+    const store = await open()
+    st.teardown(() => store.close())
+    return store
+  }
+
+  t.test(`${name}: nothing was saved yet`, async st => {
+    const store = await opened(st)
+    st.equal(await store.load(), null)
+    st.same(await store.audit({ limit: 10, before: null }), [])
+    st.same(await store.verifyAudit(), { ok: true, entries: 0, brokenAt: null })
+  })
+
+  t.test(`${name}: gives back what was committed`, async st => {
+    const store = await opened(st)
+    const state = fullState(7)
+    const draft = sampleDraft(7, {
+      before: { weight: null },
+      after: { weight: 12.25, ключ: ['“”', '\u0000', '\ud83c\udf33'] },
+    })
+    const entry = await store.commit(state, draft)
+    st.same(await store.load(), state)
+    st.match(entry, { ...draft, seq: 1, previous: EMPTY_CHAIN.hash })
+    st.ok(follows(entry, null))
+    st.strictSame(await store.audit({ limit: 10, before: null }), [entry])
+  })
+
+  t.test(`${name}: keeps only what JSON keeps, and hashes just that`, async st => {
+    const store = await opened(st)
+    const entry = await store.commit(sampleState(1), sampleDraft(1, { after: { gone: undefined, kept: -0 } }))
+    st.strictSame(entry.after, { kept: 0 })
+    st.same(await store.verifyAudit(), { ok: true, entries: 1, brokenAt: null })
+  })
+
+  t.test(`${name}: what was handed in or out can be changed without changing the store`, async st => {
+    const store = await opened(st)
+    const state = fullState(1)
+    const pristine = structuredClone(state)
+    const draft = sampleDraft(1, { after: { list: [1] } })
+    const entry = await store.commit(state, draft)
+    const changed = [
+      state,
+      draft.after,
+      entry.after,
+      await store.load(),
+      (await store.audit({ limit: 1, before: null }))[0],
+    ]
+    for (const value of changed) scribble(value)
+    st.same(await store.load(), pristine)
+    st.same(await store.verifyAudit(), { ok: true, entries: 1, brokenAt: null })
+  })
+
+  t.test(`${name}: refuses a revision that is not above the stored one`, async st => {
+    const store = await opened(st)
+    await store.commit(sampleState(5), sampleDraft(5))
+    for (const revision of [5, 4, 0, Number.NaN])
+      await st.rejects(store.commit(sampleState(revision), sampleDraft(revision)), { code: 'store_conflict' })
+    st.equal((await store.load())?.revision, 5)
+    st.equal((await store.audit({ limit: 10, before: null })).length, 1, 'a refused change leaves no entry')
+    st.equal((await store.commit(sampleState(9), sampleDraft(9))).seq, 2, 'revisions may leave gaps, entries do not')
+  })
+
+  t.test(`${name}: pages through the audit log, newest first`, async st => {
+    const store = await opened(st)
+    for (let revision = 1; revision <= 25; revision++) await store.commit(sampleState(revision), sampleDraft(revision))
+    const seqs: number[] = []
+    for (let before: number | null = null; ; ) {
+      const page: readonly AuditEntry[] = await store.audit({ limit: 10, before })
+      if (page.length === 0) break
+      st.ok(page.length <= 10)
+      seqs.push(...page.map(entry => entry.seq))
+      before = page.at(-1)!.seq
+    }
+    st.same(seqs, ascending(25).reverse())
+    st.same(await store.audit({ limit: 0, before: null }), [])
+    st.same(await store.audit({ limit: 10, before: 1 }), [])
+    st.equal((await store.audit({ limit: 100, before: 1000 })).length, 25)
+  })
+
+  t.test(`${name}: chains every entry to the one before`, async st => {
+    const store = await opened(st)
+    for (let revision = 1; revision <= 10; revision++) await store.commit(sampleState(revision), sampleDraft(revision))
+    let previous = EMPTY_CHAIN
+    for (const entry of (await store.audit({ limit: 10, before: null })).toReversed()) {
+      st.ok(follows(entry, previous), `entry ${entry.seq}`)
+      previous = entry
+    }
+    st.same(await store.verifyAudit(), { ok: true, entries: 10, brokenAt: null })
+  })
+
+  t.test(`${name}: commits that are asked for at once are saved in their order, none is lost`, async st => {
+    const store = await opened(st)
+    const entries = await Promise.all(
+      ascending(500).map(revision => store.commit(sampleState(revision), sampleDraft(revision))),
+    )
+    st.same(
+      entries.map(entry => [entry.seq, entry.revision]),
+      ascending(500).map(n => [n, n]),
+    )
+    st.equal((await store.load())?.revision, 500)
+    st.same(await store.verifyAudit(), { ok: true, entries: 500, brokenAt: null })
+  })
+
+  t.test(`${name}: one that conflicts does not fail the others`, async st => {
+    const store = await opened(st)
+    const revisions = [3, 1, 4, 1, 5, 9, 2, 6, 5, 35, 8, 97]
+    const results = await Promise.allSettled(
+      revisions.map(revision => store.commit(sampleState(revision), sampleDraft(revision))),
+    )
+    st.same(
+      results.map(result => (result.status === 'fulfilled' ? result.value.seq : result.reason.code)),
+      [
+        1,
+        'store_conflict',
+        2,
+        'store_conflict',
+        3,
+        4,
+        'store_conflict',
+        'store_conflict',
+        'store_conflict',
+        5,
+        'store_conflict',
+        6,
+      ],
+    )
+    st.equal((await store.load())?.revision, 97)
+    st.same(await store.verifyAudit(), { ok: true, entries: 6, brokenAt: null })
+  })
+
+  t.test(`${name}: reads see the commits that were asked for before them`, async st => {
+    const store = await opened(st)
+    const [, first, , second] = await Promise.all([
+      store.commit(sampleState(1), sampleDraft(1)),
+      store.load(),
+      store.commit(sampleState(2), sampleDraft(2)),
+      store.load(),
+    ])
+    st.equal(first?.revision, 1)
+    st.equal(second?.revision, 2)
+  })
+
+  t.test(`${name}: holds ten thousand units`, async st => {
+    const store = await opened(st)
+    for (const revision of [1, 2, 3]) {
+      const state = bigState(revision, 10_000)
+      await store.commit(state, sampleDraft(revision))
+      st.ok(sameJson(await store.load(), state))
+    }
+  })
+
+  t.test(`${name}: says so when it is closed`, async st => {
+    const store = await open()
+    const last = store.commit(sampleState(1), sampleDraft(1))
+    const closing = store.close()
+    st.equal((await last).seq, 1, 'what was asked before is still done')
+    await closing
+    await store.close()
+    await st.rejects(store.load(), { code: 'store_closed' })
+    await st.rejects(store.commit(sampleState(2), sampleDraft(2)), { code: 'store_closed' })
+    await st.rejects(store.audit({ limit: 1, before: null }), { code: 'store_closed' })
+    await st.rejects(store.verifyAudit(), { code: 'store_closed' })
+  })
+
+  if (reopen !== undefined)
+    t.test(`${name}: survives being closed and opened`, async st => {
+      let store = await open()
+      st.teardown(() => store.close())
+      for (let revision = 1; revision <= 5; revision++) {
+        await store.commit(fullState(revision), sampleDraft(revision))
+        store = await reopen(store)
+        st.same(await store.load(), fullState(revision))
+        await st.rejects(store.commit(sampleState(revision), sampleDraft(revision)), { code: 'store_conflict' })
+      }
+      st.same(await store.verifyAudit(), { ok: true, entries: 5, brokenAt: null })
+    })
+}
+
+export function sampleState(revision: number): ControlState {
+  return { revision, seed: 'c2VlZA', units: {}, rollbacks: [], tokens: [], changed: {} }
+}
+
+export function sampleDraft(revision: number, more: Partial<AuditDraft> = {}): AuditDraft {
+  return {
+    at: 1_790_000_000_000 + revision,
+    actor: { name: 'ada', tokenId: 't1', address: '10.0.0.9' },
+    action: 'set-weight',
+    subject: 'orders',
+    reason: null,
+    before: { percent: revision - 1 },
+    after: { percent: revision },
+    revision,
+    ...more,
+  }
+}
+
+export function bigState(revision: number, units: number): ControlState {
+  const names = ascending(units).map(n => [`unit-${n}`, sampleUnit(n + revision)] as const)
+  return { ...sampleState(revision), units: Object.fromEntries(names) }
+}
+
+export function ascending(count: number): number[] {
+  return Array.from({ length: count }, (_, at) => at + 1)
+}
+
+function fullState(revision: number): ControlState {
+  const said = { by: 'ada', at: 1_790_000_000_000, reason: 'größer “quoted” \u2028 \ud83c\udf33' }
+  return {
+    revision,
+    seed: 'c2VlZA',
+    // JSON.parse makes an own key of `__proto__`, as a hostile route id would be.
+    units: JSON.parse(
+      JSON.stringify({ orders: sampleUnit(1), proto: sampleUnit(2) }).replace('"proto"', '"__proto__"'),
+    ),
+    rollbacks: [
+      { ...said, id: 'r1', units: '*', restored: ['orders'], trigger: 'break_glass' },
+      { ...said, id: 'r2', units: ['orders', 'checkout'], restored: [], trigger: 'operator', reason: null },
+    ],
+    tokens: [
+      { id: 't1', name: 'ci', hash: 'ab'.repeat(32), scopes: ['read'], routes: null, createdAt: 1, expiresAt: null },
+      {
+        id: 't2',
+        name: 'ops',
+        hash: 'cd'.repeat(32),
+        scopes: ['operate'],
+        routes: ['orders'],
+        createdAt: 2,
+        expiresAt: 3,
+      },
+    ],
+    changed: { '*': 2, orders: revision },
+  }
+}
+
+function sampleUnit(n: number): UnitState {
+  const said = { by: 'ada', at: 1_790_000_000_000 + n, reason: 'as planned' }
+  return { weight: { ...said, percent: (n % 10_000) / 100 }, frozen: n % 3 === 0 ? said : null, held: n % 7 === 0 }
+}
+
+/** For values whose difference would be too long to print. */
+function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+function scribble(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  for (const inner of Object.values(value)) scribble(inner)
+  if (Array.isArray(value)) value.push('scribble')
+  else Object.assign(value, { scribble: true })
+}

@@ -1,0 +1,175 @@
+// The spill file: what it has taken it gives back, whatever a crash has left behind the last line.
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Rollback } from '../../src/model/control.ts'
+import { createSpill } from '../../src/store/spill.ts'
+import { ascending, sampleDraft } from '../contracts/store.ts'
+import { scratch } from './scratch.ts'
+
+t.test('a missing file is empty', async t => {
+  const directory = scratch(t)
+  const spill = createSpill({ path: join(directory, 'deep', 'rollbacks') })
+  t.same(await spill.read(), [])
+  await spill.clear()
+  t.same(readdirSync(directory), [], 'and stays missing')
+})
+
+t.test('gives back what was appended, in order, also to the next process', async t => {
+  const path = join(scratch(t), 'deep', 'rollbacks')
+  const spill = createSpill({ path })
+  const all = ascending(20).map(n => ({ rollback: sample(n), draft: sampleDraft(n, { action: 'rollback' }) }))
+  await Promise.all(all.map(({ rollback, draft }) => spill.append(rollback, draft)))
+  t.strictSame(await spill.read(), all)
+  t.strictSame(await createSpill({ path }).read(), all)
+  t.equal(statSync(path).mode & 0o777, 0o600)
+  t.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
+  await spill.clear()
+  t.same(await spill.read(), [])
+  t.notOk(existsSync(path))
+})
+
+t.test('what is asked for at once is done in order', async t => {
+  const spill = createSpill({ path: join(scratch(t), 'rollbacks') })
+  const [, first, , second, , third] = await Promise.all([
+    spill.append(sample(1), sampleDraft(1)),
+    spill.read(),
+    spill.clear(),
+    spill.read(),
+    spill.append(sample(2), sampleDraft(2)),
+    spill.read(),
+  ])
+  t.same(
+    [first, second, third].map(items => items.map(item => item.rollback.id)),
+    [['r1'], [], ['r2']],
+  )
+})
+
+t.test('a rollback that was appended twice is one', async t => {
+  const spill = createSpill({ path: join(scratch(t), 'rollbacks') })
+  for (const n of [1, 2, 1]) await spill.append(sample(n), sampleDraft(n))
+  t.same(
+    (await spill.read()).map(item => item.rollback.id),
+    ['r1', 'r2'],
+  )
+})
+
+t.test('cut anywhere, the lines before the cut are kept and appending goes on', async t => {
+  const path = join(scratch(t), 'rollbacks')
+  const spill = createSpill({ path })
+  await spill.append(sample(1), sampleDraft(1))
+  const first = statSync(path).size
+  await spill.append(sample(2), sampleDraft(2))
+  const whole = readFileSync(path)
+  for (let size = 0; size <= whole.length; size++) {
+    writeFileSync(path, whole)
+    truncateSync(path, size)
+    const kept = size === whole.length ? ['r1', 'r2'] : size >= first ? ['r1'] : []
+    if (size % 25 === 0 || Math.abs(size - first) < 2 || whole.length - size < 2) {
+      t.same(
+        (await spill.read()).map(item => item.rollback.id),
+        kept,
+        `cut at ${size}`,
+      )
+      await spill.append(sample(3), sampleDraft(3))
+      t.same(
+        (await spill.read()).map(item => item.rollback.id),
+        [...kept, 'r3'],
+        `cut at ${size}, appended`,
+      )
+    }
+  }
+})
+
+t.test('a last line of noise, as a file system may leave it, is dropped too', async t => {
+  for (const noise of [
+    '\0\0\0\0',
+    '\0\0\0\0\n',
+    '{"rollback":{"id":"r9"',
+    '{"rollback":{"id":"r9"}}\n',
+    'null\n',
+    '\n',
+  ]) {
+    const path = join(scratch(t), 'rollbacks')
+    const spill = createSpill({ path })
+    await spill.append(sample(1), sampleDraft(1))
+    appendFileSync(path, noise)
+    t.same(
+      (await spill.read()).map(item => item.rollback.id),
+      ['r1'],
+      JSON.stringify(noise),
+    )
+    await spill.append(sample(2), sampleDraft(2))
+    t.same(
+      (await spill.read()).map(item => item.rollback.id),
+      ['r1', 'r2'],
+      JSON.stringify(noise),
+    )
+  }
+})
+
+t.test('a damaged line before others is said, and hides nothing from those that come', async t => {
+  const path = join(scratch(t), 'rollbacks')
+  const spill = createSpill({ path })
+  for (const n of [1, 2, 3]) await spill.append(sample(n), sampleDraft(n))
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"r2"', '"r2'))
+  await t.rejects(spill.read(), { code: 'spill_damaged', message: /Line 2/, details: { path, line: 2, readable: 1 } })
+  await spill.append(sample(4), sampleDraft(4))
+  t.equal(readFileSync(path, 'utf8').split('\n').length, 5, 'appended behind the others')
+  await spill.clear()
+  t.same(await spill.read(), [], 'and can be cleared')
+})
+
+t.test('a place that cannot be written is an error with a name; the next attempt is a new one', async t => {
+  const directory = scratch(t)
+  writeFileSync(join(directory, 'plain'), '')
+  const below = createSpill({ path: join(directory, 'plain', 'rollbacks') })
+  await t.rejects(below.append(sample(1), sampleDraft(1)), {
+    name: 'BanyanError',
+    code: 'spill_failed',
+    hint: /make space/,
+  })
+  await t.rejects(below.read(), { code: 'spill_failed' })
+  const path = join(directory, 'rollbacks')
+  const spill = createSpill({ path })
+  mkdirSync(path)
+  await t.rejects(spill.append(sample(1), sampleDraft(1)), { code: 'spill_failed' })
+  rmdirSync(path)
+  await spill.append(sample(1), sampleDraft(1))
+  t.equal((await spill.read()).length, 1)
+})
+
+t.test('the reserve takes its space once', async t => {
+  const path = join(scratch(t), 'deep', 'rollbacks')
+  const spill = createSpill({ path })
+  await spill.reserve()
+  const first = statSync(`${path}.reserve`)
+  await spill.reserve()
+  const second = statSync(`${path}.reserve`)
+  t.equal(second.mtimeMs, first.mtimeMs)
+  t.ok(first.blocks * 512 >= 65_536)
+  t.equal(first.mode & 0o777, 0o600)
+  t.same(await spill.read(), [])
+})
+
+function sample(n: number): Rollback {
+  return {
+    id: `r${n}`,
+    units: ['orders'],
+    restored: [],
+    trigger: 'operator',
+    by: 'ada',
+    at: n,
+    reason: 'größer “quoted”\n',
+  }
+}
