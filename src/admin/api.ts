@@ -1,0 +1,437 @@
+// The admin API as data: every path, parameter, body and answer, once. The server validates with it, OpenAPI is
+// generated from it, the CLI and the dashboard are clients of it.
+import { z } from 'zod'
+import { SCOPES } from '../model/control.ts'
+
+const moment = z.number().int().describe('milliseconds since 1970-01-01T00:00:00Z')
+const percent = z.number().min(0).max(100).multipleOf(0.01).describe('percent, up to two decimals')
+const reason = z.string().max(500).describe('why; kept in the audit log')
+const nothing = z.strictObject({})
+
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), message: z.string() })).optional(),
+  hint: z.string().optional(),
+  currentRevision: z.number().int().optional(),
+})
+export type Problem = z.infer<typeof Problem>
+
+export const Applied = z.object({
+  revision: z.number().int(),
+  elapsedMs: z.number(),
+  durable: z.boolean().describe('saved in the store; false: in force, kept in a local fsynced file until it is stored'),
+  appliedBy: z.array(z.object({ instance: z.string(), worker: z.number().int(), ms: z.number() })),
+  pending: z.array(z.object({ instance: z.string(), worker: z.number().int() })),
+})
+
+const Rollback = z.object({
+  id: z.string(),
+  units: z.union([z.literal('*'), z.array(z.string())]),
+  restored: z.array(z.string()).describe('units for which a restore has ended it already'),
+  trigger: z.enum(['operator', 'autopilot', 'break_glass']),
+  by: z.string(),
+  at: moment,
+  reason: z.string().nullable(),
+})
+
+/** The answer to a rollback: where it is in force, its id, and what it did not concern. */
+export const RolledBack = Applied.extend({
+  rollback: z.string().describe('id that a restore names'),
+  routes: z.array(z.string()).describe('routes that are on legacy because of it'),
+  skipped: z.array(z.object({ route: z.string(), why: z.string() })).describe('routes without a legacy side'),
+})
+
+export const Restored = Applied.extend({
+  ended: z.array(z.string()).describe('rollbacks that this restore ended'),
+  remaining: z.array(z.string()).describe('rollbacks still in force for the route'),
+})
+
+const Said = z.object({ by: z.string(), at: moment, reason: z.string().nullable() })
+
+const SideState = z.object({
+  backend: z.string(),
+  url: z.string(),
+  tlsVerified: z.boolean(),
+  requests: z.number().int().describe('primary requests answered since start'),
+  errors: z.number().int().describe('of those, backend failures and 5xx answers'),
+  perSecond: z.number().describe('over the last minute'),
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+  lastError: z.object({ at: moment, code: z.string(), detail: z.string() }).nullable(),
+})
+
+export const RouteView = z.object({
+  id: z.string(),
+  template: z.string(),
+  group: z.string().nullable(),
+  owner: z.string().nullable(),
+  match: z.object({ paths: z.array(z.string()), host: z.string().nullable(), methods: z.array(z.string()).nullable() }),
+  data: z.enum(['separate', 'shared']).nullable(),
+  sticky: z.array(z.string()),
+  weight: z.object({
+    declared: percent.describe('what the file says'),
+    desired: percent.describe('the operator’s word, else declared'),
+    effective: percent.describe('what is in force: 0 while rolled back or held'),
+    observed: percent
+      .nullable()
+      .describe('share of the last minute’s requests decided by weight that new served; null without traffic'),
+    observedRequests: z.number().int(),
+  }),
+  set: Said.extend({ percent }).nullable().describe('the operator’s weight, if there is one'),
+  frozen: Said.nullable(),
+  held: z
+    .boolean()
+    .describe('first start with a declared weight: 0 until somebody sets a weight or returns to the file'),
+  rollbacks: z.array(Rollback),
+  reasons: z.record(z.string(), z.number().int()).describe('requests since start by reason'),
+  sides: z.object({ legacy: SideState.nullable(), new: SideState.nullable() }),
+  tunnels: z.object({ legacy: z.number().int(), new: z.number().int() }),
+  revision: z.number().int().describe('revision at which this route’s operator state last changed; its ETag'),
+})
+export type RouteView = z.infer<typeof RouteView>
+
+export const RouteShort = z.object({
+  id: z.string(),
+  template: z.string(),
+  group: z.string().nullable(),
+  owner: z.string().nullable(),
+  declared: percent,
+  desired: percent,
+  effective: percent,
+  observed: percent.nullable(),
+  state: z.enum(['split', 'legacy', 'new', 'rolled-back', 'held', 'frozen', 'legacy-only', 'new-only']),
+  perSecond: z.object({ legacy: z.number(), new: z.number() }),
+  errorRatio: z.object({ legacy: z.number().nullable(), new: z.number().nullable() }),
+  p95Ms: z.object({ legacy: z.number().nullable(), new: z.number().nullable() }),
+})
+
+const Warning = z.object({ code: z.string(), message: z.string(), route: z.string().nullable() })
+
+export const Status = z.object({
+  product: z.literal('banyan'),
+  version: z.string(),
+  instance: z.string(),
+  revision: z.number().int(),
+  startedAt: moment,
+  uptimeSeconds: z.number(),
+  state: z.enum(['starting', 'ready', 'draining']),
+  listen: z.string(),
+  store: z.object({
+    kind: z.string(),
+    healthy: z.boolean(),
+    unsaved: z.number().int().describe('rollbacks kept only in the local file'),
+  }),
+  config: z.object({
+    file: z.string().nullable(),
+    loadedAt: moment,
+    lastReload: z.enum(['none', 'ok', 'failed']),
+    lastError: z.string().nullable(),
+  }),
+  workers: z.array(z.object({ worker: z.number().int(), revision: z.number().int(), pid: z.number().int() })),
+  replicas: z.array(z.object({ instance: z.string(), revision: z.number().int() })),
+  rollbacks: z.array(Rollback),
+  routes: z.array(RouteShort),
+  warnings: z.array(Warning),
+})
+export type Status = z.infer<typeof Status>
+
+export const Explanation = z.object({
+  route: z.string().nullable().describe('null: no route matched'),
+  side: z.enum(['legacy', 'new']).nullable(),
+  backend: z.string().nullable(),
+  reason: z.string(),
+  why: z.string().describe('the same in a sentence'),
+  unit: z.string().nullable(),
+  key: z.object({ from: z.string(), hashed: z.string().describe('first 8 hex of the SHA-256 of the key') }).nullable(),
+  bucket: z.number().nullable().describe('0 ≤ bucket < 100: the percent above which this user is on new'),
+  weight: z.object({ declared: percent, desired: percent, effective: percent }).nullable(),
+  considered: z.array(z.object({ step: z.string(), applies: z.boolean(), because: z.string() })),
+  alsoAsked: z.array(z.string()).describe('who else would be asked: shadow, relay'),
+})
+export type Explanation = z.infer<typeof Explanation>
+
+export const AuditEntry = z.object({
+  seq: z.number().int(),
+  at: moment,
+  actor: z.object({ name: z.string(), tokenId: z.string().nullable(), address: z.string().nullable() }),
+  action: z.string(),
+  subject: z.string(),
+  reason: z.string().nullable(),
+  before: z.unknown(),
+  after: z.unknown(),
+  revision: z.number().int(),
+  previous: z.string(),
+  hash: z.string(),
+})
+
+export const TokenView = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  routes: z.array(z.string()).nullable(),
+  createdAt: moment,
+  expiresAt: moment.nullable(),
+})
+
+export const MistakeView = z.object({
+  file: z.string(),
+  line: z.number().int(),
+  column: z.number().int(),
+  path: z.string(),
+  message: z.string(),
+  found: z.string().nullable(),
+  allowed: z.string().nullable(),
+  hint: z.string().nullable(),
+  level: z.enum(['error', 'warning']),
+})
+
+const Change = z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() })
+
+export const Checked = z.object({
+  ok: z.boolean(),
+  mistakes: z.array(MistakeView),
+  changes: z.array(Change).describe('against the configuration in force, secrets as ***'),
+})
+
+const RouteParams = z.object({ id: z.string().regex(/^[a-z0-9-]{1,64}$/) })
+
+export interface Operation {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly path: string
+  readonly summary: string
+  readonly scope: (typeof SCOPES)[number] | null
+  readonly params?: z.ZodObject
+  readonly query?: z.ZodObject
+  /** Absent: no body is read. An empty object admits `{}` and an absent body. */
+  readonly body?: z.ZodType
+  readonly answer: z.ZodType | null
+  /** True: `If-Match` is honoured. */
+  readonly conditional?: true
+}
+
+/** Every operation by name. Paths are below `/api/v1`, with `:name` for parameters. */
+export const operations = {
+  status: {
+    method: 'GET',
+    path: '/status',
+    summary: 'Instance, revision, workers, routes in short, warnings',
+    scope: 'read',
+    answer: Status,
+  },
+  routes: {
+    method: 'GET',
+    path: '/routes',
+    summary: 'Every route with its state',
+    scope: 'read',
+    answer: z.object({ revision: z.number().int(), routes: z.array(RouteView) }),
+  },
+  route: {
+    method: 'GET',
+    path: '/routes/:id',
+    summary: 'One route',
+    scope: 'read',
+    params: RouteParams,
+    answer: RouteView,
+  },
+  setWeight: {
+    method: 'PUT',
+    path: '/routes/:id/weight',
+    summary: 'Set the percent of users that new serves (and the route’s group)',
+    scope: 'operate',
+    params: RouteParams,
+    body: z.strictObject({ percent, reason: reason.optional() }),
+    answer: Applied,
+    conditional: true,
+  },
+  unsetWeight: {
+    method: 'DELETE',
+    path: '/routes/:id/weight',
+    summary: 'Return to the file’s weight',
+    scope: 'operate',
+    params: RouteParams,
+    query: z.strictObject({ reason: reason.optional() }),
+    answer: Applied,
+    conditional: true,
+  },
+  freeze: {
+    method: 'POST',
+    path: '/routes/:id/freeze',
+    summary: 'No raise until unfrozen; down and rollback stay possible',
+    scope: 'operate',
+    params: RouteParams,
+    body: z.strictObject({ reason: reason.optional() }),
+    answer: Applied,
+    conditional: true,
+  },
+  unfreeze: {
+    method: 'POST',
+    path: '/routes/:id/unfreeze',
+    summary: 'Allow raises again',
+    scope: 'operate',
+    params: RouteParams,
+    body: z.strictObject({ reason: reason.optional() }),
+    answer: Applied,
+    conditional: true,
+  },
+  rollback: {
+    method: 'POST',
+    path: '/routes/:id/rollback',
+    summary: 'Everything of this route (and its group) to legacy, at once',
+    scope: 'rollback',
+    params: RouteParams,
+    body: z.strictObject({ reason: reason.optional() }),
+    answer: RolledBack,
+  },
+  rollbackAll: {
+    method: 'POST',
+    path: '/rollback',
+    summary: 'Everything to legacy, at once',
+    scope: 'rollback',
+    body: z.strictObject({ reason: reason.optional() }),
+    answer: RolledBack,
+  },
+  restore: {
+    method: 'POST',
+    path: '/routes/:id/restore',
+    summary: 'End rollbacks of this route and return to the desired weight',
+    scope: 'operate',
+    params: RouteParams,
+    body: z.strictObject({
+      rollbacks: z.array(z.string()).max(100).optional(),
+      percent: percent.optional(),
+      reason: reason.optional(),
+    }),
+    answer: Restored,
+    conditional: true,
+  },
+  restoreAll: {
+    method: 'POST',
+    path: '/restore',
+    summary: 'End rollbacks, by default all that are in force',
+    scope: 'operate',
+    body: z.strictObject({ rollbacks: z.array(z.string()).max(100).optional(), reason: reason.optional() }),
+    answer: Restored,
+    conditional: true,
+  },
+  explain: {
+    method: 'POST',
+    path: '/explain',
+    summary: 'Which route and side a request would take, and why; nothing is sent',
+    scope: 'read',
+    body: z.strictObject({
+      method: z
+        .string()
+        .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/)
+        .default('GET'),
+      url: z.string().max(16384).describe('a path, or a whole URL whose host counts as Host'),
+      headers: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}),
+      address: z.string().max(64).default('127.0.0.1').describe('the client’s address'),
+    }),
+    answer: Explanation,
+  },
+  audit: {
+    method: 'GET',
+    path: '/audit',
+    summary: 'Who changed what, when and why; newest first; hash-chained',
+    scope: 'read',
+    query: z.strictObject({
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+      before: z.coerce.number().int().min(1).optional(),
+    }),
+    answer: z.object({
+      entries: z.array(AuditEntry),
+      next: z.number().int().nullable().describe('pass as `before` for the page after; null at the end'),
+    }),
+  },
+  auditVerify: {
+    method: 'GET',
+    path: '/audit/verify',
+    summary: 'Walk the whole hash chain',
+    scope: 'read',
+    answer: z.object({ ok: z.boolean(), entries: z.number().int(), brokenAt: z.number().int().nullable() }),
+  },
+  events: {
+    method: 'GET',
+    path: '/events',
+    summary: 'Server-sent events with ids; `Last-Event-ID` resumes',
+    scope: 'read',
+    answer: null,
+  },
+  config: {
+    method: 'GET',
+    path: '/config',
+    summary: 'The configuration in force, with defaults, secrets as ***',
+    scope: 'read',
+    answer: z.object({ file: z.string().nullable(), revision: z.number().int(), config: z.unknown() }),
+  },
+  configCheck: {
+    method: 'POST',
+    path: '/config/check',
+    summary: 'A configuration text: its mistakes, and what it would change',
+    scope: 'read',
+    body: z.strictObject({ text: z.string().max(4 * 1024 * 1024) }),
+    answer: Checked,
+  },
+  configReload: {
+    method: 'POST',
+    path: '/config/reload',
+    summary: 'Read the file again; a bad file changes nothing',
+    scope: 'admin',
+    body: z.strictObject({ reason: reason.optional() }),
+    answer: Applied.extend({ changes: z.array(Change), warnings: z.array(MistakeView) }),
+  },
+  tokens: {
+    method: 'GET',
+    path: '/tokens',
+    summary: 'Tokens, without their secrets',
+    scope: 'admin',
+    answer: z.object({ tokens: z.array(TokenView) }),
+  },
+  createToken: {
+    method: 'POST',
+    path: '/tokens',
+    summary: 'Make a token; its secret is shown once',
+    scope: 'admin',
+    body: z.strictObject({
+      name: z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/),
+      scopes: z.array(z.enum(SCOPES)).min(1),
+      routes: z.array(z.string()).nullable().default(null),
+      expiresInSeconds: z.number().int().min(1).nullable().default(null),
+      reason: reason.optional(),
+    }),
+    answer: Applied.extend({ token: TokenView, secret: z.string() }),
+  },
+  revokeToken: {
+    method: 'DELETE',
+    path: '/tokens/:id',
+    summary: 'Revoke a token',
+    scope: 'admin',
+    params: z.object({ id: z.string().max(64) }),
+    query: z.strictObject({ reason: reason.optional() }),
+    answer: Applied,
+  },
+  rotateSeed: {
+    method: 'POST',
+    path: '/seed/rotate',
+    summary: 'Reshuffle which users are on which side',
+    scope: 'admin',
+    body: z.strictObject({ reason: reason.optional() }),
+    answer: Applied,
+    conditional: true,
+  },
+  openapi: {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This API as OpenAPI 3.1',
+    scope: null,
+    answer: z.unknown(),
+  },
+} as const satisfies Record<string, Operation>
+
+export type OperationName = keyof typeof operations
+/** What `/api/v1` answers to an empty body where one is optional. */
+export const emptyBody = nothing

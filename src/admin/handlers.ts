@@ -1,0 +1,299 @@
+// What each operation does: parsed input → control or read model → answer. No HTTP in here.
+import { createHash, randomBytes } from 'node:crypto'
+import { isIP } from 'node:net'
+import type { Control } from '../control/control.ts'
+import { rollbackId } from '../control/control.ts'
+import { type Actor, type AuditEntry, isInForce, type Token } from '../model/control.ts'
+import { BanyanError, type Mistake } from '../model/errors.ts'
+import type { RequestHead } from '../model/exchange.ts'
+import type { RouteId } from '../model/route.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import type { Clock } from '../model/units.ts'
+import type { Traffic } from '../traffic.ts'
+import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
+import type { OperationName, Status } from './api.ts'
+import { type Seen, shortRoute, viewRollback, viewRoute } from './views.ts'
+
+export interface ConfigChange {
+  readonly path: string
+  readonly before: string | null
+  readonly after: string | null
+}
+
+/** What the rest of the house hands to the API. */
+export interface AdminParts {
+  readonly control: Control
+  readonly current: () => Snapshot
+  readonly traffic: Traffic
+  readonly clock: Clock
+  readonly audit: {
+    page(page: { readonly limit: number; readonly before: number | null }): Promise<readonly AuditEntry[]>
+    verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly brokenAt: number | null }>
+  }
+  readonly config: {
+    /** In force, as JSON, secrets as `***`. */
+    shown(): unknown
+    file(): string | null
+    check(text: string): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly ConfigChange[] }>
+    reload(
+      actor: Actor,
+      reason: string | null,
+    ): Promise<{
+      readonly outcome: Awaited<ReturnType<Control['apply']>>
+      readonly changes: readonly ConfigChange[]
+      readonly warnings: readonly Mistake[]
+    }>
+  }
+  /** The parts of the status that are about the process. */
+  readonly process: () => Omit<Status, 'product' | 'revision' | 'workers' | 'replicas' | 'rollbacks' | 'routes'>
+  readonly newSeed: () => string
+}
+
+export interface Call {
+  readonly caller: Caller
+  readonly actor: Actor
+  readonly params: Readonly<Record<string, string>>
+  // Checked by the operation's schema before it comes here.
+  // biome-ignore lint/suspicious/noExplicitAny: the schema says what it is
+  readonly query: any
+  // biome-ignore lint/suspicious/noExplicitAny: the schema says what it is
+  readonly body: any
+  /** From If-Match. */
+  readonly ifRevision: number | null
+}
+
+export type Handler = (call: Call) => unknown
+
+/** `events` and `openapi` are the server's own. */
+export type Handled = Exclude<OperationName, 'events' | 'openapi'>
+
+export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Handler>> {
+  const { control } = parts
+
+  function seen(): Seen {
+    return { plan: control.plan(), state: control.state(), snapshot: parts.current(), traffic: parts.traffic.of }
+  }
+
+  function visible(call: Call) {
+    return control.plan().routes.filter(route => call.caller.routes?.has(route.id) ?? true)
+  }
+
+  function said(call: Call) {
+    return { actor: call.actor, reason: (call.body?.reason ?? call.query?.reason ?? null) as string | null }
+  }
+
+  function conditions(call: Call) {
+    return call.ifRevision === null ? {} : { ifRevision: call.ifRevision }
+  }
+
+  async function rollBack(call: Call, route: RouteId | null) {
+    const id = rollbackId()
+    const outcome = await control.apply({ type: 'rollback', id, route, trigger: 'operator', ...said(call) })
+    const plan = control.plan()
+    const unit = route === null ? null : (plan.byId.get(route)?.unit ?? null)
+    const concerned = plan.routes.filter(one => unit === null || one.unit === unit)
+    return {
+      ...outcome.applied,
+      rollback: outcome.rollback?.id ?? id,
+      routes: concerned.filter(one => one.sides.legacy !== null).map(one => one.id),
+      skipped: concerned
+        .filter(one => one.sides.legacy === null)
+        .map(one => ({ route: one.id, why: 'it has no legacy side' })),
+    }
+  }
+
+  async function restore(call: Call, route: RouteId | null) {
+    const rollbacks = (call.body.rollbacks ?? []) as string[]
+    const percent = (call.body.percent ?? null) as number | null
+    const { applied, change } = await control.apply({
+      type: 'restore',
+      route,
+      rollbacks,
+      percent,
+      ...said(call),
+      ...conditions(call),
+    })
+    const unit = route === null ? null : (control.plan().byId.get(route)?.unit ?? null)
+    const remaining = control.state().rollbacks.filter(one => unit === null || isInForce(one, unit))
+    const ended = (change?.after as { ended?: string[] } | undefined)?.ended ?? []
+    return { ...applied, ended, remaining: remaining.map(one => one.id) }
+  }
+
+  return {
+    status(call) {
+      const now = seen()
+      const state = control.state()
+      const own = parts.process()
+      const status: Status = {
+        product: 'banyan',
+        ...own,
+        revision: state.revision,
+        workers: [{ worker: 1, revision: now.snapshot.revision, pid: process.pid }],
+        replicas: [{ instance: own.instance, revision: now.snapshot.revision }],
+        rollbacks: state.rollbacks.map(viewRollback),
+        routes: visible(call).map(route => shortRoute(route, now)),
+      }
+      return status
+    },
+    routes(call) {
+      const now = seen()
+      return { revision: control.state().revision, routes: visible(call).map(route => viewRoute(route, now)) }
+    },
+    route(call) {
+      return viewRoute(routeOf(parts, call.params.id), seen())
+    },
+    async setWeight(call) {
+      const { percent } = call.body as { percent: number }
+      const route = call.params.id as RouteId
+      return (await control.apply({ type: 'set-weight', route, percent, ...said(call), ...conditions(call) })).applied
+    },
+    async unsetWeight(call) {
+      const route = call.params.id as RouteId
+      return (await control.apply({ type: 'unset-weight', route, ...said(call), ...conditions(call) })).applied
+    },
+    async freeze(call) {
+      const route = call.params.id as RouteId
+      return (await control.apply({ type: 'freeze', route, ...said(call), ...conditions(call) })).applied
+    },
+    async unfreeze(call) {
+      const route = call.params.id as RouteId
+      return (await control.apply({ type: 'unfreeze', route, ...said(call), ...conditions(call) })).applied
+    },
+    rollback: call => rollBack(call, call.params.id as RouteId),
+    rollbackAll: call => rollBack(call, null),
+    restore: call => restore(call, call.params.id as RouteId),
+    restoreAll: call => restore(call, null),
+    explain(call) {
+      const head = headOf(call.body)
+      const found = parts.current().explain(head)
+      const { fallback } = control.plan()
+      if (found === null) return explainUnmatched(fallback)
+      const { route, explained } = found
+      requireScope(call.caller, 'read', route.id, control.plan())
+      const split = seen().snapshot.splits[route.index]
+      return {
+        route: route.id,
+        side: explained.side,
+        backend: explained.side === null ? null : (route.sides[explained.side]?.origin ?? null),
+        reason: explained.reason,
+        why: explained.why,
+        unit: route.unit,
+        key:
+          explained.key === null
+            ? null
+            : {
+                from: explained.key.from,
+                hashed: createHash('sha256').update(explained.key.value).digest('hex').slice(0, 8),
+              },
+        bucket: explained.percentile,
+        weight:
+          split === undefined ? null : { declared: split.declared, desired: split.desired, effective: split.effective },
+        considered: explained.considered,
+        alsoAsked: [],
+      }
+    },
+    async audit(call) {
+      const limit = call.query.limit as number
+      const entries = await parts.audit.page({ limit, before: call.query.before ?? null })
+      const oldest = entries.at(-1)
+      return { entries, next: entries.length === limit && oldest !== undefined && oldest.seq > 1 ? oldest.seq : null }
+    },
+    auditVerify: () => parts.audit.verify(),
+    config: () => ({ file: parts.config.file(), revision: control.state().revision, config: parts.config.shown() }),
+    async configCheck(call) {
+      const { mistakes, changes } = await parts.config.check(call.body.text)
+      return { ok: !mistakes.some(mistake => mistake.level === 'error'), mistakes, changes }
+    },
+    async configReload(call) {
+      const { outcome, changes, warnings } = await parts.config.reload(call.actor, said(call).reason)
+      return { ...outcome.applied, changes, warnings }
+    },
+    tokens: () => ({ tokens: control.state().tokens.map(viewToken) }),
+    async createToken(call) {
+      const { name, scopes, routes, expiresInSeconds } = call.body
+      const secret = createSecret()
+      const now = parts.clock.now()
+      const token: Token = {
+        id: `tok-${randomBytes(5).toString('hex')}`,
+        name,
+        hash: hashOf(secret),
+        scopes,
+        routes,
+        createdAt: now,
+        expiresAt: expiresInSeconds === null ? null : now + expiresInSeconds * 1000,
+      }
+      const { applied } = await control.apply({ type: 'create-token', token, ...said(call) })
+      return { ...applied, token: viewToken(token), secret }
+    },
+    async revokeToken(call) {
+      return (await control.apply({ type: 'revoke-token', id: call.params.id as string, ...said(call) })).applied
+    },
+    async rotateSeed(call) {
+      const command = { type: 'rotate-seed' as const, seed: parts.newSeed(), ...said(call), ...conditions(call) }
+      return (await control.apply(command)).applied
+    },
+  }
+}
+
+function routeOf(parts: AdminParts, id: string | undefined) {
+  const route = parts.control.plan().byId.get(id ?? '')
+  if (route === undefined) {
+    throw new BanyanError('unknown_route', `there is no route ${id}`, { hint: 'GET /api/v1/routes lists them' })
+  }
+  return route
+}
+
+function viewToken(token: Token) {
+  const { hash: _, ...shown } = token
+  return shown
+}
+
+/** What a client would have sent, from what a person typed. */
+function headOf(body: {
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly address: string
+}): RequestHead {
+  const headers: string[] = []
+  for (const [name, values] of Object.entries(body.headers)) {
+    for (const value of typeof values === 'string' ? [values] : values) headers.push(name, value)
+  }
+  const whole = /^https?:\/\/([^/?#]*)(.*)$/i.exec(body.url)
+  const target = whole === null ? body.url : whole[2] === '' ? '/' : (whole[2] as string)
+  const hostAt = headers.findIndex((text, i) => i % 2 === 0 && text.toLowerCase() === 'host')
+  const host = whole?.[1] ?? (hostAt === -1 ? '' : (headers[hostAt + 1] as string))
+  if (!target.startsWith('/')) {
+    throw new BanyanError('invalid', `${JSON.stringify(body.url)} is neither a path nor a URL`, {
+      hint: '/orders/5 or http://host/orders/5',
+      details: { errors: [{ pointer: '/url', message: 'must begin with / or http://' }] },
+    })
+  }
+  if (isIP(body.address) === 0) {
+    throw new BanyanError('invalid', `${JSON.stringify(body.address)} is not an address`, {
+      details: { errors: [{ pointer: '/address', message: 'an IPv4 or IPv6 address' }] },
+    })
+  }
+  return { method: body.method, target, host: host.replace(/:\d+$/, '').toLowerCase(), headers, address: body.address }
+}
+
+function explainUnmatched(
+  fallback: { readonly id: string; readonly sides: { readonly legacy: { readonly origin: string } | null } } | null,
+) {
+  return {
+    route: null,
+    side: fallback === null ? null : ('legacy' as const),
+    backend: fallback?.sides.legacy?.origin ?? null,
+    reason: fallback === null ? 'no_route' : 'only',
+    why:
+      fallback === null
+        ? 'no route matches, and there is no default backend: 404'
+        : 'no route matches: the default backend',
+    unit: null,
+    key: null,
+    bucket: null,
+    weight: null,
+    considered: [],
+    alsoAsked: [],
+  }
+}

@@ -1,0 +1,23 @@
+// The health listener: alive, ready, metrics. No token, so nothing else is on it; bind it where kubelet and Prometheus reach it.
+import fastify, { type FastifyInstance } from 'fastify'
+
+export interface HealthParts {
+  /** Listening, a snapshot in force, not draining; nothing else. */
+  readonly ready: () => { readonly ready: boolean; readonly why: string }
+  readonly metrics: { readonly contentType: string; text(): Promise<string> }
+}
+
+export function createHealthServer(parts: HealthParts): FastifyInstance {
+  const app = fastify({ bodyLimit: 1024, requestTimeout: 10_000 })
+  app.get('/healthz', async () => ({ status: 'alive' }))
+  app.get('/readyz', async (_request, reply) => {
+    const { ready, why } = parts.ready()
+    reply.code(ready ? 200 : 503)
+    return { status: ready ? 'ready' : 'not ready', why }
+  })
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(parts.metrics.contentType)
+    return parts.metrics.text()
+  })
+  return app
+}

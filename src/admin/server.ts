@@ -1,0 +1,145 @@
+// The admin listener: a fastify of its own that turns requests into calls of the handlers. Everything is checked before a
+// handler sees it: Host, Origin, token, scope, parameters, body.
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { BanyanError } from '../model/errors.ts'
+import type { RouteId } from '../model/route.ts'
+import { type Access, bearerOf, type Caller, requireScope } from './access.ts'
+import { type Operation, type OperationName, operations } from './api.ts'
+import type { Events } from './events.ts'
+import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
+import { openApi } from './openapi.ts'
+import { problemOf } from './problems.ts'
+
+const BASE = '/api/v1'
+const BODY_BYTES = 64 * 1024
+/** `config/check` takes a whole configuration, escaped as a JSON text. */
+const CONFIG_BYTES = 9 * 1024 * 1024
+
+const HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+}
+
+export interface AdminServerParts extends AdminParts {
+  readonly access: Access
+  readonly events: Events
+  readonly version: string
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
+}
+
+export function createAdminServer(parts: AdminServerParts): FastifyInstance {
+  const app = fastify({ bodyLimit: BODY_BYTES, requestTimeout: 30_000, routerOptions: { maxParamLength: 200 } })
+  const handlers = createHandlers(parts)
+  const document = openApi(parts.version)
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(HEADERS)
+    parts.access.checkOrigin(request)
+  })
+  app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
+  app.setNotFoundHandler((request, reply) => {
+    const known = Object.values<Operation>(operations).some(one => pathPattern(one.path).test(request.url))
+    answerProblem(
+      reply,
+      known
+        ? new BanyanError('method_refused', `${request.method} is not a method of this path`)
+        : new BanyanError('unknown_path', 'there is nothing here', {
+            hint: `the API is described at ${BASE}/openapi.json`,
+          }),
+    )
+  })
+
+  function answerProblem(reply: FastifyReply, error: unknown): void {
+    const problem = problemOf(error)
+    if (problem.status === 500)
+      parts.log('error', 'admin call failed', { error: String((error as Error).stack ?? error) })
+    if (problem.status === 401) reply.header('WWW-Authenticate', 'Bearer realm="banyan"')
+    if (problem.status === 429) {
+      const seconds = error instanceof BanyanError ? error.details.retryAfter : undefined
+      reply.header('Retry-After', String(seconds ?? 60))
+    }
+    reply.code(problem.status).type('application/problem+json').send(problem)
+  }
+
+  for (const [name, operation] of Object.entries(operations) as [OperationName, Operation][]) {
+    app.route({
+      method: operation.method,
+      url: `${BASE}${operation.path}`,
+      bodyLimit: name === 'configCheck' ? CONFIG_BYTES : BODY_BYTES,
+      handler: (request, reply) => serve(name, operation, request, reply),
+    })
+  }
+
+  async function serve(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply) {
+    if (name === 'openapi') return document
+    const caller = parts.access.authenticate(bearerOf(request.headers.authorization), request.ip)
+    const params = parse(operation.params, request.params, '') as Record<string, string>
+    authorize(name, operation, caller, params)
+    if (name === 'events') return listen(request, reply)
+    const query = parse(operation.query, request.query, '')
+    const body = parse(operation.body, request.body ?? {}, '')
+    const answer = await (handlers[name as Handled] as Handler)({
+      caller,
+      actor: { name: caller.token.name, tokenId: caller.token.id, address: request.ip },
+      params,
+      query,
+      body,
+      ifRevision: operation.conditional ? ifMatch(request.headers['if-match']) : null,
+    })
+    if (name === 'route') reply.header('ETag', `"${(answer as { revision: number }).revision}"`)
+    return answer
+  }
+
+  function authorize(name: OperationName, operation: Operation, caller: Caller, params: Record<string, string>): void {
+    const plan = parts.control.plan()
+    const route = operation.path.startsWith('/routes/:id') ? (params.id as RouteId) : null
+    // Lists are filtered, and explain asks for the route that it finds.
+    const open = name === 'status' || name === 'routes' || name === 'explain'
+    requireScope(open ? { ...caller, routes: null } : caller, operation.scope ?? 'read', route, plan)
+  }
+
+  function listen(request: FastifyRequest, reply: FastifyReply): void {
+    const last = request.headers['last-event-id']
+    const { raw } = reply
+    for (const [header, value] of Object.entries(HEADERS)) raw.setHeader(header, value)
+    raw.setHeader('Content-Type', 'text/event-stream')
+    if (!parts.events.listen(raw, typeof last === 'string' ? last : null)) {
+      raw.removeHeader('Content-Type')
+      throw new BanyanError('too_many_listeners', 'too many listen to events already')
+    }
+    reply.hijack()
+  }
+
+  return app
+}
+
+/** The value as its schema wants it; mistakes become JSON Pointers. */
+function parse(schema: z.ZodType | undefined, value: unknown, base: string): unknown {
+  if (schema === undefined) return {}
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const errors = result.error.issues.map(issue => ({
+    pointer: `${base}/${issue.path.map(String).join('/')}`.replace(/\/$/, ''),
+    message: issue.message,
+  }))
+  const first = errors[0]
+  throw new BanyanError('invalid', `${first?.pointer === '' ? 'the request' : first?.pointer}: ${first?.message}`, {
+    details: { errors },
+  })
+}
+
+/** `"42"` or `42` → 42. */
+function ifMatch(value: string | undefined): number | null {
+  if (value === undefined || value === '*') return null
+  const digits = /^(?:W\/)?"?(\d{1,15})"?$/.exec(value.trim())?.[1]
+  if (digits === undefined) throw new BanyanError('invalid', 'If-Match must be a revision, as in ETag', {})
+  return Number(digits)
+}
+
+function pathPattern(path: string): RegExp {
+  return new RegExp(`^${BASE}${path.replace(/:[a-z]+/g, '[^/?]+')}(\\?|$)`)
+}

@@ -1,0 +1,90 @@
+// Side doors: `/{route}/{legacy|new}/*` on an origin of their own, so that testers reach one side directly, by token,
+// before it takes traffic. Built on @fastify/http-proxy; the data path is not.
+import httpProxy from '@fastify/http-proxy'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { BanyanError } from '../model/errors.ts'
+import type { Backend, Side } from '../model/route.ts'
+import type { Plan } from '../model/snapshot.ts'
+import { isSafe } from '../routing/decide.ts'
+import { type Access, requireScope } from './access.ts'
+import { problemOf } from './problems.ts'
+
+export interface SideDoorParts {
+  readonly access: Access
+  readonly plan: () => Plan
+  /** Sends by our own pools; see `upstream/side-door`. */
+  readonly dispatcher: unknown
+  /** Header by which the dispatcher is told the backend, as `route side`. */
+  readonly backendHeader: string
+}
+
+const TOKEN_HEADER = 'x-banyan-token'
+
+/** Reading through a door needs the scope `read`, anything that may write `operate`. */
+export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInstance> {
+  const app = fastify({ requestTimeout: 0, routerOptions: { maxParamLength: 200 } })
+
+  app.setErrorHandler((error, _request, reply) => {
+    const problem = problemOf(error)
+    reply.code(problem.status).type('application/problem+json').send(problem)
+  })
+  app.setNotFoundHandler((_request, reply) => {
+    const hint = { hint: '/{route}/{legacy|new}/path' }
+    const problem = problemOf(new BanyanError('unknown_path', 'there is no door here', hint))
+    reply.code(problem.status).type('application/problem+json').send(problem)
+  })
+
+  await app.register(httpProxy, {
+    prefix: '/:route/:side',
+    rewritePrefix: '',
+    upstream: '',
+    websocket: false,
+    undici: parts.dispatcher as Record<string, unknown>,
+    disableRequestLogging: true,
+    preHandler: async (request: FastifyRequest) => {
+      const { route, side } = request.params as { route: string; side: string }
+      const token = request.headers[TOKEN_HEADER]
+      const caller = parts.access.authenticate(typeof token === 'string' ? token : null, request.ip)
+      requireScope(caller, isSafe(request.method) ? 'read' : 'operate', route, parts.plan())
+      backendBehind(parts.plan(), route, side)
+    },
+    replyOptions: {
+      getUpstream(request: unknown) {
+        const { route, side } = (request as FastifyRequest).params as { route: string; side: string }
+        return backendBehind(parts.plan(), route, side).origin
+      },
+      rewriteRequestHeaders(request: unknown, headers: Record<string, unknown>) {
+        const { params, headers: sent } = request as FastifyRequest
+        const { route, side } = params as { route: string; side: string }
+        const { [TOKEN_HEADER]: _, ...rest } = headers
+        const { host } = backendBehind(parts.plan(), route, side)
+        return { ...rest, host: host ?? sent.host, [parts.backendHeader]: `${route} ${side}` }
+      },
+      onError(reply: unknown, { error }: { error: Error }) {
+        const problem = problemOf(new BanyanError('backend_failed', `the backend did not answer: ${codeOf(error)}`))
+        ;(reply as FastifyReply).code(problem.status).type('application/problem+json').send(problem)
+      },
+      // Without it a GET answered 503 is asked ten times more.
+      retryDelay: () => null,
+    },
+  } as unknown as Parameters<typeof httpProxy>[1])
+  return app
+}
+
+/** The backend of `route side`, as the header says it. */
+export function doorBackend(plan: Plan, door: string): Backend | null {
+  const [route = '', side = ''] = door.split(' ')
+  return plan.byId.get(route)?.sides[side as Side] ?? null
+}
+
+function backendBehind(plan: Plan, route: string, side: string): Backend {
+  const found = plan.byId.get(route)
+  if (found === undefined) throw new BanyanError('unknown_route', `there is no route ${route}`)
+  const backend = side === 'legacy' || side === 'new' ? found.sides[side] : null
+  if (backend === null) throw new BanyanError('unknown_side', `route ${route} has no side ${side}`)
+  return backend
+}
+
+function codeOf(error: Error): string {
+  return String((error as { code?: unknown }).code ?? error.name)
+}

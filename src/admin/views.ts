@@ -1,0 +1,116 @@
+// Read models: what the API shows of routes and of the whole, put together from state, snapshot and traffic.
+import type { z } from 'zod'
+import { type ControlState, isInForce, type Rollback, revisionOf, unitStateOf } from '../model/control.ts'
+import type { Backend, Route, RouteSplit, Side, StickySource } from '../model/route.ts'
+import type { Plan, Snapshot } from '../model/snapshot.ts'
+import type { RouteTraffic, SideTraffic } from '../traffic.ts'
+import type { RouteShort, RouteView } from './api.ts'
+
+export interface Seen {
+  readonly plan: Plan
+  readonly state: ControlState
+  readonly snapshot: Snapshot
+  readonly traffic: (route: string) => RouteTraffic
+}
+
+type Short = z.infer<typeof RouteShort>
+type RollbackView = RouteView['rollbacks'][number]
+
+export function viewRoute(route: Route, seen: Seen): RouteView {
+  const { plan, state } = seen
+  const split = splitFor(route, seen)
+  const unit = unitStateOf(state, route.unit)
+  const traffic = seen.traffic(route.id)
+  return {
+    id: route.id,
+    template: route.template,
+    group: route.group,
+    owner: route.owner,
+    match: {
+      paths: [...route.match.paths],
+      host: route.match.host,
+      methods: route.match.methods && [...route.match.methods],
+    },
+    data: route.data,
+    sticky: route.sticky.map(stickyText),
+    weight: {
+      declared: split.declared,
+      desired: split.desired,
+      effective: split.effective,
+      observed: traffic.observed,
+      observedRequests: traffic.observedRequests,
+    },
+    set: plan.controlledByFile ? null : unit.weight,
+    frozen: unit.frozen,
+    held: split.held,
+    rollbacks: state.rollbacks.filter(rollback => isInForce(rollback, route.unit)).map(viewRollback),
+    reasons: { ...traffic.reasons },
+    sides: {
+      legacy: viewSide(route.sides.legacy, traffic.sides.legacy),
+      new: viewSide(route.sides.new, traffic.sides.new),
+    },
+    tunnels: { ...traffic.tunnels },
+    revision: revisionOf(state, route.unit),
+  }
+}
+
+export function shortRoute(route: Route, seen: Seen): Short {
+  const split = splitFor(route, seen)
+  const traffic = seen.traffic(route.id)
+  const both = <T>(pick: (side: SideTraffic) => T): Record<Side, T> => ({
+    legacy: pick(traffic.sides.legacy),
+    new: pick(traffic.sides.new),
+  })
+  return {
+    id: route.id,
+    template: route.template,
+    group: route.group,
+    owner: route.owner,
+    declared: split.declared,
+    desired: split.desired,
+    effective: split.effective,
+    observed: traffic.observed,
+    state: stateOf(route, split),
+    perSecond: both(side => side.perSecond),
+    errorRatio: both(side => side.errorRatio),
+    p95Ms: both(side => side.p95Ms),
+  }
+}
+
+export function viewRollback(rollback: Rollback): RollbackView {
+  const { id, units, trigger, by, at, reason, restored } = rollback
+  return { id, units: units === '*' ? '*' : [...units], restored: [...restored], trigger, by, at, reason }
+}
+
+function splitFor(route: Route, seen: Seen): RouteSplit {
+  return seen.snapshot.splits[route.index] as RouteSplit
+}
+
+function stateOf(route: Route, split: RouteSplit): Short['state'] {
+  if (route.sides.new === null) return 'legacy-only'
+  if (route.sides.legacy === null) return 'new-only'
+  if (split.rolledBack) return 'rolled-back'
+  if (split.held) return 'held'
+  if (split.frozen) return 'frozen'
+  return split.effective === 0 ? 'legacy' : split.effective === 100 ? 'new' : 'split'
+}
+
+function viewSide(backend: Backend | null, traffic: SideTraffic): RouteView['sides']['legacy'] {
+  if (backend === null) return null
+  const { requests, errors, perSecond, p50Ms, p95Ms, lastError } = traffic
+  return {
+    backend: backend.name,
+    url: backend.origin,
+    tlsVerified: backend.tls.verify,
+    requests,
+    errors,
+    perSecond,
+    p50Ms,
+    p95Ms,
+    lastError,
+  }
+}
+
+function stickyText(source: StickySource): string {
+  return 'name' in source ? `${source.kind}:${source.name}` : source.kind
+}

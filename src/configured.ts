@@ -1,0 +1,52 @@
+// A configuration that can be used: text, values, plan and warnings together; or all of its mistakes.
+import { compilePlan, type Place } from './config/plan.ts'
+import type { Config } from './config/schema.ts'
+import { BanyanError, type Mistake } from './model/errors.ts'
+import type { Plan } from './model/snapshot.ts'
+import type { EpochMs } from './model/units.ts'
+
+export interface Configured {
+  readonly config: Config
+  readonly plan: Plan
+  /** The whole with its defaults, secrets as `***`. */
+  readonly shown: unknown
+  readonly warnings: readonly Mistake[]
+  /** Every file that was read, for the watch. */
+  readonly files: readonly string[]
+}
+
+/** What `config/load` returns, as far as it matters here. */
+export interface Read {
+  readonly config: Config | null
+  readonly mistakes: readonly Mistake[]
+  readonly files: readonly string[]
+  place(pointer: string): Place
+}
+
+/** Throws `invalid_config` with every mistake in `details.mistakes`. */
+export function configure(
+  read: Read,
+  shown: (config: Config) => unknown,
+  file: string | null,
+  at: EpochMs,
+): Configured {
+  const compiled = read.config === null ? null : compilePlan(read.config, { file, loadedAt: at, place: read.place })
+  const mistakes = [...read.mistakes, ...(compiled?.mistakes ?? [])]
+  const errors = mistakes.filter(mistake => mistake.level === 'error')
+  if (read.config === null || compiled === null || errors.length > 0) {
+    const count = errors.length === 1 ? 'one mistake' : `${errors.length} mistakes`
+    const first = errors[0]
+    const where =
+      first === undefined ? '' : `, the first at ${first.file}:${first.line}:${first.column}: ${first.message}`
+    throw new BanyanError('invalid_config', `the configuration has ${count}${where}`, {
+      details: {
+        mistakes,
+        errors: errors.map(({ path, message, line, column }) => ({
+          pointer: path,
+          message: `${line}:${column} ${message}`,
+        })),
+      },
+    })
+  }
+  return { config: read.config, plan: compiled.plan, shown: shown(read.config), warnings: mistakes, files: read.files }
+}

@@ -1,0 +1,324 @@
+// What a command does to the control state. Pure: no clock, no chance, no store; the same three give the same answer.
+import {
+  type Command,
+  type ControlState,
+  isInForce,
+  type Rollback,
+  revisionOf,
+  type Said,
+  type UnitState,
+  unitStateOf,
+} from '../model/control.ts'
+import { BanyanError } from '../model/errors.ts'
+import type { Route, RouteId, UnitId } from '../model/route.ts'
+import type { Plan } from '../model/snapshot.ts'
+import type { EpochMs, Percent, Revision } from '../model/units.ts'
+
+/** A change that was accepted: the next state, and what the audit log says of it. */
+export interface Change {
+  readonly state: ControlState
+  readonly subject: string
+  readonly before: unknown
+  readonly after: unknown
+}
+
+export interface Moment {
+  readonly at: EpochMs
+  /** The revision that this change gets. */
+  readonly revision: Revision
+}
+
+/** null: accepted, and nothing to change. Throws a BanyanError when refused. */
+export function reduce(state: ControlState, command: Command, plan: Plan, moment: Moment): Change | null {
+  switch (command.type) {
+    case 'set-weight': {
+      const route = splitRoute(plan, command.route)
+      refuseStale(state, command, route.unit)
+      refuseControlledByFile(plan)
+      refuseRaise(state, plan, route, command.percent)
+      const said = { ...saidBy(command, moment), percent: command.percent }
+      return changeUnit(state, route, moment, { weight: said, held: false })
+    }
+    case 'unset-weight': {
+      const route = splitRoute(plan, command.route)
+      refuseStale(state, command, route.unit)
+      const unit = unitStateOf(state, route.unit)
+      if (unit.weight === null && !unit.held) return null
+      refuseRaise(state, plan, route, route.declaredWeight)
+      return changeUnit(state, route, moment, { weight: null, held: false })
+    }
+    case 'freeze': {
+      const route = splitRoute(plan, command.route)
+      refuseStale(state, command, route.unit)
+      if (unitStateOf(state, route.unit).frozen !== null) return null
+      return changeUnit(state, route, moment, { frozen: saidBy(command, moment) })
+    }
+    case 'unfreeze': {
+      const route = splitRoute(plan, command.route)
+      refuseStale(state, command, route.unit)
+      if (unitStateOf(state, route.unit).frozen === null) return null
+      return changeUnit(state, route, moment, { frozen: null })
+    }
+    case 'rollback':
+      return rollBack(state, command, plan, moment)
+    case 'restore':
+      return restore(state, command, plan, moment)
+    case 'rotate-seed':
+      refuseStale(state, command, '*')
+      if (plan.seed !== null) {
+        throw new BanyanError('seed_from_file', 'the seed comes from the configuration (split.seed)', {
+          hint: 'change split.seed there, and reload',
+        })
+      }
+      return {
+        state: {
+          ...state,
+          seed: command.seed,
+          revision: moment.revision,
+          changed: { ...state.changed, '*': moment.revision },
+        },
+        subject: '*',
+        before: null,
+        after: null,
+      }
+    case 'create-token': {
+      const { hash: _, ...shown } = command.token
+      if (state.tokens.some(token => token.name === command.token.name)) {
+        throw new BanyanError('token_exists', `there is a token named ${command.token.name} already`)
+      }
+      for (const id of command.token.routes ?? []) routeOf(plan, id)
+      return {
+        state: { ...state, revision: moment.revision, tokens: [...state.tokens, command.token] },
+        subject: command.token.id,
+        before: null,
+        after: shown,
+      }
+    }
+    case 'revoke-token': {
+      const found = state.tokens.find(token => token.id === command.id)
+      if (found === undefined) throw new BanyanError('unknown_token', `there is no token ${command.id}`)
+      const { hash: _, ...shown } = found
+      return {
+        state: { ...state, revision: moment.revision, tokens: state.tokens.filter(token => token !== found) },
+        subject: found.id,
+        before: shown,
+        after: null,
+      }
+    }
+    case 'reload':
+      return {
+        state: { ...state, revision: moment.revision, changed: { ...state.changed, '*': moment.revision } },
+        subject: '*',
+        before: null,
+        after: { source: command.source },
+      }
+  }
+}
+
+/**
+ * What is in force after a command was saved while rollbacks went past it: the command's state with every rollback that
+ * came since `base`. So a command in flight can never undo or outrun a rollback.
+ */
+export function merge(saved: ControlState, base: ControlState, now: ControlState): ControlState {
+  if (now === base) return saved
+  const known = new Set(base.rollbacks.map(rollback => rollback.id))
+  const since = now.rollbacks.filter(rollback => !known.has(rollback.id))
+  return {
+    ...saved,
+    revision: Math.max(saved.revision, now.revision),
+    rollbacks: [...saved.rollbacks, ...since],
+    changed: { ...now.changed, ...saved.changed, ...laterOf(saved.changed, now.changed) },
+  }
+}
+
+/** The state of a store that is met for the first time. Declared weights are held at 0 unless the file says otherwise. */
+export function firstState(plan: Plan, seed: string, revision: Revision): ControlState {
+  const units: Record<UnitId, UnitState> = {}
+  for (const [unit, routes] of plan.units) {
+    const declared = routes.some(route => isTwoSided(route) && route.declaredWeight > 0)
+    if (declared && plan.firstStart === 'hold') units[unit] = { weight: null, frozen: null, held: true }
+  }
+  return { revision, seed, units, rollbacks: [], tokens: [], changed: { '*': revision } }
+}
+
+export function isTwoSided(route: Route): boolean {
+  return route.sides.legacy !== null && route.sides.new !== null
+}
+
+/** A group's members act as one: the desired weight of any of them. */
+export function desiredOf(state: ControlState, plan: Plan, route: Route): Percent {
+  const unit = unitStateOf(state, route.unit)
+  return plan.controlledByFile ? route.declaredWeight : (unit.weight?.percent ?? route.declaredWeight)
+}
+
+function rollBack(
+  state: ControlState,
+  command: Extract<Command, { type: 'rollback' }>,
+  plan: Plan,
+  moment: Moment,
+): Change | null {
+  const route = command.route === null ? null : routeOf(plan, command.route)
+  if (route !== null && route.sides.legacy === null) {
+    throw new BanyanError('new_only', `route ${route.id} has no legacy side to go back to`, {
+      hint: 'give it one in the configuration',
+    })
+  }
+  const units = route === null ? ('*' as const) : [route.unit]
+  if (standing(state, route?.unit ?? null) !== null) return null
+  const rollback: Rollback = {
+    id: command.id,
+    units,
+    restored: [],
+    trigger: command.trigger,
+    ...saidBy(command, moment),
+  }
+  const touched = route?.unit ?? '*'
+  return {
+    state: {
+      ...state,
+      revision: moment.revision,
+      rollbacks: [...state.rollbacks, rollback],
+      changed: { ...state.changed, [touched]: moment.revision },
+    },
+    subject: route?.id ?? '*',
+    before: null,
+    after: { rollback: rollback.id, units, trigger: rollback.trigger },
+  }
+}
+
+/** The rollback that already says the same, so that repeating one changes nothing. `null` asks for one of everything. */
+export function standing(state: ControlState, unit: UnitId | null): Rollback | null {
+  return (
+    state.rollbacks.find(rollback =>
+      unit === null
+        ? rollback.units === '*' && rollback.restored.length === 0
+        : rollback.units !== '*' && isInForce(rollback, unit),
+    ) ?? null
+  )
+}
+
+function restore(
+  state: ControlState,
+  command: Extract<Command, { type: 'restore' }>,
+  plan: Plan,
+  moment: Moment,
+): Change | null {
+  const route = command.route === null ? null : routeOf(plan, command.route)
+  refuseStale(state, command, route?.unit ?? '*')
+  for (const id of command.rollbacks) {
+    if (!state.rollbacks.some(rollback => rollback.id === id)) {
+      throw new BanyanError('unknown_rollback', `there is no rollback ${id} in force`, {
+        hint: 'the status lists those in force',
+      })
+    }
+  }
+  const named = (rollback: Rollback) => command.rollbacks.length === 0 || command.rollbacks.includes(rollback.id)
+  const concerned = (rollback: Rollback) => named(rollback) && (route === null || isInForce(rollback, route.unit))
+  const ended = state.rollbacks.filter(concerned)
+  const rollbacks =
+    route === null
+      ? state.rollbacks.filter(rollback => !ended.includes(rollback))
+      : state.rollbacks.flatMap(rollback => (ended.includes(rollback) ? endFor(rollback, route.unit) : [rollback]))
+  const next: ControlState = {
+    ...state,
+    revision: moment.revision,
+    rollbacks,
+    changed: { ...state.changed, [route?.unit ?? '*']: moment.revision },
+  }
+  const after = { ended: ended.map(rollback => rollback.id), percent: command.percent }
+  if (command.percent !== null && route !== null) {
+    refuseControlledByFile(plan)
+    refuseRaise(state, plan, route, command.percent)
+    const said = { ...saidBy(command, moment), percent: command.percent }
+    const weighed = changeUnit(next, route, moment, { weight: said, held: false })
+    return { ...weighed, after }
+  }
+  if (ended.length === 0) return null
+  return { state: next, subject: route?.id ?? '*', before: null, after }
+}
+
+/** A rollback without one unit; gone when none is left. */
+function endFor(rollback: Rollback, unit: UnitId): readonly Rollback[] {
+  const restored = [...rollback.restored, unit]
+  if (rollback.units !== '*' && rollback.units.every(one => restored.includes(one))) return []
+  return [{ ...rollback, restored }]
+}
+
+function changeUnit(state: ControlState, route: Route, moment: Moment, change: Partial<UnitState>): Change {
+  const before = unitStateOf(state, route.unit)
+  const after: UnitState = { ...before, ...change }
+  return {
+    state: {
+      ...state,
+      revision: moment.revision,
+      units: { ...state.units, [route.unit]: after },
+      changed: { ...state.changed, [route.unit]: moment.revision },
+    },
+    subject: route.id,
+    before: brief(before),
+    after: brief(after),
+  }
+}
+
+function brief(unit: UnitState): unknown {
+  return { weight: unit.weight?.percent ?? null, frozen: unit.frozen !== null, held: unit.held }
+}
+
+function saidBy(command: Command, moment: Moment): Said {
+  return { by: command.actor.name, at: moment.at, reason: command.reason }
+}
+
+function routeOf(plan: Plan, id: RouteId): Route {
+  const route = plan.byId.get(id)
+  if (route === undefined)
+    throw new BanyanError('unknown_route', `there is no route ${id}`, { hint: 'GET /api/v1/routes lists them' })
+  return route
+}
+
+function splitRoute(plan: Plan, id: RouteId): Route {
+  const route = routeOf(plan, id)
+  if (!isTwoSided(route)) {
+    const has = route.sides.legacy === null ? 'new' : 'legacy'
+    throw new BanyanError('one_sided', `route ${id} has only a ${has} side: there is nothing to split`)
+  }
+  return route
+}
+
+function refuseStale(state: ControlState, command: Command, unit: UnitId | '*'): void {
+  if (command.ifRevision === undefined) return
+  const current = unit === '*' ? state.revision : revisionOf(state, unit)
+  if (command.ifRevision !== current) {
+    throw new BanyanError('stale_revision', `revision ${command.ifRevision} is not the current one`, {
+      hint: 'read it again and decide anew',
+      details: { currentRevision: current },
+    })
+  }
+}
+
+function refuseControlledByFile(plan: Plan): void {
+  if (plan.controlledByFile) {
+    throw new BanyanError('controlled_by_file', 'weights are controlled by the file (control: file)', {
+      hint: 'change the weight there, and reload; rollback works as always',
+    })
+  }
+}
+
+function refuseRaise(state: ControlState, plan: Plan, route: Route, percent: Percent): void {
+  const unit = unitStateOf(state, route.unit)
+  if (unit.frozen === null) return
+  const current = unit.held ? 0 : desiredOf(state, plan, route)
+  if (percent > current) {
+    throw new BanyanError('frozen', `route ${route.id} is frozen at ${current} %: no raise`, {
+      hint: 'unfreeze it first; lowering and rollback are allowed',
+    })
+  }
+}
+
+function laterOf(
+  a: Readonly<Record<string, Revision>>,
+  b: Readonly<Record<string, Revision>>,
+): Record<string, Revision> {
+  const out: Record<string, Revision> = {}
+  for (const [key, revision] of Object.entries(a)) out[key] = Math.max(revision, b[key] ?? 0)
+  return out
+}

@@ -1,0 +1,37 @@
+// The process face: hands the command line what it needs, and leaves with its exit code.
+import { isAbsolute, join } from 'node:path'
+import type { CliParts } from './cli/io.ts'
+import { runCli } from './cli/main.ts'
+import { jsonSchema } from './config/json-schema.ts'
+import { loadConfig } from './config/load.ts'
+import { compilePlan } from './config/plan.ts'
+import { demo } from './demo.ts'
+import { mistakesText, start } from './start.ts'
+import { VERSION } from './version.ts'
+
+const cwd = process.cwd()
+const io = { stdout: process.stdout, stderr: process.stderr, stdin: process.stdin, env: process.env, cwd }
+
+const parts: CliParts = {
+  version: VERSION,
+  start: options => start(options, io),
+  demo: options => demo(options, io),
+  schema: jsonSchema,
+  async check(file) {
+    const path = isAbsolute(file) ? file : join(cwd, file)
+    const loaded = await loadConfig({ file: path, env: process.env })
+    const at = { file: path, loadedAt: Date.now(), place: loaded.place }
+    const more = loaded.config === null ? [] : compilePlan(loaded.config, at).mistakes
+    const mistakes = [...loaded.mistakes, ...more]
+    const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined
+    return {
+      ok: !mistakes.some(mistake => mistake.level === 'error'),
+      lines: mistakesText(mistakes, loaded.texts, colour),
+      mistakes,
+    }
+  },
+}
+
+process.exitCode = await runCli(process.argv.slice(2), { ...io, parts })
+// A drained server may leave timers of libraries behind; everything that matters is closed and flushed.
+if (process.argv[2] === 'start' || process.argv[2] === 'demo') process.exit()

@@ -1,0 +1,368 @@
+// Every Prometheus metric in one list. The data path only adds to plain numbers, bound per route; prom-client writes them
+// out when somebody scrapes. Labels come from the configuration and fixed lists, never from traffic.
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import type { RollbackTrigger } from './model/control.ts'
+import type { Exchange, Failure } from './model/exchange.ts'
+import type { RouteId, Side } from './model/route.ts'
+import type { Snapshot } from './model/snapshot.ts'
+import type { Milliseconds } from './model/units.ts'
+
+/** Seconds. Both sides share them, so that their histograms can be laid over each other. */
+export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const OVERHEAD_BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1]
+const ROLLBACK_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 1]
+/** Above this many routes, histograms are kept for all routes together (route="_all") unless asked for. */
+const HISTOGRAM_ROUTES = 500
+/** What no route and no default matched. */
+const NO_ROUTE = '_none'
+
+const SIDES: readonly Side[] = ['legacy', 'new']
+const KINDS: readonly Failure['kind'][] = ['connect', 'tls', 'timeout', 'reset', 'truncated', 'protocol']
+
+export interface Metrics {
+  readonly contentType: string
+  exchange(exchange: Exchange): void
+  tunnel(route: RouteId, side: Side, change: 1 | -1): void
+  rolledBack(routes: readonly RouteId[], trigger: RollbackTrigger, ms: Milliseconds): void
+  reloaded(result: 'ok' | 'failed'): void
+  /** Prometheus text, version 0.0.4. */
+  text(): Promise<string>
+}
+
+export interface MetricsParts {
+  readonly version: string
+  readonly current: () => Snapshot
+  /** Histograms for each route even above 500 of them. */
+  readonly perRoute: boolean
+}
+
+export function createMetrics(parts: MetricsParts): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+
+  const requests = new Series('banyan_requests_total', 'Client requests by who served them and why', [
+    'route',
+    'side',
+    'reason',
+    'code',
+  ])
+  const requestSeconds = new Timings(
+    'banyan_request_duration_seconds',
+    'Accept to last byte, as the client saw it',
+    ['route', 'side'],
+    DURATION_BUCKETS,
+  )
+  const backendSeconds = new Timings(
+    'banyan_backend_request_duration_seconds',
+    'Dispatch to the last byte of a backend’s answer',
+    ['route', 'side', 'role'],
+    DURATION_BUCKETS,
+  )
+  const overheadSeconds = new Timings(
+    'banyan_proxy_overhead_seconds',
+    'Accept to the first byte towards a backend',
+    ['route'],
+    OVERHEAD_BUCKETS,
+  )
+  const rollbackSeconds = new Timings(
+    'banyan_rollback_seconds',
+    'Call to in force, by route and trigger',
+    ['route', 'trigger'],
+    ROLLBACK_BUCKETS,
+  )
+  const errors = new Series('banyan_backend_errors_total', 'Backend failures by kind', [
+    'route',
+    'side',
+    'role',
+    'kind',
+  ])
+  const tunnels = new Series('banyan_tunnels', 'Open upgraded connections', ['route', 'side'], 'gauge')
+  const rollbacks = new Series('banyan_rollbacks_total', 'Rollbacks accepted', ['route', 'trigger'])
+  const own: readonly Written[] = [
+    requests,
+    requestSeconds,
+    backendSeconds,
+    overheadSeconds,
+    rollbackSeconds,
+    errors,
+    tunnels,
+    rollbacks,
+  ]
+  for (const metric of own) registry.registerMetric(metric as unknown as Metric)
+
+  const reloads = new Counter({
+    name: 'banyan_config_reloads_total',
+    help: 'Reloads of the configuration',
+    labelNames: ['result'],
+    registers: [registry],
+  })
+  reloads.inc({ result: 'ok' }, 0)
+  reloads.inc({ result: 'failed' }, 0)
+  new Gauge({
+    name: 'banyan_build_info',
+    help: '1, with what is running as labels',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version: parts.version, node: process.versions.node }, 1)
+  new Gauge({
+    name: 'banyan_config_revision',
+    help: 'Revision in force',
+    registers: [registry],
+    collect() {
+      this.set(parts.current().revision)
+    },
+  })
+  new Gauge({
+    name: 'banyan_route_weight_ratio',
+    help: 'Share of users on new: what the file declares, what is desired, what is in force',
+    labelNames: ['route', 'kind'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      const { plan, splits } = parts.current()
+      for (const route of plan.routes) {
+        const split = splits[route.index]
+        if (split === undefined) continue
+        this.set({ route: route.id, kind: 'declared' }, split.declared / 100)
+        this.set({ route: route.id, kind: 'desired' }, split.desired / 100)
+        this.set({ route: route.id, kind: 'effective' }, split.effective / 100)
+      }
+    },
+  })
+
+  /** What one route adds to, found once and kept for as long as the route exists. */
+  const bound = new Map<RouteId, Bound>()
+
+  function boundOf(id: RouteId): Bound {
+    let one = bound.get(id)
+    if (one === undefined) {
+      const many = !parts.perRoute && parts.current().plan.routes.length > HISTOGRAM_ROUTES
+      const timed = many ? '_all' : id
+      one = {
+        codes: new Map(),
+        overhead: overheadSeconds.of([timed]),
+        legacy: sideOf(id, timed, 'legacy'),
+        new: sideOf(id, timed, 'new'),
+      }
+      bound.set(id, one)
+    }
+    return one
+  }
+
+  function sideOf(id: RouteId, timed: string, side: Side): BoundSide {
+    const kinds = KINDS.map(kind => [kind, errors.of([id, side, 'primary', kind])] as const)
+    return {
+      request: requestSeconds.of([timed, side]),
+      backend: backendSeconds.of([timed, side, 'primary']),
+      errors: new Map(kinds),
+    }
+  }
+
+  /** Series that alerts need start at 0 with the route, and end with it. */
+  let prepared: Snapshot['plan'] | null = null
+  function prepare(): void {
+    const { plan } = parts.current()
+    if (plan === prepared) return
+    prepared = plan
+    const known = new Set([...plan.byId.keys(), NO_ROUTE, ...(plan.fallback === null ? [] : [plan.fallback.id])])
+    for (const id of bound.keys()) if (!known.has(id)) bound.delete(id)
+    for (const metric of own) metric.keepRoutes(known)
+    for (const route of plan.fallback === null ? plan.routes : [...plan.routes, plan.fallback]) {
+      boundOf(route.id)
+      if (plan.routes.length > HISTOGRAM_ROUTES && !parts.perRoute) continue
+      for (const trigger of ['operator', 'break_glass']) rollbacks.of([route.id, trigger])
+      for (const side of SIDES) tunnels.of([route.id, side])
+    }
+  }
+
+  return {
+    contentType: registry.contentType,
+    exchange(exchange) {
+      const { decision, failure } = exchange
+      const one = boundOf(decision?.route.id ?? NO_ROUTE)
+      const side = decision?.side ?? 'legacy'
+      const reason = decision?.reason ?? 'none'
+      const code = codeOf(exchange)
+      const key = `${side} ${reason} ${code}`
+      let count = one.codes.get(key)
+      if (count === undefined) {
+        count = requests.of([decision?.route.id ?? NO_ROUTE, decision === null ? 'none' : side, reason, code])
+        one.codes.set(key, count)
+      }
+      count.value++
+      if (decision === null) return
+      one[side].request.add(exchange.totalMs / 1000)
+      if (exchange.backendMs !== null) one[side].backend.add(exchange.backendMs / 1000)
+      if (exchange.overheadMs !== null) one.overhead.add(exchange.overheadMs / 1000)
+      if (failure !== null) (one[failure.side].errors.get(failure.kind) as Count).value++
+    },
+    tunnel(route, side, change) {
+      tunnels.of([route, side]).value += change
+    },
+    rolledBack(routes, trigger, ms) {
+      for (const route of routes) {
+        rollbacks.of([route, trigger]).value++
+        rollbackSeconds.of([route, trigger]).add(ms / 1000)
+      }
+    },
+    reloaded(result) {
+      reloads.inc({ result })
+    },
+    text() {
+      prepare()
+      return registry.metrics()
+    },
+  }
+}
+
+interface Bound {
+  readonly codes: Map<string, Count>
+  readonly overhead: Timing
+  readonly legacy: BoundSide
+  readonly new: BoundSide
+}
+
+interface BoundSide {
+  readonly request: Timing
+  readonly backend: Timing
+  readonly errors: ReadonlyMap<Failure['kind'], Count>
+}
+
+const CLASSES = ['error', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
+
+function codeOf(exchange: Exchange): string {
+  if (exchange.ending === 'aborted') return 'aborted'
+  if (exchange.ending === 'error') return 'error'
+  return CLASSES[Math.floor(exchange.status / 100)] ?? 'error'
+}
+
+interface Count {
+  value: number
+}
+
+interface Sample {
+  readonly metricName?: string
+  readonly value: number
+  readonly labels: Record<string, string | number>
+}
+
+/** What prom-client's registry asks of a metric. */
+interface Written {
+  readonly name: string
+  get(): Promise<{ name: string; help: string; type: string; values: readonly Sample[]; aggregator: 'sum' }>
+  /** Forgets series of routes that are gone; `route` is always the first label. */
+  keepRoutes(known: ReadonlySet<string>): void
+}
+
+/** A counter or gauge as plain numbers. */
+class Series implements Written {
+  readonly name: string
+  readonly #help: string
+  readonly #labels: readonly string[]
+  readonly #type: 'counter' | 'gauge'
+  readonly #series = new Map<string, { readonly values: readonly string[]; readonly count: Count }>()
+
+  constructor(name: string, help: string, labels: readonly string[], type: 'counter' | 'gauge' = 'counter') {
+    this.name = name
+    this.#help = help
+    this.#labels = labels
+    this.#type = type
+  }
+
+  of(values: readonly string[]): Count {
+    const key = values.join(' ')
+    let found = this.#series.get(key)
+    if (found === undefined) {
+      found = { values, count: { value: 0 } }
+      this.#series.set(key, found)
+    }
+    return found.count
+  }
+
+  async get() {
+    const values = [...this.#series.values()].map(({ values, count }) => ({
+      labels: labelled(this.#labels, values),
+      value: count.value,
+    }))
+    return { name: this.name, help: this.#help, type: this.#type, values, aggregator: 'sum' as const }
+  }
+
+  keepRoutes(known: ReadonlySet<string>): void {
+    for (const [key, { values }] of this.#series) if (!known.has(values[0] ?? '')) this.#series.delete(key)
+  }
+}
+
+/** One histogram series: counts per bucket, not yet added up. */
+class Timing {
+  readonly #bounds: readonly number[]
+  readonly counts: number[]
+  sum = 0
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds
+    this.counts = new Array<number>(bounds.length + 1).fill(0)
+  }
+
+  add(seconds: number): void {
+    const bounds = this.#bounds
+    let i = 0
+    while (i < bounds.length && seconds > (bounds[i] as number)) i++
+    this.counts[i] = (this.counts[i] as number) + 1
+    this.sum += seconds
+  }
+}
+
+/** A histogram as plain numbers. */
+class Timings implements Written {
+  readonly name: string
+  readonly #help: string
+  readonly #labels: readonly string[]
+  readonly #bounds: readonly number[]
+  readonly #series = new Map<string, { readonly values: readonly string[]; readonly timing: Timing }>()
+
+  constructor(name: string, help: string, labels: readonly string[], bounds: readonly number[]) {
+    this.name = name
+    this.#help = help
+    this.#labels = labels
+    this.#bounds = bounds
+  }
+
+  of(values: readonly string[]): Timing {
+    const key = values.join(' ')
+    let found = this.#series.get(key)
+    if (found === undefined) {
+      found = { values, timing: new Timing(this.#bounds) }
+      this.#series.set(key, found)
+    }
+    return found.timing
+  }
+
+  async get() {
+    const out: Sample[] = []
+    for (const { values, timing } of this.#series.values()) {
+      const labels = labelled(this.#labels, values)
+      let total = 0
+      for (const [i, count] of timing.counts.entries()) {
+        total += count
+        const le = this.#bounds[i] ?? '+Inf'
+        out.push({ metricName: `${this.name}_bucket`, labels: { le, ...labels }, value: total })
+      }
+      out.push({ metricName: `${this.name}_sum`, labels, value: timing.sum })
+      out.push({ metricName: `${this.name}_count`, labels, value: total })
+    }
+    return { name: this.name, help: this.#help, type: 'histogram', values: out, aggregator: 'sum' as const }
+  }
+
+  keepRoutes(known: ReadonlySet<string>): void {
+    for (const [key, { values }] of this.#series) {
+      const route = values[0] ?? ''
+      if (!known.has(route) && route !== '_all') this.#series.delete(key)
+    }
+  }
+}
+
+function labelled(names: readonly string[], values: readonly string[]): Record<string, string> {
+  const out: Record<string, string> = {}
+  for (const [i, name] of names.entries()) out[name] = values[i] ?? ''
+  return out
+}

@@ -1,0 +1,176 @@
+// `banyan start`: configuration and flags become a running process; signals drain, reload and break the glass.
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { type App, startApp } from './app.ts'
+import type { StartOptions } from './cli/io.ts'
+import { readAddress, readOrigin } from './config/addresses.ts'
+import { formatMistake } from './config/format.ts'
+import { type Loaded, loadConfig, loadText } from './config/load.ts'
+import { backendSchema } from './config/route-schema.ts'
+import type { Config } from './config/schema.ts'
+import { shown } from './config/shown.ts'
+import { Wrong } from './config/values.ts'
+import { watchFiles } from './config/watch.ts'
+import { type Configured, configure, type Read } from './configured.ts'
+import { createLog } from './log.ts'
+import { BanyanError, type Mistake } from './model/errors.ts'
+import type { Clock } from './model/units.ts'
+
+export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
+
+/** Tokens that somebody would guess. */
+const SHORTEST_TOKEN = 16
+/** The same signal again within this is the same key press: a terminal signals the whole group, our own parent too. */
+const ONE_PRESS_MS = 200
+
+export interface StartIo {
+  readonly stdout: { readonly isTTY?: boolean | undefined; readonly fd: number }
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+/** Runs until a signal ends it. 0: drained; 2: mistakes in the configuration. */
+export async function start(options: StartOptions, io: StartIo): Promise<number> {
+  const file = options.config ?? (options.legacy === null ? 'routes.yaml' : null)
+  const read = () => readConfigured(file, options, io)
+  const first = await read()
+  if ('loaded' in first) {
+    io.stderr.write(mistakesText(first.mistakes, first.loaded.texts, io.stderr.isTTY === true))
+    return 2
+  }
+  const app = await run(first.configured, io, file === null ? null : read)
+  return untilStopped(app, first.configured, options, io)
+}
+
+type Outcome = { readonly configured: Configured } | { readonly loaded: Loaded; readonly mistakes: readonly Mistake[] }
+
+async function readConfigured(file: string | null, options: StartOptions, io: StartIo): Promise<Outcome> {
+  const path = file === null ? null : isAbsolute(file) ? file : join(io.cwd, file)
+  const loaded =
+    path === null
+      ? await loadText({ text: '{}', file: 'command line', interpolate: false })
+      : await loadConfig({ file: path, env: io.env })
+  try {
+    const flagged: Read = loaded.config === null ? loaded : { ...loaded, config: withFlags(loaded.config, options) }
+    return { configured: configure(flagged, shown, path, systemClock.now()) }
+  } catch (error) {
+    if (!(error instanceof BanyanError) || !Array.isArray(error.details.mistakes)) throw error
+    return { loaded, mistakes: error.details.mistakes as Mistake[] }
+  }
+}
+
+/** What the command line says wins over the file. */
+function withFlags(config: Config, { legacy, listen }: StartOptions): Config {
+  let flagged = config
+  if (listen !== null)
+    flagged = { ...flagged, proxy: { ...flagged.proxy, listen: said('--listen', readAddress(listen)) } }
+  if (legacy !== null) {
+    if (config.backends.legacy !== undefined) {
+      throw new BanyanError('usage', 'backends.legacy is in the file already', { hint: 'leave --legacy out' })
+    }
+    const backend = backendSchema.parse({ url: said('--legacy', readOrigin(legacy)) })
+    flagged = { ...flagged, backends: { ...flagged.backends, legacy: backend } }
+  }
+  return flagged
+}
+
+function said<T>(flag: string, value: T | Wrong): T {
+  if (!(value instanceof Wrong)) return value
+  throw new BanyanError('usage', `${flag}: ${value.message}`, value.hint === null ? {} : { hint: value.hint })
+}
+
+export function mistakesText(
+  mistakes: readonly Mistake[],
+  texts: ReadonlyMap<string, string>,
+  colour: boolean,
+): string {
+  return mistakes.map(one => `${formatMistake(one, texts.get(one.file) ?? null, colour).join('\n')}\n`).join('')
+}
+
+async function run(configured: Configured, io: StartIo, read: (() => Promise<Outcome>) | null): Promise<App> {
+  const { log: options } = configured.config
+  const instance = io.env.BANYAN_INSTANCE ?? `${hostname()}-${process.pid}`
+  const format = options.format === 'auto' ? (io.stdout.isTTY === true ? 'pretty' : 'json') : options.format
+  const log = createLog({ level: options.level, access: options.access === 'on', format, instance }, io.stdout.fd)
+  const adminToken = io.env.BANYAN_ADMIN_TOKEN ?? null
+  if (adminToken !== null && adminToken.length < SHORTEST_TOKEN) {
+    throw new BanyanError('weak_token', `BANYAN_ADMIN_TOKEN is shorter than ${SHORTEST_TOKEN} characters`, {
+      hint: 'make one: openssl rand -base64 32',
+    })
+  }
+  process.on('uncaughtException', error => {
+    log.line('error', 'uncaught exception: the process ends', { error: String(error.stack ?? error) })
+    log.flush()
+    process.exit(1)
+  })
+  const app = await startApp({
+    configured,
+    reread:
+      read === null
+        ? null
+        : async () => {
+            const again = await read()
+            if ('configured' in again) return again.configured
+            throw refusal(again.mistakes)
+          },
+    async check(text) {
+      const loaded = await loadText({ text, file: 'text', interpolate: false })
+      return configure(loaded, shown, null, systemClock.now())
+    },
+    log,
+    clock: systemClock,
+    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url') },
+    adminToken,
+    instance,
+    cwd: io.cwd,
+    tokenMade(file, secret) {
+      if (io.stderr.isTTY === true) io.stderr.write(`admin token (also in ${file}): ${secret}\n`)
+      else log.line('info', `admin token written to ${file}`)
+    },
+  })
+  const { proxy, admin, health, sides } = app.addresses
+  log.line('info', `listening on ${proxy}`, { admin, health, sides, store: configured.config.store.kind })
+  for (const warning of configured.warnings) log.line('warn', `${warning.path}: ${warning.message}`)
+  return Object.assign(app, { log })
+}
+
+function refusal(mistakes: readonly Mistake[]): BanyanError {
+  const errors = mistakes.filter(mistake => mistake.level === 'error')
+  const places = errors.map(one => `${one.file}:${one.line}:${one.column} ${one.message}`)
+  return new BanyanError('invalid_config', `the configuration in force stays: ${places.join('; ')}`, {
+    hint: 'banyan check shows each with its line',
+    details: {
+      mistakes,
+      errors: errors.map(one => ({ pointer: one.path, message: `${one.line}:${one.column} ${one.message}` })),
+    },
+  })
+}
+
+function untilStopped(app: App, configured: Configured, options: StartOptions, io: StartIo): Promise<number> {
+  const watch =
+    (options.watch || configured.config.watch) && configured.plan.file !== null
+      ? watchFiles({ files: configured.files, onChange: () => void app.reload('watch'), log: () => {} })
+      : null
+  return new Promise(resolve => {
+    let asked: number | null = null
+    const stop = () => {
+      const now = systemClock.monotonic()
+      if (asked === null) {
+        asked = now
+        watch?.close()
+        app.stop({ drain: true }).then(() => resolve(0))
+      } else if (now - asked > ONE_PRESS_MS) {
+        io.stderr.write('banyan: ended at once\n')
+        process.exit(1)
+      }
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    process.on('SIGHUP', () => void app.reload('SIGHUP'))
+    process.on('SIGUSR2', () => void app.breakGlass('SIGUSR2'))
+    // Started by bin/banyan.js on another Node: without it nobody would forward signals to us.
+    process.on('disconnect', stop)
+  })
+}
