@@ -1,0 +1,159 @@
+// Makes sense of what came back from the admin API: an answer, or one sentence, notes and an exit code.
+import { type Operation, Problem } from '../admin/api.ts'
+import { codeOf, TOKEN_SOURCES } from './access.ts'
+import type { ClientOptions } from './client.ts'
+import { CliError, EXIT, type ExitCode } from './io.ts'
+
+export interface Received {
+  readonly status: number
+  readonly type: string
+  readonly location: string | null
+  readonly text: string
+}
+
+interface Misfit {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+  readonly expected?: unknown
+}
+
+const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
+  400: EXIT.usage,
+  401: EXIT.forbidden,
+  403: EXIT.forbidden,
+  408: EXIT.timeout,
+  409: EXIT.conflict,
+  412: EXIT.conflict,
+  422: EXIT.usage,
+  // Failed logins are throttled; a valid token always passes.
+  429: EXIT.forbidden,
+}
+
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'its name cannot be resolved now',
+  EHOSTUNREACH: 'there is no way to that host',
+  ENETUNREACH: 'there is no way to that network',
+  ECONNRESET: 'the connection was cut before the whole answer was there',
+  EPIPE: 'the connection was cut while asking',
+}
+
+/** The answer, when it is one; else throws what to tell people. */
+export function understand(operation: Operation, received: Received, options: ClientOptions): unknown {
+  const { status } = received
+  const answer = parse(received.text)
+  if (status < 200 || status > 299) throw refused(operation, received, answer, options)
+  if (answer === undefined) {
+    const begin = received.text.slice(0, 60)
+    throw notOurs(`its answer (${status}) is not JSON but ${received.type}: ${begin}`, options.admin)
+  }
+  const misfits = misfitsOf(operation, answer)
+  if (misfits.length === 0) return answer
+  throw new CliError(EXIT.error, `${options.admin.origin} answered ${status}, but not in the form that is expected`, {
+    notes: [
+      ...misfits.slice(0, 3),
+      changes(operation)
+        ? 'the change may be in force: see `banyan status`; the whole answer is on stdout'
+        : 'the whole answer is on stdout',
+      `this is banyan ${options.version}: does another version answer there?`,
+    ],
+    raw: answer,
+    status,
+  })
+}
+
+/**
+ * Where an answer lacks what views rely on. New fields, new words in an enumeration and numbers out of their range do no
+ * harm and are let through: a server may be newer than its client. It may be older as well: a list that it does not know is
+ * empty, and what may be null is null.
+ */
+function misfitsOf(operation: Operation, answer: unknown): readonly string[] {
+  const misfits = (): readonly Misfit[] =>
+    operation.answer
+      ?.safeParse(answer)
+      .error?.issues.filter(
+        issue => issue.code === 'invalid_union' || (issue.code === 'invalid_type' && issue.expected !== 'int'),
+      ) ?? []
+  for (const misfit of misfits()) fillAbsent(answer, misfit)
+  return misfits().map(({ path, message }) => `/${path.join('/')}: ${message}`)
+}
+
+/** Not enumerable, so that `--json` prints what was answered and nothing else. */
+function fillAbsent(answer: unknown, { path, expected }: Misfit): void {
+  const name = path.at(-1)
+  const parent = path.slice(0, -1).reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], answer)
+  if (name === undefined || typeof parent !== 'object' || parent === null || name in parent) return
+  Object.defineProperty(parent, name, { value: expected === 'array' ? [] : null })
+}
+
+function refused(operation: Operation, received: Received, answer: unknown, options: ClientOptions): CliError {
+  const { status } = received
+  const problem = Problem.partial().safeParse(answer)
+  const said = problem.success ? problem.data : {}
+  const detail = said.detail ?? said.title
+  const exit = EXIT_BY_STATUS[status] ?? EXIT.error
+  const notes = [
+    ...(said.errors ?? []).map(({ pointer, message }) => `${pointer === '' ? '/' : pointer}: ${message}`),
+    ...(said.hint === undefined ? [] : [said.hint]),
+    ...(said.currentRevision === undefined ? [] : [`the revision is now ${said.currentRevision}`]),
+  ]
+  if (exit === EXIT.forbidden) {
+    notes.push(
+      options.token === null ? 'no token was found' : `the token came from ${options.token.from}`,
+      ...(status === 403 && operation.scope !== null ? [`the scope that is needed: ${operation.scope}`] : []),
+      TOKEN_SOURCES,
+    )
+  }
+  if (received.location !== null && status >= 300 && status < 400) {
+    notes.push(`it points to ${received.location}; redirects are not followed: give the right address with --admin`)
+  }
+  if (detail === undefined && exit === EXIT.error) notes.push(whereIsIt(options.admin))
+  const message = detail ?? `${options.admin.origin} answered ${status} (${received.type})`
+  return new CliError(exit, message, { notes, status })
+}
+
+/** No answer at all, or not all of it. */
+export function unreached(error: unknown, operation: Operation, late: boolean, options: ClientOptions): CliError {
+  const notes = changes(operation) ? ['the change may be in force nevertheless: see `banyan status`'] : []
+  if (late) {
+    const seconds = options.timeoutMs / 1000
+    return new CliError(EXIT.timeout, `no answer from ${options.admin.origin} within ${seconds} s (--timeout)`, {
+      notes,
+    })
+  }
+  const code = codeOf(error)
+  if (code.startsWith('HPE_')) return notOurs(`it does not speak HTTP there (${code})`, options.admin)
+  const never = code === 'ECONNREFUSED' || code === 'ENOTFOUND'
+  return new CliError(EXIT.unreachable, `${options.admin.origin} cannot be reached: ${UNREACHABLE[code] ?? code}`, {
+    notes: [
+      ...(never ? [] : notes),
+      ...(/CERT|SIGNATURE/.test(code) ? ['an authority of your own is trusted by NODE_EXTRA_CA_CERTS=file.pem'] : []),
+      whereIsIt(options.admin),
+    ],
+    cause: error,
+  })
+}
+
+/** Something answers, but it is another thing. */
+export function notOurs(why: string, url: URL): CliError {
+  return new CliError(EXIT.error, `${url.origin} does not seem to be the admin API: ${why}`, {
+    notes: [whereIsIt(url)],
+  })
+}
+
+function whereIsIt(url: URL): string {
+  return `the admin API is looked for at ${url.href}; another one: --admin URL, or BANYAN_ADMIN`
+}
+
+function changes(operation: Operation): boolean {
+  return operation.scope !== 'read' && operation.scope !== null
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

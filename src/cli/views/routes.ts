@@ -1,0 +1,111 @@
+// Routes for people: all of them as a table, one with everything that is known of it.
+import type { RouteView } from '../../admin/api.ts'
+import { type Column, type Look, millis, moment, orNothing, percent, rate, ratio, safe, table } from '../print.ts'
+import { rollbacksView, styleOfState } from './status.ts'
+
+type SideRow = NonNullable<RouteView['sides']['new']> & { readonly side: 'legacy' | 'new'; readonly open: number }
+type Said = NonNullable<RouteView['frozen']>
+
+export function routesView(routes: readonly RouteView[], look: Look): readonly string[] {
+  if (routes.length === 0) return ['no routes: everything goes to the default backend']
+  return table<RouteView>(
+    [
+      { title: 'ROUTE', cut: true, of: route => route.id },
+      { title: 'STATE', of: stateOf, style: route => styleOfState(stateOf(route)) },
+      { title: 'EFFECTIVE', right: true, of: route => percent(route.weight.effective), style: () => 'bold' },
+      { title: 'MATCH', cut: true, of: matchOf },
+      { title: 'LEGACY', cut: true, of: route => orNothing(route.sides.legacy?.backend ?? null) },
+      { title: 'NEW', cut: true, of: route => orNothing(route.sides.new?.backend ?? null) },
+      { title: 'DATA', of: route => orNothing(route.data) },
+      { title: 'STICKY', cut: true, of: route => orNothing(route.sticky.join(', ')) },
+      { title: 'GROUP', cut: true, of: route => orNothing(route.group) },
+      { title: 'OWNER', cut: true, of: route => orNothing(route.owner) },
+    ],
+    routes,
+    look,
+  )
+}
+
+export function routeView(route: RouteView, look: Look): readonly string[] {
+  const { weight } = route
+  const state = stateOf(route)
+  const observed =
+    weight.observed === null
+      ? '– (no request of the last minute was decided by weight)'
+      : `${percent(weight.observed)} of ${weight.observedRequests} in the last minute`
+  const facts: readonly (readonly [string, string | null])[] = [
+    ['match', safe(matchOf(route))],
+    ['group', route.group === null ? null : safe(route.group)],
+    ['owner', route.owner === null ? null : safe(route.owner)],
+    ['data', route.data === null ? null : safe(route.data)],
+    ['sticky', safe(route.sticky.length === 0 ? 'no key: each request by itself' : route.sticky.join(', '))],
+    ['declared', percent(weight.declared)],
+    ['desired', `${percent(weight.desired)}${route.set === null ? '' : `, ${saidOf(route.set)}`}`],
+    ['effective', look.paint('bold', percent(weight.effective))],
+    ['observed', observed],
+    ['frozen', route.frozen === null ? null : saidOf(route.frozen)],
+    ['held', route.held ? 'first start: 0 until a weight is set or unset' : null],
+    ['reasons', reasonsOf(route)],
+    ['revision', String(route.revision)],
+  ]
+  return [
+    `${look.paint('bold', safe(route.id))}  ${look.paint(styleOfState(state), state)}`,
+    ...facts.flatMap(([name, text]) => (text === null ? [] : [`${name.padEnd(10)} ${text}`])),
+    '',
+    ...sidesView(route, look),
+    ...(route.rollbacks.length === 0
+      ? []
+      : ['', look.paint('bold', 'Rollbacks in force'), ...rollbacksView(route.rollbacks, look)]),
+  ]
+}
+
+/** The same words as `status`, from the whole view of a route. */
+export function stateOf(route: RouteView): string {
+  if (route.rollbacks.length > 0) return 'rolled-back'
+  if (route.sides.new === null) return 'legacy-only'
+  if (route.sides.legacy === null) return 'new-only'
+  if (route.held) return 'held'
+  if (route.frozen !== null) return 'frozen'
+  if (route.weight.effective === 0) return 'legacy'
+  return route.weight.effective === 100 ? 'new' : 'split'
+}
+
+function sidesView(route: RouteView, look: Look): readonly string[] {
+  const { legacy, new: fresh } = route.sides
+  const rows: readonly SideRow[] = [
+    ...(legacy === null ? [] : [{ ...legacy, side: 'legacy' as const, open: route.tunnels.legacy }]),
+    ...(fresh === null ? [] : [{ ...fresh, side: 'new' as const, open: route.tunnels.new }]),
+  ]
+  const columns: readonly Column<SideRow>[] = [
+    { title: 'SIDE', of: row => row.side },
+    { title: 'BACKEND', cut: true, of: row => row.backend },
+    { title: 'URL', cut: true, of: row => `${row.url}${row.tlsVerified ? '' : ' (TLS NOT VERIFIED)'}` },
+    { title: 'PER SECOND', right: true, of: row => rate(row.perSecond) },
+    { title: 'REQUESTS', right: true, of: row => String(row.requests) },
+    { title: 'ERRORS', right: true, of: row => String(row.errors), style: row => (row.errors > 0 ? 'red' : null) },
+    { title: 'RATIO', right: true, of: row => ratio(row.requests === 0 ? null : row.errors / row.requests) },
+    { title: 'P50', right: true, of: row => millis(row.p50Ms) },
+    { title: 'P95', right: true, of: row => millis(row.p95Ms) },
+    { title: 'TUNNELS', right: true, of: row => String(row.open) },
+  ]
+  const errors = rows.flatMap(({ side, lastError }) =>
+    lastError === null
+      ? []
+      : [`last error of ${side}: ${safe(lastError.code)} at ${moment(lastError.at)}: ${safe(lastError.detail)}`],
+  )
+  return [...table(columns, rows, look), ...errors]
+}
+
+function matchOf(route: RouteView): string {
+  const { methods, host, paths } = route.match
+  return [methods?.join(','), host, paths.join(' | ')].filter(part => part !== undefined && part !== null).join(' ')
+}
+
+function saidOf({ by, at, reason }: Said): string {
+  return `by ${safe(by)} at ${moment(at)}${reason === null ? '' : `: ${safe(reason)}`}`
+}
+
+function reasonsOf(route: RouteView): string | null {
+  const counts = Object.entries(route.reasons).filter(([, requests]) => requests > 0)
+  return counts.length === 0 ? null : counts.map(([reason, requests]) => `${safe(reason)} ${requests}`).join(', ')
+}

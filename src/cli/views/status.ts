@@ -1,0 +1,148 @@
+// The fleet at a glance, for people: what is declared, wanted, in force and seen, both sides, rollbacks, warnings.
+import type { Status } from '../../admin/api.ts'
+import {
+  type Column,
+  count,
+  cut,
+  type Look,
+  millis,
+  moment,
+  orNothing,
+  percent,
+  rate,
+  ratio,
+  type Style,
+  safe,
+  span,
+  table,
+  widthOf,
+} from '../print.ts'
+
+type RouteShort = Status['routes'][number]
+type Rollback = Status['rollbacks'][number]
+
+const STATE_STYLE: Readonly<Record<string, Style>> = {
+  'rolled-back': 'red',
+  held: 'yellow',
+  frozen: 'cyan',
+  split: 'green',
+  new: 'green',
+}
+
+const routeColumns: readonly Column<RouteShort>[] = [
+  { title: 'ROUTE', cut: true, of: route => route.id },
+  { title: 'STATE', of: route => route.state, style: route => styleOfState(route.state) },
+  { title: 'DECLARED', right: true, of: route => percent(route.declared) },
+  { title: 'DESIRED', right: true, of: route => percent(route.desired) },
+  { title: 'EFFECTIVE', right: true, of: route => percent(route.effective), style: () => 'bold' },
+  { title: 'OBSERVED', right: true, of: route => percent(route.observed) },
+  { title: 'LEGACY/S', right: true, of: route => rate(route.perSecond.legacy) },
+  { title: 'NEW/S', right: true, of: route => rate(route.perSecond.new) },
+  { title: 'LEGACY ERR', right: true, of: route => ratio(route.errorRatio.legacy) },
+  { title: 'NEW ERR', right: true, of: route => ratio(route.errorRatio.new) },
+  { title: 'LEGACY P95', right: true, of: route => millis(route.p95Ms.legacy) },
+  { title: 'NEW P95', right: true, of: route => millis(route.p95Ms.new) },
+]
+
+export function styleOfState(state: string): Style | null {
+  return STATE_STYLE[state] ?? null
+}
+
+export function statusView(status: Status, look: Look): readonly string[] {
+  return [
+    ...headView(status, look),
+    '',
+    ...routesView(status.routes, look),
+    ...section('Rollbacks in force', look, status.rollbacks.length > 0 ? rollbacksView(status.rollbacks, look) : []),
+    ...section('Warnings', look, warningsView(status.warnings, look)),
+  ]
+}
+
+export function rollbacksView(rollbacks: readonly Rollback[], look: Look): readonly string[] {
+  return table<Rollback>(
+    [
+      { title: 'ID', of: rollback => rollback.id, style: () => 'red' },
+      { title: 'OF', cut: true, of: unitsOf },
+      { title: 'TRIGGER', of: rollback => rollback.trigger },
+      { title: 'BY', of: rollback => rollback.by },
+      { title: 'SINCE', of: rollback => moment(rollback.at) },
+      { title: 'REASON', cut: true, of: rollback => orNothing(rollback.reason) },
+    ],
+    rollbacks,
+    look,
+  )
+}
+
+/** One poll of a watch that is not on a terminal: first the instance, then a line for each route. */
+export function plainStatus(status: Status): readonly string[] {
+  const at = moment(nowOf(status))
+  return [
+    `${at} instance=${safe(status.instance)} state=${safe(status.state)} revision=${status.revision} rollbacks=${status.rollbacks.length} warnings=${status.warnings.length}`,
+    ...status.routes.map(
+      route =>
+        `${at} route=${safe(route.id)} state=${safe(route.state)} declared=${percent(route.declared)} desired=${percent(route.desired)} effective=${percent(route.effective)} observed=${percent(route.observed)} legacy=${rate(route.perSecond.legacy)}/s,${ratio(route.errorRatio.legacy)},${millis(route.p95Ms.legacy)} new=${rate(route.perSecond.new)}/s,${ratio(route.errorRatio.new)},${millis(route.p95Ms.new)}`,
+    ),
+  ]
+}
+
+function headView(status: Status, look: Look): readonly string[] {
+  const { config, store, workers, replicas } = status
+  const behind = workers.filter(worker => worker.revision !== status.revision)
+  const lines = [
+    `${look.paint('bold', 'banyan')} ${safe(status.version)} · ${look.paint(status.state === 'ready' ? 'green' : 'yellow', safe(status.state))} · instance ${safe(status.instance)} · revision ${status.revision} · up ${span(status.uptimeSeconds)} · listens on ${safe(status.listen)}`,
+    `configuration ${safe(config.file ?? 'without a file')} of ${moment(config.loadedAt)} · store ${safe(store.kind)}${store.healthy ? '' : look.paint('red', ' NOT HEALTHY')} · ${count(workers.length, 'worker')}${behind.length === 0 ? '' : look.paint('yellow', `, ${behind.map(worker => `worker ${worker.worker} still on revision ${worker.revision}`).join(', ')}`)}`,
+  ]
+  if (config.lastReload === 'failed') {
+    lines.push(look.paint('red', `the last reload failed: ${safe(config.lastError ?? 'no reason was given')}`))
+  }
+  if (store.unsaved > 0) {
+    lines.push(look.paint('yellow', `${count(store.unsaved, 'rollback')} in the local file only, not yet in the store`))
+  }
+  if (replicas.length > 0) {
+    lines.push(`replicas: ${replicas.map(({ instance, revision }) => `${safe(instance)} on ${revision}`).join(', ')}`)
+  }
+  return lines
+}
+
+function routesView(routes: readonly RouteShort[], look: Look): readonly string[] {
+  if (routes.length === 0) return ['no routes: everything goes to the default backend']
+  const narrow = look.width !== null && widthOf(routeColumns, routes) > look.width
+  const lines = narrow ? routes.flatMap(route => cardOf(route, look)) : table(routeColumns, routes, look)
+  return routes.every(route => route.observed !== null)
+    ? lines
+    : [...lines, look.paint('dim', 'observed –: no request of the last minute was decided by weight')]
+}
+
+/** Two or three short lines where the table does not fit. */
+function cardOf(route: RouteShort, look: Look): readonly string[] {
+  const side = (name: 'legacy' | 'new'): string =>
+    `${name} ${rate(route.perSecond[name])}/s, errors ${ratio(route.errorRatio[name])}, P95 ${millis(route.p95Ms[name])}`
+  const width = Math.max(8, (look.width ?? 80) - route.state.length - 2)
+  return [
+    `${look.paint('bold', cut(safe(route.id), width))}  ${look.paint(styleOfState(route.state), safe(route.state))}`,
+    `  declared ${percent(route.declared)}  desired ${percent(route.desired)}  effective ${percent(route.effective)}  observed ${percent(route.observed)}`,
+    `  ${side('legacy')}`,
+    `  ${side('new')}`,
+  ]
+}
+
+function unitsOf({ units, restored }: Rollback): string {
+  if (units !== '*') return units.filter(unit => !restored.includes(unit)).join(', ')
+  return restored.length === 0 ? 'every route' : `every route but ${restored.join(', ')}`
+}
+
+function warningsView(warnings: Status['warnings'], look: Look): readonly string[] {
+  return warnings.map(
+    ({ code, message, route }) =>
+      `${look.paint('yellow', safe(code))}${route === null ? '' : ` (${safe(route)})`}: ${safe(message)}`,
+  )
+}
+
+function section(title: string, look: Look, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['', look.paint('bold', title), ...lines]
+}
+
+/** The server's clock, so that no other is needed. */
+function nowOf(status: Status): number {
+  return status.startedAt + status.uptimeSeconds * 1000
+}
