@@ -9,33 +9,65 @@ import type { Finding } from './mistakes.ts'
 type Data = Readonly<Record<string, unknown>>
 type Path = readonly PropertyKey[]
 
+/** What is looked up for every route, gathered once. */
+interface Config {
+  readonly data: Data
+  readonly defaults: Data
+  readonly backends: Named
+  readonly groups: Named
+  readonly listeners: readonly Listener[]
+}
+
+/** `names` are the first ones, for hints. */
+interface Named {
+  readonly title: string
+  readonly by: Data
+  readonly names: readonly string[]
+}
+
+interface Listener {
+  readonly name: string
+  readonly at: Address
+}
+
 /** `placeOf` says where something stands, for "the first is at …". */
 export function check(data: unknown, placeOf: (path: Path) => string): readonly Finding[] {
-  const config = mapping(data)
+  const whole = mapping(data)
+  const config: Config = {
+    data: whole,
+    defaults: mapping(whole.defaults),
+    backends: named('backend', whole.backends),
+    groups: named('group', whole.groups),
+    listeners: listenersOf(whole),
+  }
   return [
     ...checkListeners(config),
     ...checkBackends(config),
     ...checkDefault(config),
     ...checkIds(config, placeOf),
-    ...list(config.routes).flatMap((route, index) =>
+    ...list(whole.routes).flatMap((route, index) =>
       isMapping(route) ? [...checkRoute(route, ['routes', index], config)] : [],
     ),
   ]
+}
+
+function named(title: string, value: unknown): Named {
+  const by = mapping(value)
+  return { title, by, names: Object.keys(by).slice(0, 200) }
 }
 
 // ---- listeners
 
 const LISTENERS = { proxy: '0.0.0.0:8080', admin: '127.0.0.1:9900', health: '127.0.0.1:9901', sides: 'none' } as const
 
-function listenersOf(config: Data): readonly { readonly name: string; readonly at: Address }[] {
+function listenersOf(data: Data): readonly Listener[] {
   return Object.entries(LISTENERS).flatMap(([name, fallback]) => {
-    const at = readAddress(String(mapping(config[name]).listen ?? fallback))
+    const at = readAddress(String(mapping(data[name]).listen ?? fallback))
     return 'port' in at ? [{ name, at }] : []
   })
 }
 
-function* checkListeners(config: Data): Generator<Finding> {
-  const listeners = listenersOf(config)
+function* checkListeners({ data, listeners }: Config): Generator<Finding> {
   for (const [index, { name, at }] of listeners.entries()) {
     const other = listeners
       .slice(0, index)
@@ -44,7 +76,7 @@ function* checkListeners(config: Data): Generator<Finding> {
       yield { path: [name, 'listen'], message: `${other.name} listens on ${writeAddress(other.at)} already` }
     }
   }
-  const admin = mapping(config.admin)
+  const admin = mapping(data.admin)
   const at = listeners.find(({ name }) => name === 'admin')?.at
   if (at === undefined || isLoopback(at.host)) return
   const missing = [
@@ -62,8 +94,8 @@ function* checkListeners(config: Data): Generator<Finding> {
 
 // ---- backends
 
-function* checkBackends(config: Data): Generator<Finding> {
-  for (const [name, value] of Object.entries(mapping(config.backends))) {
+function* checkBackends(config: Config): Generator<Finding> {
+  for (const [name, value] of Object.entries(config.backends.by)) {
     const backend = mapping(value)
     const path = ['backends', name]
     if (isMapping(value)) yield* checkExactlyOne(backend, ['url', 'urls'], path)
@@ -81,14 +113,12 @@ function* checkBackends(config: Data): Generator<Finding> {
   }
 }
 
-function* checkOrigin(value: unknown, path: Path, config: Data): Generator<Finding> {
+function* checkOrigin(value: unknown, path: Path, config: Config): Generator<Finding> {
   const origin = originOf(value)
   if (origin === null) return
   const { hostname, port, protocol } = new URL(origin)
   const host = hostname.replace(/^\[|\]$/g, '')
-  const own = listenersOf(config).find(({ at }) =>
-    answersAt(at, host, Number(port || (protocol === 'https:' ? 443 : 80))),
-  )
+  const own = config.listeners.find(({ at }) => answersAt(at, host, Number(port || (protocol === 'https:' ? 443 : 80))))
   if (own === undefined) return
   yield { path, level: 'warning', message: `this is our own listener (${own.name}): requests would go in circles` }
 }
@@ -103,24 +133,20 @@ function* checkTls(holder: Data, path: Path): Generator<Finding> {
   }
 }
 
-function* checkDefault(config: Data): Generator<Finding> {
-  const { default: target } = config
+function* checkDefault(config: Config): Generator<Finding> {
+  const { default: target } = config.data
   if (typeof target === 'string' && target !== 'legacy' && target !== '404')
-    yield* checkName(target, ['default'], 'backends', config)
+    yield* checkName(target, ['default'], config.backends)
 }
 
-function* checkName(name: string, path: Path, kind: 'backends' | 'groups', config: Data): Generator<Finding> {
-  const named = mapping(config[kind])
-  if (Object.hasOwn(named, name)) return
-  const known = Object.keys(named)
+function* checkName(name: string, path: Path, { title, by, names }: Named): Generator<Finding> {
+  if (Object.hasOwn(by, name)) return
+  const shown = names.slice(0, 20).join(', ')
   yield {
     path,
-    message: `unknown ${kind === 'backends' ? 'backend' : 'group'}`,
-    allowed:
-      known.length === 0
-        ? `nothing stands under ${kind}`
-        : `${known.slice(0, 20).join(', ')}${known.length > 20 ? ' …' : ''}`,
-    hint: didYouMean(name, known) ?? `name it under \`${kind}\``,
+    message: `unknown ${title}`,
+    allowed: names.length === 0 ? `nothing stands under ${title}s` : `${shown}${names.length > 20 ? ' …' : ''}`,
+    hint: didYouMean(name, names) ?? `name it under \`${title}s\``,
   }
 }
 
@@ -133,9 +159,9 @@ function* checkExactlyOne(holder: Data, [one, other]: readonly [string, string],
 
 // ---- routes
 
-function* checkIds(config: Data, placeOf: (path: Path) => string): Generator<Finding> {
+function* checkIds(config: Config, placeOf: (path: Path) => string): Generator<Finding> {
   const first = new Map<string, Path>()
-  for (const [index, value] of list(config.routes).entries()) {
+  for (const [index, value] of list(config.data.routes).entries()) {
     const { id } = mapping(value)
     if (typeof id !== 'string') continue
     const path = ['routes', index, 'id']
@@ -146,8 +172,7 @@ function* checkIds(config: Data, placeOf: (path: Path) => string): Generator<Fin
   }
 }
 
-function* checkRoute(route: Data, path: Path, config: Data): Generator<Finding> {
-  const defaults = mapping(config.defaults)
+function* checkRoute(route: Data, path: Path, config: Config): Generator<Finding> {
   const sides = ['legacy', 'new'].filter(side => Object.hasOwn(route, side))
   for (const side of sides) yield* checkSide(route[side], [...path, side], config)
   yield* checkMatch(route, path)
@@ -164,7 +189,7 @@ function* checkRoute(route: Data, path: Path, config: Data): Generator<Finding> 
   if (sides.length < 2) return
   const methods = methodsOf(route)
   const unsafe = methods === null ? 'any method' : methods.find(method => !isSafe(method))
-  if (unsafe !== undefined && (route.data ?? defaults.data) === undefined) {
+  if (unsafe !== undefined && (route.data ?? config.defaults.data) === undefined) {
     yield {
       path: [...path, 'data'],
       message: `data is missing: the route has two sides and admits ${unsafe}`,
@@ -178,15 +203,15 @@ function* checkRoute(route: Data, path: Path, config: Data): Generator<Finding> 
   }
 }
 
-function* checkSide(value: unknown, path: Path, config: Data): Generator<Finding> {
+function* checkSide(value: unknown, path: Path, config: Config): Generator<Finding> {
   if (typeof value === 'string') {
     if (isUrl(value)) yield* checkOrigin(value, path, config)
-    else if (isName(value)) yield* checkName(value, path, 'backends', config)
+    else if (isName(value)) yield* checkName(value, path, config.backends)
     return
   }
   if (!isMapping(value)) return
   yield* checkExactlyOne(value, ['backend', 'url'], path)
-  if (isName(value.backend)) yield* checkName(value.backend, [...path, 'backend'], 'backends', config)
+  if (isName(value.backend)) yield* checkName(value.backend, [...path, 'backend'], config.backends)
   yield* checkOrigin(value.url, [...path, 'url'], config)
   yield* checkTls(value, path)
 }
@@ -229,9 +254,9 @@ function* checkSticky(value: unknown, path: Path, route: Data): Generator<Findin
   }
 }
 
-function* checkWeight(route: Data, sides: readonly string[], path: Path, config: Data): Generator<Finding> {
+function* checkWeight(route: Data, sides: readonly string[], path: Path, config: Config): Generator<Finding> {
   const { group } = route
-  if (typeof group === 'string') yield* checkName(group, [...path, 'group'], 'groups', config)
+  if (typeof group === 'string') yield* checkName(group, [...path, 'group'], config.groups)
   if (!Object.hasOwn(route, 'weight')) return
   if (group !== undefined) {
     yield {
@@ -246,10 +271,10 @@ function* checkWeight(route: Data, sides: readonly string[], path: Path, config:
 }
 
 /** What a side asks, with the Host it sends: two names on one address may be two services. */
-function addressOf(value: unknown, config: Data): string | null {
+function addressOf(value: unknown, config: Config): string | null {
   const side = typeof value === 'string' ? (isUrl(value) ? { url: value } : { backend: value }) : mapping(value)
   const { backend: name, url, host }: Data = side
-  const backend = typeof name === 'string' ? mapping(mapping(config.backends)[name]) : {}
+  const backend = typeof name === 'string' ? mapping(config.backends.by[name]) : {}
   const origin = originOf(url ?? backend.url ?? list(backend.urls)[0])
   return origin === null ? null : `${origin} ${String(host ?? backend.host ?? 'preserve')}`
 }

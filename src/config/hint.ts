@@ -11,6 +11,7 @@ export function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const name of known.slice(0, MAX_KNOWN)) {
+    if (Math.abs(name.length - word.length) >= least) continue
     const distance = editsBetween(wanted, name.toLowerCase())
     if (distance < least) [best, least] = [name, distance]
   }

@@ -1,16 +1,15 @@
 // The route's keys of features that are not built yet: in the schema from day one, so that nothing written today changes its
-// meaning later. See docs of shadowing, dual writes and ramps for what they will do.
+// meaning later.
 import { z } from 'zod'
 import { network } from './addresses.ts'
 import { later } from './later.ts'
 import { headerName, method, pathPattern } from './patterns.ts'
 import { duration, percent, secret, size, sizeOrNone, text } from './values.ts'
 
-const MAX = Number.MAX_SAFE_INTEGER
 const count = (most = 1_000_000) => z.int().min(1).max(most)
 const side = z.enum(['legacy', 'new'])
 const texts = z.array(text())
-const sizeOf = () => size(1, MAX)
+const sizeOf = () => size(1, 2 ** 40)
 
 /** Headers that are set and removed, in the order remove, set. */
 export const headerChanges = z.strictObject({
@@ -97,7 +96,10 @@ const compare = z
   })
   .describe('how the answers of both sides are compared')
 
-const ids = z.strictObject({ legacy: text().exactOptional(), new: text().exactOptional() })
+const ids = z.strictObject({
+  legacy: text().exactOptional().describe('in an answer of legacy, as answer:$.id'),
+  new: text().exactOptional().describe('in an answer of new'),
+})
 
 /** Beside `mode`, which exists. */
 export const writesLater = {
@@ -109,37 +111,47 @@ export const writesLater = {
   ids: later(ids.describe('where each side says the id it gave')),
   honours: later(
     z
-      .strictObject({ legacy: z.boolean().exactOptional(), new: z.boolean().exactOptional() })
+      .strictObject({
+        legacy: z.boolean().exactOptional().describe('legacy does'),
+        new: z.boolean().exactOptional().describe('new does'),
+      })
       .describe('which side honours Idempotency-Key'),
   ),
   repair: later(
     z
-      .strictObject({ read: text().exactOptional(), write: text().exactOptional(), delete: text().exactOptional() })
+      .strictObject({
+        read: text().exactOptional().describe('request that reads an entity, as GET /orders/{id}'),
+        write: text().exactOptional().describe('request that puts it'),
+        delete: text().exactOptional().describe('request that deletes it'),
+      })
       .describe('how an entity is read from one side and put to the other'),
   ),
   identity: later(
     z
-      .strictObject({ legacy: secret().exactOptional(), new: secret().exactOptional() })
+      .strictObject({
+        legacy: secret().exactOptional().describe('token for legacy'),
+        new: secret().exactOptional().describe('token for new'),
+      })
       .describe('the service identity that replays use'),
   ),
   replayHeaders: later(z.array(headerName()).describe('headers of the client that a replay carries')),
   retry: later(
     z
       .strictObject({
-        first: duration(1).exactOptional(),
-        factor: z.number().exactOptional(),
-        max: duration(1).exactOptional(),
-        attempts: count().exactOptional(),
+        first: duration(1).exactOptional().describe('wait before the first retry'),
+        factor: z.number().exactOptional().describe('each wait is so many times the one before'),
+        max: duration(1).exactOptional().describe('longest wait'),
+        attempts: count().exactOptional().describe('then it is parked'),
       })
       .describe('when a failed replay is tried again'),
   ),
   limit: later(
     z
       .strictObject({
-        body: sizeOf().exactOptional(),
-        bytes: sizeOf().exactOptional(),
-        age: duration(1).exactOptional(),
-        whenFull: z.enum(['refuse', 'dirty']).exactOptional(),
+        body: sizeOf().exactOptional().describe('one body'),
+        bytes: sizeOf().exactOptional().describe('all together'),
+        age: duration(1).exactOptional().describe('oldest entry'),
+        whenFull: z.enum(['refuse', 'dirty']).exactOptional().describe('refuse writes, or mark keys for repair'),
       })
       .describe('what may be queued'),
   ),
@@ -164,32 +176,44 @@ const translate = z
 const rampStep = z.union([
   percent(),
   z.strictObject({
-    weight: percent(),
-    min: duration().exactOptional(),
-    minKeys: count().exactOptional(),
-    approve: z.boolean().exactOptional(),
-    window: text().exactOptional(),
+    weight: percent().describe('percent of users on new'),
+    min: duration().exactOptional().describe('shortest stay'),
+    minKeys: count().exactOptional().describe('distinct users on new before it goes on'),
+    approve: z.boolean().exactOptional().describe('a person must agree first'),
+    window: text().exactOptional().describe('when it may be entered, as `Mon-Fri 09:00-17:00 Europe/Berlin`'),
   }),
 ])
 
-const harm = z.enum(['rollback', 'freeze', 'pause']).exactOptional()
+const harm = z.enum(['rollback', 'freeze', 'pause']).exactOptional().describe('what harm leads to')
+const action = z.enum(['pause', 'rollback']).exactOptional().describe('what crossing it leads to')
+const limit = percent().exactOptional().describe('share of errors that is too much')
+
 const gates = z.strictObject({
-  errors: z.strictObject({ harm, safeRatio: z.number().exactOptional() }).exactOptional(),
-  latency: z.strictObject({ harm, tolerance: percent().exactOptional() }).exactOptional(),
+  errors: z
+    .strictObject({
+      harm,
+      safeRatio: z.number().exactOptional().describe('errors of new over those of legacy that are fine'),
+    })
+    .exactOptional()
+    .describe('error rates'),
+  latency: z
+    .strictObject({ harm, tolerance: percent().exactOptional().describe('slower by so much is fine') })
+    .exactOptional()
+    .describe('latency quantiles'),
   shadow: z
     .strictObject({
       harm,
-      maxDivergence: percent().exactOptional(),
-      severity: z.enum(['low', 'medium', 'high']).exactOptional(),
+      maxDivergence: percent().exactOptional().describe('share of divergent pairs that is fine'),
+      severity: z.enum(['low', 'medium', 'high']).exactOptional().describe('lowest severity that counts'),
     })
-    .exactOptional(),
-  writes: z.strictObject({ requireRollbackSafe: z.boolean().exactOptional() }).exactOptional(),
-  slo: z
-    .strictObject({ errors: percent().exactOptional(), action: z.enum(['pause', 'rollback']).exactOptional() })
-    .exactOptional(),
-  outage: z
-    .strictObject({ errors: percent().exactOptional(), action: z.enum(['pause', 'rollback']).exactOptional() })
-    .exactOptional(),
+    .exactOptional()
+    .describe('compared answers'),
+  writes: z
+    .strictObject({ requireRollbackSafe: z.boolean().exactOptional().describe('go on only while going back is safe') })
+    .exactOptional()
+    .describe('open writes'),
+  slo: z.strictObject({ errors: limit, action }).exactOptional().describe('absolute, both sides'),
+  outage: z.strictObject({ errors: limit, action }).exactOptional().describe('new is down while legacy is not'),
 })
 
 const ramp = z
@@ -207,7 +231,12 @@ const ramp = z
     version: later(text().describe('where the new side says its build, as header:NAME')),
     notify: later(
       z
-        .array(z.strictObject({ url: text(), secret: secret().exactOptional() }))
+        .array(
+          z.strictObject({
+            url: text().describe('where to post'),
+            secret: secret().exactOptional().describe('signs the message'),
+          }),
+        )
         .describe('webhooks that hear decisions'),
       [],
     ),
