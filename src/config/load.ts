@@ -54,7 +54,8 @@ export async function loadConfig({ file, env, readFile = readBytes }: LoadFile):
 }
 
 export async function loadText(from: LoadText): Promise<Loaded> {
-  const { text, file, env = {}, readFile = readBytes } = from
+  const { file, env = {}, readFile = readBytes } = from
+  const text = from.text.replace(/^\uFEFF/, '')
   const sources: Sources | null = from.interpolate ? { env, readText: path => readText(path, readFile) } : null
   const reading = new Reading(sources)
   const main = await reading.read(text, file)

@@ -287,7 +287,7 @@ const quirks = [
 
 export const backendLater = {
   balance: later(z.enum(['least', 'round-robin']).describe('how several urls share the load'), 'least'),
-  health: later(text().describe('path that is probed')),
+  health: later(text().describe('path that is probed; none: no probes'), 'none'),
   maxConcurrent: later(z.union([z.literal('none'), count()]).describe('requests at the same time; more wait'), 'none'),
   queue: later(
     z
