@@ -292,7 +292,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     control,
     breakGlass,
     async reload(source) {
-      await reload({ name: source, tokenId: null, address: null }, null, source).catch(() => {})
+      await reload({ name: source, tokenId: null, address: null }, null, source).catch((error: BanyanError) => {
+        if (error.code === 'no_file') log.line('warn', `${source}: ${error.message}`)
+      })
     },
     stop({ drain }) {
       stopping ??= stop(drain)

@@ -27,7 +27,15 @@ export function createLog(options: LogOptions, fd: number): Log {
   const file = pino.destination({ dest: fd, sync: options.format === 'pretty', minLength: 4096, periodicFlush: 200 })
   const stream: DestinationStream =
     options.format === 'pretty' ? pretty({ destination: file, colorize: true, ignore: 'pid,hostname' }) : file
-  const logger = pino({ level: options.level, base: { instance: options.instance } }, stream)
+  const logger = pino(
+    {
+      level: options.level,
+      base: { instance: options.instance },
+      formatters: { level: label => ({ level: label }) },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    stream,
+  )
   return {
     line(level, message, details) {
       logger[level](details ?? {}, message)
