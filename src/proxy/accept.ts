@@ -1,10 +1,10 @@
 // The first steps of a request: is it well formed, whose is it, which route, which side. Reads the snapshot once.
 import type { IncomingMessage } from 'node:http'
-import { type Decision, headerOf, type RequestHead } from '../model/exchange.ts'
+import type { Decision, RequestHead } from '../model/exchange.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Milliseconds } from '../model/units.ts'
-import { forwardedOf, forwardsUnnamed } from './client.ts'
-import { type Forwarded, LOOP_HEADER } from './headers.ts'
+import { forwardedOf } from './client.ts'
+import { type Facts, type Forwarded, readFacts } from './headers.ts'
 import type { ProxyParts } from './parts.ts'
 
 /** A request that somebody will serve. */
@@ -16,6 +16,7 @@ export interface Accepted {
   readonly traceparent: string
   readonly snapshot: Snapshot
   readonly head: RequestHead
+  readonly facts: Facts
   readonly forwarded: Forwarded
   readonly decision: Decision
 }
@@ -31,17 +32,18 @@ export function accept(parts: ProxyParts, req: IncomingMessage): Accepted | Refu
   const at = parts.clock.monotonic()
   const id = parts.ids.exchange()
   const snapshot = parts.current()
-  const wrong = malformed(req)
+  const facts = readFacts(req.rawHeaders)
+  const wrong = malformed(req, facts)
   if (wrong !== null) return { ...wrong, id }
-  if (req.headers[LOOP_HEADER.toLowerCase()] === parts.loopMark) {
+  if (facts.loopMark === parts.loopMark) {
     return { refused: 'loop', detail: 'this request already passed here: a backend’s address is our own listener', id }
   }
   const forwarded = forwardedOf(req.socket, req.rawHeaders, snapshot.plan.clientIp)
-  if (forwardsUnnamed(req.rawHeaders, forwarded)) parts.unnamedForwarder(forwarded.peer)
+  if (facts.forwards && !forwarded.trusted) parts.unnamedForwarder(forwarded.peer)
   const head: RequestHead = {
     method: req.method ?? 'GET',
     target: originForm(req.url ?? '/'),
-    host: hostName(req.headers.host ?? ''),
+    host: hostName(facts.host ?? ''),
     headers: req.rawHeaders,
     address: forwarded.client,
   }
@@ -50,26 +52,20 @@ export function accept(parts: ProxyParts, req: IncomingMessage): Accepted | Refu
   if (decision === 'reject') {
     return { refused: 'ambiguous_path', detail: 'the path as sent and as normalised take different routes', id }
   }
-  const given = traceOf(headerOf(req.rawHeaders, 'traceparent'))
+  const given = traceOf(facts.traceparent)
   const traceId = given ?? parts.ids.trace()
-  const traceparent = given === null ? `00-${traceId}-${parts.ids.span()}-01` : ''
-  return { at, id, traceId, traceparent, snapshot, head, forwarded, decision }
+  const traceparent = facts.traceparent === null ? `00-${traceId}-${parts.ids.span()}-01` : ''
+  return { at, id, traceId, traceparent, snapshot, head, facts, forwarded, decision }
 }
 
 type Wrong = Omit<Refused, 'id'>
 
 /** What Node's parser lets through and a proxy must not. */
-function malformed(req: IncomingMessage): Wrong | null {
+function malformed(req: IncomingMessage, { host, hosts }: Facts): Wrong | null {
   if (req.httpVersionMajor !== 1) {
     return { refused: 'version_unsupported', detail: 'HTTP/1.0 and HTTP/1.1 are served here' }
   }
-  let hosts = 0
-  for (let i = 0; i < req.rawHeaders.length; i += 2) {
-    const name = req.rawHeaders[i] as string
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
-  }
   if (hosts > 1) return { refused: 'bad_request', detail: 'more than one Host' }
-  const host = req.headers.host
   if (host === '') return { refused: 'bad_request', detail: 'empty Host' }
   const url = req.url ?? ''
   if (url.startsWith('/')) return null
@@ -77,7 +73,7 @@ function malformed(req: IncomingMessage): Wrong | null {
   if (authority === undefined) {
     return { refused: 'bad_request', detail: 'the request target is neither a path nor a URL' }
   }
-  return host !== undefined && authority.toLowerCase() === host.toLowerCase()
+  return host !== null && authority.toLowerCase() === host.toLowerCase()
     ? null
     : { refused: 'host_mismatch', detail: 'the target’s authority is not the Host' }
 }

@@ -1,6 +1,6 @@
 // Who is asking: the client's address behind trusted forwarders, and what may be told to a backend about it.
 import type { Socket } from 'node:net'
-import { type HeaderList, headerOf } from '../model/exchange.ts'
+import type { HeaderList } from '../model/exchange.ts'
 import type { Networks } from '../model/route.ts'
 import { plainAddress } from '../routing/network.ts'
 import type { Forwarded } from './headers.ts'
@@ -12,29 +12,25 @@ export interface ClientIpPolicy {
   readonly hops: number
 }
 
-/** Addresses of a socket do not change: they are read and classed once for all requests on it. */
-interface Peer {
-  readonly address: string
-  readonly trusted: boolean
-  readonly policy: ClientIpPolicy
-}
-
-const peers = new WeakMap<Socket, Peer>()
+/** Addresses of a socket do not change: what follows from them alone is found once for all requests on it. */
+const known = new WeakMap<Socket, { readonly policy: ClientIpPolicy; readonly forwarded: Forwarded }>()
 
 export function forwardedOf(socket: Socket, headers: HeaderList, policy: ClientIpPolicy): Forwarded {
-  let peer = peers.get(socket)
+  let peer = known.get(socket)
   if (peer === undefined || peer.policy !== policy) {
     const address = plainAddress(socket.remoteAddress ?? '')
-    peer = { address, trusted: policy.from.contains(address), policy }
-    peers.set(socket, peer)
+    const forwarded: Forwarded = {
+      peer: address,
+      trusted: policy.from.contains(address),
+      client: address,
+      proto: 'encrypted' in socket ? 'https' : 'http',
+      port: socket.localPort ?? 0,
+    }
+    peer = { policy, forwarded }
+    known.set(socket, peer)
   }
-  return {
-    peer: peer.address,
-    trusted: peer.trusted,
-    client: peer.trusted ? clientBehind(peer.address, headers, policy) : peer.address,
-    proto: 'encrypted' in socket ? 'https' : 'http',
-    port: socket.localPort ?? 0,
-  }
+  const { forwarded } = peer
+  return forwarded.trusted ? { ...forwarded, client: clientBehind(forwarded.peer, headers, policy) } : forwarded
 }
 
 /** Walks X-Forwarded-For from the right, one step a hop, and no further than through trusted forwarders. */
@@ -50,9 +46,4 @@ function clientBehind(peer: string, headers: HeaderList, policy: ClientIpPolicy)
     address = plainAddress(told.replace(/^\[|\](:\d+)?$/g, ''))
   }
   return address
-}
-
-/** True when somebody we were not told to believe forwards for others: worth a warning. */
-export function forwardsUnnamed(headers: HeaderList, forwarded: Forwarded): boolean {
-  return !forwarded.trusted && headerOf(headers, 'x-forwarded-for') !== null
 }

@@ -8,6 +8,7 @@ import type { HeaderList } from '../model/exchange.ts'
 type Kind =
   | 'plain'
   | 'hop'
+  | 'coding'
   | 'connection'
   | 'host'
   | 'length'
@@ -29,16 +30,11 @@ const FORWARDED = [
 ]
 export const LOOP_HEADER = 'X-Banyan-Loop'
 
+const HOP = ['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'upgrade']
+
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
-  ...[
-    'keep-alive',
-    'proxy-connection',
-    'proxy-authenticate',
-    'proxy-authorization',
-    'te',
-    'transfer-encoding',
-    'upgrade',
-  ].map(name => [name, 'hop'] as const),
+  ...HOP.map(name => [name, 'hop'] as const),
+  ['transfer-encoding', 'coding'],
   ['connection', 'connection'],
   ['host', 'host'],
   ['content-length', 'length'],
@@ -69,6 +65,46 @@ function knownAs(name: string): Known {
   return known
 }
 
+/** What one look over a request's fields tells; the data path looks once. */
+export interface Facts {
+  /** The first Host; null without one. */
+  readonly host: string | null
+  readonly hosts: number
+  /** A body is framed: RFC 9112, 6.3. */
+  readonly hasBody: boolean
+  readonly traceparent: string | null
+  readonly loopMark: string | null
+  /** Somebody forwards for somebody. */
+  readonly forwards: boolean
+  /** Names that `Connection` lists beside its own words; null when there are none, which is nearly always. */
+  readonly named: ReadonlySet<string> | null
+}
+
+export function readFacts(headers: HeaderList): Facts {
+  let host: string | null = null
+  let hosts = 0
+  let hasBody = false
+  let traceparent: string | null = null
+  let loopMark: string | null = null
+  let forwards = false
+  let named: Set<string> | null = null
+  for (let i = 0; i < headers.length; i += 2) {
+    const { kind } = knownAs(headers[i] as string)
+    if (kind === 'plain' || kind === 'hop' || kind === 'cookie') continue
+    const value = headers[i + 1] as string
+    if (kind === 'host') {
+      hosts++
+      host ??= value
+    } else if (kind === 'coding') hasBody = true
+    else if (kind === 'length') hasBody ||= Number(value) > 0
+    else if (kind === 'trace') traceparent ??= value
+    else if (kind === 'loop') loopMark ??= value
+    else if (kind === 'forwarded') forwards = true
+    else if (kind === 'connection') named = addNames(named, value)
+  }
+  return { host, hosts, hasBody, traceparent, loopMark, forwards, named }
+}
+
 /** What we say about the client to a backend. */
 export interface Forwarded {
   /** The socket's own address. */
@@ -84,6 +120,7 @@ export interface Forwarded {
 
 export interface RequestRewrite {
   readonly forwarded: Forwarded
+  readonly facts: Facts
   /** Text for Host; null keeps the client's. */
   readonly host: string | null
   /** Our own cookie's name, withheld from backends. */
@@ -98,11 +135,9 @@ export interface RequestRewrite {
 
 /** The fields that a backend gets. */
 export function requestHeaders(headers: HeaderList, rewrite: RequestRewrite): string[] {
-  const named = namedByConnection(headers)
+  const { named, host, traceparent } = rewrite.facts
   const out: string[] = []
-  let host: string | null = null
-  let traced = false
-  const given: ForwardedFields = { for: null, proto: null, host: null, port: null, real: null, forwarded: null }
+  let given: ForwardedFields | null = null
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string
     const value = headers[i + 1] as string
@@ -110,24 +145,19 @@ export function requestHeaders(headers: HeaderList, rewrite: RequestRewrite): st
     if (kind === 'plain') {
       if (lower !== rewrite.withheld && !named?.has(lower)) out.push(name, value)
     } else if (kind === 'host') {
-      host = value
       out.push(name, rewrite.host ?? value)
     } else if (kind === 'cookie') {
       const rest = withoutCookie(value, rewrite.ownCookie)
       if (rest !== '' && !named?.has(lower)) out.push(name, rest)
-    } else if (kind === 'length') {
-      out.push(name, value)
-    } else if (kind === 'trace') {
-      traced = true
-      out.push(name, value)
     } else if (kind === 'forwarded') {
+      given ??= { for: null, proto: null, host: null, port: null, real: null, forwarded: null }
       remember(given, lower, value)
-    } else if (kind === 'loop') {
-      // Another proxy's mark crosses; ours was answered 508 before it came here.
+    } else if (kind === 'length' || kind === 'trace' || kind === 'loop') {
+      // Another proxy's loop mark crosses; our own was answered 508 before it came here.
       out.push(name, value)
     }
   }
-  if (!traced) out.push('traceparent', rewrite.traceparent)
+  if (traceparent === null) out.push('traceparent', rewrite.traceparent)
   if (rewrite.loopMark !== null) out.push(LOOP_HEADER, rewrite.loopMark)
   pushForwarded(out, given, rewrite.forwarded, host)
   return out
@@ -156,7 +186,7 @@ function remember(given: ForwardedFields, lower: string, value: string): void {
   given[key] = given[key] === null ? value : `${given[key]}, ${value}`
 }
 
-function pushForwarded(out: string[], given: ForwardedFields, by: Forwarded, host: string | null): void {
+function pushForwarded(out: string[], given: ForwardedFields | null, by: Forwarded, host: string | null): void {
   const kept = by.trusted ? given : null
   out.push('X-Forwarded-For', kept?.for ? `${kept.for}, ${by.peer}` : by.peer)
   out.push('X-Forwarded-Proto', kept?.proto ?? by.proto)
@@ -164,8 +194,8 @@ function pushForwarded(out: string[], given: ForwardedFields, by: Forwarded, hos
   if (toldHost !== null) out.push('X-Forwarded-Host', toldHost)
   out.push('X-Forwarded-Port', kept?.port ?? String(by.port))
   // These two are only continued: a backend that never saw them does not begin to.
-  if (given.real !== null) out.push('X-Real-IP', by.client)
-  if (given.forwarded !== null) {
+  if (given !== null && given.real !== null) out.push('X-Real-IP', by.client)
+  if (given !== null && given.forwarded !== null) {
     const element = `for=${quotedAddress(by.peer)};proto=${by.proto}`
     out.push('Forwarded', kept?.forwarded ? `${kept.forwarded}, ${element}` : element)
   }
@@ -183,21 +213,12 @@ export function responseHeaders(raw: readonly Buffer[], trailers: boolean): stri
   for (let i = 0; i < raw.length; i += 2) {
     const name = (raw[i] as Buffer).toString('latin1')
     const { kind } = knownAs(name)
-    if (kind === 'hop' || (kind === 'trailer' && !trailers)) continue
+    if (kind === 'hop' || kind === 'coding' || (kind === 'trailer' && !trailers)) continue
     const value = (raw[i + 1] as Buffer).toString('latin1')
     if (kind === 'connection') named = addNames(named, value)
     else out.push(name, value)
   }
   return named === null ? out : withoutNamed(out, named)
-}
-
-/** Names that `Connection` lists beside its own words. Null when there are none, which is nearly always. */
-function namedByConnection(headers: HeaderList): Set<string> | null {
-  let named: Set<string> | null = null
-  for (let i = 0; i < headers.length; i += 2) {
-    if (knownAs(headers[i] as string).kind === 'connection') named = addNames(named, headers[i + 1] as string)
-  }
-  return named
 }
 
 function addNames(named: Set<string> | null, value: string): Set<string> | null {

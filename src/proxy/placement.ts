@@ -71,7 +71,7 @@ export abstract class Placement implements Listening {
     const { route, side } = this.decision
     const backend = route.sides[side]
     if (backend === null) throw new Error(`route ${route.id} has no ${side} side`)
-    const { head, forwarded, traceparent } = this.accepted
+    const { head, facts, forwarded, traceparent } = this.accepted
     const upgrade = this.upgrade()
     this.askedAt = this.parts.clock.monotonic()
     if (side === 'new' && route.sides.legacy !== null) this.#waiting.add(this)
@@ -82,6 +82,7 @@ export abstract class Placement implements Listening {
         method: head.method,
         target: head.target,
         headers: requestHeaders(head.headers, {
+          facts,
           forwarded,
           host: backend.host,
           ownCookie: AUTO_COOKIE,
@@ -89,7 +90,7 @@ export abstract class Placement implements Listening {
           traceparent,
           loopMark: this.parts.couldBeUs(backend) ? this.parts.loopMark : null,
         }),
-        body: upgrade === null && hasBody(this.req) ? this.req : null,
+        body: upgrade === null && facts.hasBody ? this.req : null,
         upgrade,
       },
       this,
@@ -114,9 +115,4 @@ export abstract class Placement implements Listening {
 
 function recallLater(placement: Placement): void {
   placement.recall()
-}
-
-/** A request has a body when its head frames one: RFC 9112, 6.3. */
-export function hasBody(req: IncomingMessage): boolean {
-  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
 }

@@ -5,16 +5,20 @@ import type { Duplex } from 'node:stream'
 import type { Failure } from '../model/exchange.ts'
 import type { Side } from '../model/route.ts'
 import type { Accepted } from './accept.ts'
-import { responseHeaders } from './headers.ts'
+import { readFacts, responseHeaders } from './headers.ts'
 import type { ProxyParts } from './parts.ts'
-import { hasBody, Placement, type Waiting } from './placement.ts'
+import { Placement, type Waiting } from './placement.ts'
 import { problem, sendProblem } from './respond.ts'
 
 /** h2c is an offer that may be ignored, and its request may have a body; everything else on a bodiless GET is tunnelled. */
 export function mayUpgrade(req: IncomingMessage): boolean {
   const protocol = req.headers.upgrade?.trim().toLowerCase()
   return (
-    req.method === 'GET' && !hasBody(req) && protocol !== undefined && protocol !== '' && !protocol.startsWith('h2c')
+    req.method === 'GET' &&
+    !readFacts(req.rawHeaders).hasBody &&
+    protocol !== undefined &&
+    protocol !== '' &&
+    !protocol.startsWith('h2c')
   )
 }
 

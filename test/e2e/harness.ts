@@ -9,8 +9,10 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type App, startApp } from '../../src/app.ts'
 import { configSchema } from '../../src/config/schema.ts'
+import { shown } from '../../src/config/shown.ts'
 import { type Configured, configure } from '../../src/configured.ts'
 import type { Log } from '../../src/log.ts'
+import type { Clock } from '../../src/model/units.ts'
 
 export const TOKEN = 'test-token-0123456789abcdef0123456789'
 
@@ -38,6 +40,14 @@ export interface BanyanOptions {
   readonly directory?: string
   readonly adminToken?: string | null
   readonly reread?: () => Promise<Configured>
+  /** What `config/check` does with a text. */
+  readonly check?: (text: string) => Promise<Configured>
+  /** Instead of the system's. */
+  readonly clock?: Clock
+  /** Instead of one that keeps its lines. */
+  readonly log?: Log
+  /** Instead of `config`: one that was read from a file, say. */
+  readonly configured?: Configured
 }
 
 export function configured(config: Record<string, unknown>): Configured {
@@ -52,7 +62,7 @@ export function configured(config: Record<string, unknown>): Configured {
   }
   const place = () => ({ file: 'test.yaml', line: 1, column: 1 })
   const value = configSchema.parse(text)
-  return configure({ config: value, mistakes: [], files: [], place }, shown => shown, null, Date.now())
+  return configure({ config: value, mistakes: [], files: [], place }, shown, null, Date.now())
 }
 
 export async function startBanyan(
@@ -67,13 +77,11 @@ export async function startBanyan(
     flush() {},
   }
   const app = await startApp({
-    configured: configured(config),
+    configured: options.configured ?? configured(config),
     reread: options.reread ?? null,
-    check: async () => {
-      throw new Error('not in this harness')
-    },
-    log,
-    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    check: options.check ?? refuseToCheck,
+    log: options.log ?? log,
+    clock: options.clock ?? { now: () => Date.now(), monotonic: () => performance.now() },
     chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url') },
     adminToken: options.adminToken === undefined ? TOKEN : options.adminToken,
     instance: 'test',
@@ -97,6 +105,10 @@ export async function startBanyan(
     api: (method, path, body, headers) => call(app.addresses.admin, method, path, body, headers),
     stop,
   }
+}
+
+async function refuseToCheck(): Promise<never> {
+  throw new Error('this test gave no `check`')
 }
 
 export async function call(
