@@ -1,6 +1,6 @@
 // Introduces the rooms to each other: opens the store, puts a snapshot in force, starts the listeners, and takes it all down.
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -25,6 +25,7 @@ import type { Backend } from './model/route.ts'
 import type { Plan, Snapshot } from './model/snapshot.ts'
 import type { Clock } from './model/units.ts'
 import { createProxyServer } from './proxy/server.ts'
+import { makeDirectory } from './store/directory.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { createSpill } from './store/spill.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -323,7 +324,7 @@ async function ensureAdminToken(options: AppOptions, control: Control, directory
   }
   const secret = createSecret()
   const now = options.clock.now()
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(file))
   writeFileSync(file, `${secret}\n`, { mode: 0o600 })
   chmodSync(file, 0o600)
   const token = {

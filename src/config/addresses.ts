@@ -92,7 +92,7 @@ export function readOrigin(text: string): string | Wrong {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined)
     return new Wrong('not a URL', /^[\w.-]+(:[0-9]+)?$/.test(text) ? `write http://${text}` : null)
-  if (scheme !== 'http' && scheme !== 'https') return new Wrong(`a backend speaks http or https, not ${scheme}`)
+  if (scheme !== 'http' && scheme !== 'https') return new Wrong('a backend speaks http or https')
   if (text.includes('@'))
     return new Wrong('a URL must not hold a user or password', 'set the header in the backend or its client')
   const url = URL.canParse(text) && !/[\s\\]/.test(text) ? new URL(text) : null

@@ -246,7 +246,7 @@ function* checkSticky(value: unknown, path: Path, route: Data): Generator<Findin
     if (param !== undefined && !params.includes(param)) {
       yield {
         path: [...path, index],
-        message: `no path of the route has :${param}`,
+        message: 'no path of the route has this parameter',
         allowed: params.length === 0 ? 'the paths have no :param' : params.map(name => `path:${name}`).join(', '),
         hint: didYouMean(param, params),
       }

@@ -47,7 +47,7 @@ export async function interpolate(root: Located, schema: z.ZodType, sources: Sou
       const file = isAbsolute(named) ? named : join(dirname(node.at.file), named)
       try {
         files.push(file)
-        return { ...node, value: (await sources.readText(file)).replace(/\r?\n$/, '') }
+        return { ...node, outside: true, value: (await sources.readText(file)).replace(/\r?\n$/, '') }
       } catch (error) {
         return refuse((error as Error).message, 'the path is relative to the file of the configuration')
       }
@@ -56,9 +56,8 @@ export async function interpolate(root: Located, schema: z.ZodType, sources: Sou
       const filled = substitute(value, sources)
       if (filled instanceof Unfilled) return refuse(filled.message, filled.hint)
       // Without quotes it is read as if the value stood there itself.
-      return filled.used
-        ? { ...node, value: node.plain ? coreScalar(filled.text) : filled.text }
-        : { ...node, value: filled.text }
+      const read = filled.used && node.plain ? coreScalar(filled.text) : filled.text
+      return { ...node, outside: filled.used, value: read }
     }
     if (node.secret && value !== '' && value !== null) {
       return refuse(

@@ -85,7 +85,8 @@ export function locate(finding: Finding, root: Located): Mistake {
     message: finding.message,
     found: !present ? null : aboutKey ? shorten(String(finding.path.at(-1))) : foundIn(node),
     allowed: finding.allowed ?? null,
-    hint: finding.hint ?? null,
+    // It may quote the value.
+    hint: node.outside && present ? null : (finding.hint ?? null),
     level: finding.level ?? 'error',
   }
 }

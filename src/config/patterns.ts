@@ -118,7 +118,7 @@ function wrongSegment(segment: string, last: boolean, params: Set<string>): Wron
   const param = segment.slice(1)
   if (!/^[A-Za-z_]\w*$/.test(param))
     return new Wrong('a parameter is a whole segment: :name', 'letters, digits and _ only')
-  if (params.has(param)) return new Wrong(`the parameter :${param} stands twice`)
+  if (params.has(param)) return new Wrong('a parameter stands twice')
   params.add(param)
   return null
 }

@@ -47,6 +47,8 @@ export interface Located {
   /** What it holds, by key or index. */
   readonly items: ReadonlyMap<string, Located>
   readonly secret: boolean
+  /** The value came from the environment or a file: it must not be repeated. */
+  readonly outside: boolean
 }
 
 export interface ReadText {
@@ -153,7 +155,16 @@ function locate(
   report: Report,
 ): Located {
   const at = node === null ? (key as Place) : placeOf(node.range[0])
-  const bare = { at, key, source: '', plain: false, value: undefined, items: new Map<string, Located>(), secret: false }
+  const bare = {
+    at,
+    key,
+    source: '',
+    plain: false,
+    value: undefined,
+    items: new Map<string, Located>(),
+    secret: false,
+    outside: false,
+  }
   if (node === null) return { ...bare, kind: 'scalar', plain: true, value: null }
   if (isAlias(node)) {
     report(at, path, {

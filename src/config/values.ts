@@ -86,7 +86,7 @@ function readDuration(text: string, minMs: number, zeroHint: string | null = nul
   if (digits === undefined) return new Wrong('not a duration')
   if (unit === '') return new Wrong('a duration needs its unit', `write ${digits}s or ${digits}ms`)
   if (unit === undefined || !Object.hasOwn(UNIT_MS, unit)) {
-    return new Wrong(`unknown unit of time: ${unit}`, 'units are ms, s, m, h and d')
+    return new Wrong('unknown unit of time', 'units are ms, s, m, h and d')
   }
   if (text !== `${digits}${unit}`) return new Wrong('not a duration', `write ${digits}${unit} without the space`)
   const ms = Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS]
@@ -131,7 +131,7 @@ function readSize(text: string, min: number, max: number): number | Wrong {
   if (unit === '') return new Wrong('a size needs its unit', `write ${digits}B or ${digits}KiB`)
   if (!Object.hasOwn(UNIT_BYTES, unit)) {
     const meant = Object.keys(UNIT_BYTES).find(known => known[0] === unit[0]?.toUpperCase())
-    return new Wrong(`unknown unit of size: ${unit}`, `write ${digits}${meant ?? 'KiB'}; units are B, KiB, MiB and GiB`)
+    return new Wrong('unknown unit of size', `write ${digits}${meant ?? 'KiB'}; units are B, KiB, MiB and GiB`)
   }
   if (text !== `${digits}${unit}`) return new Wrong('not a size', `write ${digits}${unit} without the space`)
   const bytes = Number(digits) * UNIT_BYTES[unit as keyof typeof UNIT_BYTES]

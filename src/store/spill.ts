@@ -3,10 +3,11 @@
 // One rollback per line, JSON, ended by a newline that is written with it: a line without its newline was never
 // acknowledged and is dropped. The reserve is a second file of blanks that is given up when the disk is full, because a
 // full disk is the likeliest reason why the store could not save either.
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { AuditDraft, Rollback } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
+import { makeDirectory } from './directory.ts'
 
 export interface Spilled {
   readonly rollback: Rollback
@@ -57,7 +58,7 @@ export function createSpill(options: { readonly path: string }): Spill {
   function append(rollback: Rollback, draft: AuditDraft): Promise<void> {
     const line = Buffer.from(`${JSON.stringify({ rollback, draft })}\n`)
     return inTurn(async () => {
-      await makeDirectory(path)
+      await makeParent(path)
       const { end } = parseLines(await contents(path))
       try {
         await writeDurably(path, end, line)
@@ -86,7 +87,7 @@ export function createSpill(options: { readonly path: string }): Spill {
 
   function reserve(): Promise<void> {
     return inTurn(async () => {
-      await makeDirectory(path)
+      await makeParent(path)
       if ((await sizeOf(reservePath)) >= RESERVE_BYTES) return
       await writeDurably(reservePath, 0, Buffer.alloc(RESERVE_BYTES, ' '))
     })
@@ -151,8 +152,8 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function makeDirectory(path: string): Promise<void> {
-  const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+async function makeParent(path: string): Promise<void> {
+  const made = makeDirectory(dirname(path))
   if (made === undefined) return
   for (let at = dirname(path); at !== dirname(made) && at !== dirname(at); at = dirname(at))
     await syncDirectory(dirname(at))

@@ -1,10 +1,11 @@
 // The SQLite file as a thing: makes it, claims it for this process alone, checks whose it is, brings its schema up to date.
 //
 // Runs in the store's own thread only: everything here blocks.
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BanyanError } from '../model/errors.ts'
+import { makeDirectory } from './directory.ts'
 import { describe, SQLITE, sqliteCode, systemCode } from './sqlite-faults.ts'
 
 export interface SqliteFile {
@@ -79,7 +80,7 @@ export function settle(db: DatabaseSync): void {
 /** The directory for nobody else, the file for nobody else, and their names on the disk before anything is written. */
 function makeFile(path: string): void {
   const directory = dirname(path)
-  const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const made = makeDirectory(directory)
   try {
     // Only ever closes a file that was made right here: closing another handle of a file that SQLite has open in this
     // process would release SQLite's lock (POSIX locks belong to the process, not to the handle).
