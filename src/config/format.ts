@@ -49,7 +49,7 @@ function withoutSecrets(line: string): string {
   )
 }
 
-/** One character each, so that the caret stays in its place and nobody's escape codes reach the terminal. */
+/** One character each, so that the caret stays in its place and no escape codes of a text reach the terminal. */
 function printable(text: string): string {
-  return text.replace(/\t/g, ' ').replace(/\p{Cc}/gu, '·')
+  return text.replace(/\t/g, ' ').replace(/[\p{Cc}\p{Cf}]/gu, '·')
 }

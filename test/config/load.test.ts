@@ -147,8 +147,8 @@ t.test('variables', async t => {
   t.same(await seedOf(`split: { seed: "\${NOPE}" }`), [
     `1:16 /split/seed the environment has no NOPE: set it, or write \${NOPE:-default}`,
   ])
-  for (const wrong of ['${', '${}', '${1A}', '${A-b}', '${A B}', '${toString']) {
-    t.match(await seedOf(`split: { seed: "${wrong}" }`), [/^1:16 \/split\/seed not a variable: write /], wrong)
+  for (const wrong of ['', '}', '1A}', 'A-b}', 'A B}', 'toString']) {
+    t.match(await seedOf(`split: { seed: "\${${wrong}" }`), [/^1:16 \/split\/seed not a variable: write /], wrong)
   }
   t.match(await seedOf(`split: { seed: "\${toString}" }`), [/the environment has no toString/])
   t.match(await seedOf(`split: { seed: "\${__proto__}" }`), [/the environment has no __proto__/])
@@ -158,7 +158,7 @@ t.test('a variable without quotes is read as if its value stood there', async t 
   const { config, mistakes } = await read(
     `proxy:\n  clientIp:\n    hops: \${TEN}\nwatch: \${ON:-true}\nbackends:\n  \${NAME}:\n    url: "http://\${NAME}:\${TEN}"\n`,
   )
-  t.same(mistakes.map(lineOf), ['6:3 /backends/${NAME} not a name'], 'keys are never filled')
+  t.same(mistakes.map(lineOf), [`6:3 /backends/\${NAME} not a name`], 'keys are never filled')
   t.equal(config, null)
   const ok = await read(`proxy:\n  clientIp:\n    hops: \${TEN}\nwatch: \${ON:-true}\ndefault: "\${NO:-404}"\n`)
   t.equal(ok.config?.proxy.clientIp.hops, 10)
@@ -261,7 +261,7 @@ t.test('mistakes in included files', async t => {
   const { config, mistakes } = await loadConfig({ file: at('routes.yaml'), env: {} })
   t.equal(config, null)
   t.same(
-    mistakes.map(one => `${one.file.split('/').at(-1)} ${lineOf(one)}`.replaceAll(at(''), '')),
+    mistakes.map(one => `${one.file.split('/').at(-1)} ${lineOf(one)}`.replaceAll(at('x').slice(0, -1), '')),
     [
       'routes.yaml 1:21 /include/1 nope.yaml does not exist',
       'routes.yaml ! 1:32 /include/2 no file has such a name',
@@ -388,7 +388,7 @@ t.test('any text: no exception, and every mistake has a place in it', async t =>
     ',',
     '${',
     '${A',
-    '${A:-b}',
+    `\${A:-b}`,
     'file:x',
     'null',
     'true',
@@ -420,4 +420,5 @@ t.test('any text: no exception, and every mistake has a place in it', async t =>
     }),
     { seed: SEED, numRuns: 1500 },
   )
+  t.pass()
 })

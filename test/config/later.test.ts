@@ -1,0 +1,189 @@
+// Every key that the design names and this version does not build: refused, unless it says what runs anyway.
+import t from 'tap'
+import { z } from 'zod'
+import { child, keysOf, said, unwrap } from '../../src/config/about.ts'
+import { configSchema } from '../../src/config/schema.ts'
+import { lineOf, read } from './read.ts'
+
+/** Where, a value that is refused, and the value that is off; undefined where only absence is. */
+type Case = readonly [path: string, refused: unknown, off?: unknown]
+
+const ROUTE: readonly Case[] = [
+  ['pin.idle', '30m'],
+  ['pin.admit', 'new-sessions'],
+  ['cohorts', [{ when: { cidr: '10.1.0.0/16' }, side: 'new' }], []],
+  ['override.links', true, false],
+  ['fallback.on', ['connect', 'timeout', 502, 503, 504], []],
+  ['fallback.methods', ['GET', 'HEAD', 'OPTIONS']],
+  ['shadow.percent', 5, '0%'],
+  ['shadow.when', 'beside', 'after'],
+  ['shadow.direction', 'legacy', 'both'],
+  ['shadow.iKnowThisWrites', true, false],
+  ['shadow.mark', true, false],
+  ['shadow.send.cookies', 'none'],
+  ['shadow.send.headers.set', { 'x-a': 'b' }, {}],
+  ['shadow.send.headers.remove', ['x-a'], []],
+  ['shadow.deny', ['/logout*', '?action=delete'], []],
+  ['shadow.maxRps', 5],
+  ['shadow.maxConcurrent', 5],
+  ['shadow.stopAbove.p95', '+20%'],
+  ['shadow.window', 'Mon-Fri 09:00-17:00 Europe/Berlin'],
+  ['compare.status', 'class', 'exact'],
+  ['compare.headers', ['etag']],
+  ['compare.maxBody', '1MiB'],
+  ['compare.rules', [{ ignore: '$.id' }], []],
+  ['compare.noise.percent', 1, 0],
+  ['compare.redact', ['$.card'], []],
+  ['compare.values', 'redacted', 'paths'],
+  ['writes.mode', 'legacy-first', 'legacy-only'],
+  ['writes.mode', 'new-first', 'legacy-only'],
+  ['writes.strict', true, false],
+  ['writes.onStoreDown', 'refuse'],
+  ['writes.key', ['path:id', 'answer:$.id']],
+  ['writes.ids', { legacy: 'answer:$.id' }],
+  ['writes.honours', { legacy: false, new: true }],
+  ['writes.repair', { read: 'GET /orders/{id}' }],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the configuration
+  ['writes.identity', { new: '${SECRET}' }],
+  ['writes.replayHeaders', ['accept']],
+  ['writes.retry', { first: '200ms', factor: 2, max: '5m', attempts: 20 }],
+  ['writes.limit', { body: '1MiB', bytes: '1GiB', age: '72h', whenFull: 'refuse' }],
+  ['writes.onTooLarge', 'repair'],
+  ['writes.retention', '7d'],
+  ['translate.toNew.path', '/v2/orders/{id}'],
+  ['translate.toNew.body', 'file:orders.jsonata'],
+  ['translate.toNew.headers.set', { 'x-a': 'b' }, {}],
+  ['translate.toLegacy.path', '/orders/{id}'],
+  ['translate.samples', 'orders-samples/'],
+  ['ramp.mode', 'advise'],
+  ['ramp.steps', [1, 5, { weight: 10, min: '10m', approve: true }], []],
+  ['ramp.alpha', 0.001],
+  ['ramp.gates', { errors: { harm: 'rollback', safeRatio: 2 }, slo: { errors: '2%', action: 'pause' } }],
+  ['ramp.holdBack', '5%'],
+  ['ramp.bake', '24h'],
+  ['ramp.noData', 'hold'],
+  ['ramp.version', 'header:x-build'],
+  ['ramp.notify', [{ url: 'http://hook' }], []],
+  ['ramp.keepWarm', true, false],
+  ['otherSideOn', [404], []],
+  ['cache', 'private-while-split', 'keep'],
+  ['etag', 'per-side', 'keep'],
+]
+
+const SIDE: readonly Case[] = [
+  ['path', '/v2/orders/*'],
+  ['headers.set', { 'x-a': 'b' }, {}],
+  ['headers.remove', ['x-a'], []],
+  ['cookies.prefix', 'n_'],
+  ['cookies.shared', ['lang'], []],
+  ['tls.minVersion', 'TLSv1'],
+  ['tls.ciphers', 'ALL'],
+  ['tls.legacyRenegotiation', true, false],
+]
+
+const BACKEND: readonly Case[] = [
+  ['balance', 'round-robin', 'least'],
+  ['health', '/ping', 'none'],
+  ['maxConcurrent', 120, 'none'],
+  ['queue', { size: 200, wait: '2s' }],
+  ['wire.accept', ['bare-lf'], []],
+  ['wire.version', '1.0', '1.1'],
+  ['wire.reuse', 'never', 'always'],
+  ['wire.chunkedRequests', 'buffer', 'stream'],
+  ['tls.minVersion', 'TLSv1'],
+  ['tls.ciphers', 'ALL'],
+  ['tls.legacyRenegotiation', true, false],
+]
+
+const TOP: readonly Case[] = [
+  ['proxy.workers', 2, 1],
+  ['proxy.workers', 'auto', 1],
+  ['proxy.profile', 'standard', 'transparent'],
+  ['proxy.proxyProtocol', true, false],
+  ['proxy.limits.fields', 100, 200],
+  ['proxy.limits.target', '8KiB', '16KiB'],
+  ['proxy.limits.body', '1MiB', 'none'],
+  ['proxy.limits.perAddress', 10, 'none'],
+  ['proxy.drain.tunnels', 'close', 'spread'],
+  ['proxy.errors.page', 'file:error.html', 'default'],
+  ['proxy.tls', { cert: 'file:cert.pem', key: 'file:key.pem' }],
+  ['admin.tls', { cert: 'file:cert.pem', key: 'file:key.pem' }],
+  ['admin.auth', { oidc: 'https://login' }],
+  ['fleet', { name: 'a' }, {}],
+  ['rollback.inFlight', 'replay-safe', 'finish'],
+  ['rollback.tunnels', 'spread 60s', 'keep'],
+]
+
+const route = (more: object) => ({ id: 'a', match: { path: '/a' }, legacy: 'http://a:1', ...more })
+const nested = (path: string, value: unknown): Record<string, unknown> =>
+  path.split('.').reduceRight<unknown>((inside, key) => ({ [key]: inside }), value) as Record<string, unknown>
+
+const PLACES: readonly (readonly [string, readonly Case[], (path: string, value: unknown) => object])[] = [
+  ['', TOP, nested],
+  ['/backends/m', BACKEND, (path, value) => ({ backends: { m: { url: 'https://m', ...nested(path, value) } } })],
+  ['/defaults', ROUTE, (path, value) => ({ defaults: nested(path, value) })],
+  ['/routes/0', ROUTE, (path, value) => ({ routes: [route(nested(path, value))] })],
+  [
+    '/routes/0/legacy',
+    SIDE,
+    (path, value) => ({ routes: [route({ legacy: { url: 'https://a', ...nested(path, value) } })] }),
+  ],
+]
+
+for (const [above, cases, build] of PLACES) {
+  t.test(`later keys of ${above === '' ? 'the process' : above}`, async t => {
+    for (const [path, refused, off] of cases) {
+      const pointer = `${above}/${path.replaceAll('.', '/')}`
+      const { mistakes } = await read(JSON.stringify(build(path, refused)))
+      t.match(mistakes, [{ path: pointer, message: 'not in this version' }], `${pointer} ${JSON.stringify(refused)}`)
+      if (off === undefined) continue
+      t.same((await read(JSON.stringify(build(path, off)))).mistakes, [], `${pointer} ${JSON.stringify(off)} is off`)
+    }
+  })
+}
+
+t.test('the tables above name every later key of the schema', async t => {
+  const named = new Set(
+    PLACES.flatMap(([above, cases]) => cases.map(([path]) => `${above}/${path.replaceAll('.', '/')}`)),
+  )
+  const paths = laterPaths(configSchema, '').map(path =>
+    path
+      .replace(/^\/backends\/\*/, '/backends/m')
+      .replace(/^\/routes\/\*\/new/, '/routes/*/legacy')
+      .replace(/^\/routes\/\*/, '/routes/0'),
+  )
+  // Both ways of a translation are one schema.
+  const missing = paths.filter(
+    path => !named.has(path) && !path.includes('/toLegacy/') && !path.endsWith('/toNew/headers/remove'),
+  )
+  t.same(missing, [])
+  t.ok(paths.length > 120)
+})
+
+function laterPaths(schema: z.ZodType, above: string): string[] {
+  if (said(schema, 'later') !== undefined) return [above]
+  const bare = unwrap(schema)
+  const keys = bare instanceof z.ZodRecord || bare instanceof z.ZodArray ? ['*'] : keysOf(bare)
+  return keys.flatMap(key => {
+    const inside = child(schema, key)
+    return inside === null ? [] : laterPaths(inside, `${above}/${key}`)
+  })
+}
+
+t.test('empty blocks are off', async t => {
+  const off = { pin: {}, fallback: {}, shadow: {}, compare: {}, writes: {}, translate: {}, ramp: {}, override: {} }
+  t.same((await read(JSON.stringify({ defaults: off, routes: [route(off)] }))).mistakes, [])
+})
+
+t.test('several urls, another store', async t => {
+  const { mistakes } = await read('backends: { m: { urls: [http://a, http://b] } }\nstore: postgres://db/banyan\n')
+  t.same(mistakes.map(lineOf), ['1:35 /backends/m/urls/1 not in this version', '2:8 /store not in this version'])
+})
+
+t.test('the value that runs is named', async t => {
+  t.match((await read('proxy: { workers: 4 }')).mistakes, [{ found: '4', allowed: '1' }])
+  t.match((await read('proxy: { workers: many }')).mistakes, [
+    { found: 'many', allowed: '1', message: 'not in this version' },
+  ])
+  t.match((await read('defaults: { pin: { idle: 5m } }')).mistakes, [{ found: '5m', allowed: 'leave the key out' }])
+})
