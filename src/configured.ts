@@ -23,6 +23,9 @@ export interface Read {
   place(pointer: string): Place
 }
 
+/** So many are in the message; all of them are in the details. */
+const MOST_SAID = 5
+
 /** Throws `invalid_config` with every mistake in `details.mistakes`. */
 export function configure(
   read: Read,
@@ -35,10 +38,10 @@ export function configure(
   const errors = mistakes.filter(mistake => mistake.level === 'error')
   if (read.config === null || compiled === null || errors.length > 0) {
     const count = errors.length === 1 ? 'one mistake' : `${errors.length} mistakes`
-    const first = errors[0]
-    const where =
-      first === undefined ? '' : `, the first at ${first.file}:${first.line}:${first.column}: ${first.message}`
-    throw new BanyanError('invalid_config', `the configuration has ${count}${where}`, {
+    const said = errors.slice(0, MOST_SAID).map(one => `${one.file}:${one.line}:${one.column} ${one.message}`)
+    const more = errors.length > MOST_SAID ? `; and ${errors.length - MOST_SAID} more` : ''
+    throw new BanyanError('invalid_config', `the configuration has ${count}: ${said.join('; ')}${more}`, {
+      hint: 'banyan check shows each with its line',
       details: {
         mistakes,
         errors: errors.map(({ path, message, line, column }) => ({

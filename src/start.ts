@@ -11,7 +11,7 @@ import { backendSchema } from './config/route-schema.ts'
 import type { Config } from './config/schema.ts'
 import { shown } from './config/shown.ts'
 import { Wrong } from './config/values.ts'
-import { watchFiles } from './config/watch.ts'
+import { type FileWatch, watchFiles } from './config/watch.ts'
 import { type Configured, configure, type Read } from './configured.ts'
 import { createLog } from './log.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
@@ -37,14 +37,20 @@ export async function start(options: StartOptions, io: StartIo): Promise<number>
   const read = () => readConfigured(file, options, io)
   const first = await read()
   if ('loaded' in first) {
-    io.stderr.write(mistakesText(first.mistakes, first.loaded.texts, io.stderr.isTTY === true))
+    io.stderr.write(
+      mistakesText(first.error.details.mistakes as Mistake[], first.loaded.texts, io.stderr.isTTY === true),
+    )
     return 2
   }
-  const app = await run(first.configured, io, file === null ? null : read)
-  return untilStopped(app, first.configured, options, io)
+  const watch = createWatch(options)
+  const app = await run(first.configured, io, { read: file === null ? null : read, reloaded: watch.follow })
+  watch.follow(first.configured, app)
+  const code = await untilStopped(app, io)
+  watch.close()
+  return code
 }
 
-type Outcome = { readonly configured: Configured } | { readonly loaded: Loaded; readonly mistakes: readonly Mistake[] }
+type Outcome = { readonly configured: Configured } | { readonly loaded: Loaded; readonly error: BanyanError }
 
 async function readConfigured(file: string | null, options: StartOptions, io: StartIo): Promise<Outcome> {
   const path = file === null ? null : isAbsolute(file) ? file : join(io.cwd, file)
@@ -56,8 +62,8 @@ async function readConfigured(file: string | null, options: StartOptions, io: St
     const flagged: Read = loaded.config === null ? loaded : { ...loaded, config: withFlags(loaded.config, options) }
     return { configured: configure(flagged, shown, path, systemClock.now()) }
   } catch (error) {
-    if (!(error instanceof BanyanError) || !Array.isArray(error.details.mistakes)) throw error
-    return { loaded, mistakes: error.details.mistakes as Mistake[] }
+    if (!(error instanceof BanyanError) || error.code !== 'invalid_config') throw error
+    return { loaded, error }
   }
 }
 
@@ -89,7 +95,28 @@ export function mistakesText(
   return mistakes.map(one => `${formatMistake(one, texts.get(one.file) ?? null, colour).join('\n')}\n`).join('')
 }
 
-async function run(configured: Configured, io: StartIo, read: (() => Promise<Outcome>) | null): Promise<App> {
+/** Follows the files of the configuration in force, which a reload may change. */
+function createWatch(options: StartOptions) {
+  let app: App | null = null
+  let watch: FileWatch | null = null
+  return {
+    follow(configured: Configured, started?: App): void {
+      app ??= started ?? null
+      watch?.close()
+      const wanted = (options.watch || configured.config.watch) && configured.plan.file !== null
+      const onChange = () => void app?.reload('watch')
+      watch = wanted ? watchFiles({ files: configured.files, onChange, log: () => {} }) : null
+    },
+    close: () => watch?.close(),
+  }
+}
+
+interface RunParts {
+  readonly read: (() => Promise<Outcome>) | null
+  readonly reloaded: (configured: Configured) => void
+}
+
+async function run(configured: Configured, io: StartIo, { read, reloaded }: RunParts): Promise<App> {
   const { log: options } = configured.config
   const instance = io.env.BANYAN_INSTANCE ?? `${hostname()}-${process.pid}`
   const format = options.format === 'auto' ? (io.stdout.isTTY === true ? 'pretty' : 'json') : options.format
@@ -113,7 +140,7 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
         : async () => {
             const again = await read()
             if ('configured' in again) return again.configured
-            throw refusal(again.mistakes)
+            throw again.error
           },
     async check(text) {
       const loaded = await loadText({ text, file: 'text', interpolate: false })
@@ -125,6 +152,7 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
     adminToken,
     instance,
     cwd: io.cwd,
+    reloaded,
     tokenMade(file, secret) {
       if (io.stderr.isTTY === true) io.stderr.write(`admin token (also in ${file}): ${secret}\n`)
       else log.line('info', `admin token written to ${file}`)
@@ -133,33 +161,16 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
   const { proxy, admin, health, sides } = app.addresses
   log.line('info', `listening on ${proxy}`, { admin, health, sides, store: configured.config.store.kind })
   for (const warning of configured.warnings) log.line('warn', `${warning.path}: ${warning.message}`)
-  return Object.assign(app, { log })
+  return app
 }
 
-function refusal(mistakes: readonly Mistake[]): BanyanError {
-  const errors = mistakes.filter(mistake => mistake.level === 'error')
-  const places = errors.map(one => `${one.file}:${one.line}:${one.column} ${one.message}`)
-  return new BanyanError('invalid_config', `the configuration in force stays: ${places.join('; ')}`, {
-    hint: 'banyan check shows each with its line',
-    details: {
-      mistakes,
-      errors: errors.map(one => ({ pointer: one.path, message: `${one.line}:${one.column} ${one.message}` })),
-    },
-  })
-}
-
-function untilStopped(app: App, configured: Configured, options: StartOptions, io: StartIo): Promise<number> {
-  const watch =
-    (options.watch || configured.config.watch) && configured.plan.file !== null
-      ? watchFiles({ files: configured.files, onChange: () => void app.reload('watch'), log: () => {} })
-      : null
+function untilStopped(app: App, io: StartIo): Promise<number> {
   return new Promise(resolve => {
     let asked: number | null = null
     const stop = () => {
       const now = systemClock.monotonic()
       if (asked === null) {
         asked = now
-        watch?.close()
         app.stop({ drain: true }).then(() => resolve(0))
       } else if (now - asked > ONE_PRESS_MS) {
         io.stderr.write('banyan: ended at once\n')

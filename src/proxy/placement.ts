@@ -8,19 +8,20 @@ import type { Duplex } from 'node:stream'
 import type { Decision, Failure } from '../model/exchange.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { AUTO_COOKIE } from '../routing/sticky.ts'
+import type { Receiver, Sending } from '../upstream/forward.ts'
 import type { Accepted } from './accept.ts'
 import { requestHeaders } from './headers.ts'
-import type { Asked, Listening, ProxyParts } from './parts.ts'
+import type { ProxyParts } from './parts.ts'
 
 /** All placements that a rollback could still move. */
 export type Waiting = Set<Placement>
 
-export abstract class Placement implements Listening {
+export abstract class Placement implements Receiver {
   protected readonly parts: ProxyParts
   protected readonly accepted: Accepted
   protected readonly req: IncomingMessage
   protected decision: Decision
-  protected asked: Asked | null = null
+  protected asked: Sending | null = null
   protected askedAt: Milliseconds = 0
   /** When the first byte went to a socket. */
   protected startedAt: Milliseconds | null = null

@@ -1,0 +1,56 @@
+// What an operator should know without asking: the warnings of the status.
+import type { Control } from '../control/control.ts'
+import { isInForce } from '../model/control.ts'
+import type { Mistake } from '../model/errors.ts'
+import type { Route } from '../model/route.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import type { Status } from './api.ts'
+
+/** `forwarders` are peers that forward for others without being named. */
+export function warningsOf(
+  mistakes: readonly Mistake[],
+  control: Control,
+  snapshot: Snapshot,
+  forwarders: ReadonlySet<string>,
+): Status['warnings'] {
+  const { plan } = snapshot
+  const heldUnits = new Map<string, Route>()
+  for (const route of plan.routes) if (snapshot.splits[route.index]?.held) heldUnits.set(route.unit, route)
+  return [
+    ...mistakes.map(mistake => ({
+      code: 'config',
+      message: `${mistake.path}: ${mistake.message}`,
+      route: null,
+    })),
+    ...[...forwarders].map(peer => ({
+      code: 'unnamed_forwarder',
+      message: `${peer} sends X-Forwarded-For and is not named in proxy.clientIp.from: what it says is dropped`,
+      route: null,
+    })),
+    ...[...heldUnits.values()].map(route => ({
+      code: 'held',
+      message: `held at 0 % since the first start of this store; the file declares ${route.declaredWeight} %: set a weight, or return to the file`,
+      route: route.id,
+    })),
+    ...plan.backends
+      .filter(backend => !backend.tls.verify)
+      .map(backend => ({
+        code: 'tls_unverified',
+        message: `backend ${backend.name}: its certificate is not checked`,
+        route: null,
+      })),
+    ...(control.unsaved() > 0
+      ? [{ code: 'unsaved_rollback', message: 'a rollback is in force and only in the local file', route: null }]
+      : []),
+    ...plan.routes
+      .filter(
+        route =>
+          route.sides.legacy === null && control.state().rollbacks.some(rollback => isInForce(rollback, route.unit)),
+      )
+      .map(route => ({
+        code: 'new_only',
+        message: 'a rollback does not reach it: it has no legacy side',
+        route: route.id,
+      })),
+  ]
+}

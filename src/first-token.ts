@@ -1,0 +1,46 @@
+// The first admin token: made when nobody gave one, written where only this user can read it.
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { createSecret, hashOf } from './admin/access.ts'
+import type { Control } from './control/control.ts'
+import type { Actor } from './model/control.ts'
+import type { Clock } from './model/units.ts'
+import { makeDirectory } from './store/directory.ts'
+
+const SYSTEM: Actor = { name: 'system', tokenId: null, address: null }
+const ID = 'tok-first'
+
+export interface FirstTokenOptions {
+  readonly control: Control
+  readonly clock: Clock
+  /** Beside the store; null for a store in memory: `.banyan` below `cwd`. */
+  readonly directory: string | null
+  readonly cwd: string
+  /** Told once, with the secret of a token that was made. */
+  readonly made: (file: string, secret: string) => void
+}
+
+/** Its hash is kept in the store; while its file is there too, nothing is done. */
+export async function ensureFirstToken({ control, clock, directory, cwd, made }: FirstTokenOptions): Promise<void> {
+  const file = join(directory ?? resolve(cwd, '.banyan'), 'admin.token')
+  if (control.state().tokens.some(token => token.id === ID)) {
+    if (existsSync(file)) return
+    // Its secret is nowhere any more: a new one takes its place.
+    await control.apply({ type: 'revoke-token', id: ID, actor: SYSTEM, reason: 'its file is gone' })
+  }
+  const secret = createSecret()
+  makeDirectory(dirname(file))
+  writeFileSync(file, `${secret}\n`, { mode: 0o600 })
+  chmodSync(file, 0o600)
+  const token = {
+    id: ID,
+    name: 'first',
+    hash: hashOf(secret),
+    scopes: ['admin' as const],
+    routes: null,
+    createdAt: clock.now(),
+    expiresAt: null,
+  }
+  await control.apply({ type: 'create-token', token, actor: SYSTEM, reason: 'no token was given' })
+  made(file, secret)
+}

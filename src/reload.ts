@@ -1,0 +1,100 @@
+// The configuration in force and its replacement: reads again, compares, puts in force, or says why not.
+import { type Difference, differences, needsRestart } from './config/diff.ts'
+import type { Configured } from './configured.ts'
+import type { Control, Outcome } from './control/control.ts'
+import type { LogLine } from './log.ts'
+import type { Actor } from './model/control.ts'
+import { BanyanError, type Mistake } from './model/errors.ts'
+
+export interface ReloadParts {
+  readonly first: Configured
+  /** Reads the configuration again; null when there is no file. */
+  readonly reread: (() => Promise<Configured>) | null
+  /** A text that came by API. */
+  readonly check: (text: string) => Promise<Configured>
+  readonly control: Control
+  /** Told after a new configuration is in force. */
+  readonly inForce: (configured: Configured) => void
+  readonly counted: (result: 'ok' | 'failed') => void
+  readonly log: LogLine
+}
+
+export interface Reloaded {
+  readonly outcome: Outcome
+  readonly changes: readonly Difference[]
+  readonly warnings: readonly Mistake[]
+}
+
+export interface Reloader {
+  configured(): Configured
+  state(): { readonly lastReload: 'none' | 'ok' | 'failed'; readonly lastError: string | null }
+  /** Rejects with a BanyanError, and the configuration in force stays. */
+  reload(actor: Actor, reason: string | null, source: string): Promise<Reloaded>
+  /** What a text would do, or all that is wrong with it. */
+  check(text: string): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly Difference[] }>
+}
+
+export function createReloader(parts: ReloadParts): Reloader {
+  const { control, log } = parts
+  let configured = parts.first
+  let lastReload: 'none' | 'ok' | 'failed' = 'none'
+  let lastError: string | null = null
+
+  return {
+    configured: () => configured,
+    state: () => ({ lastReload, lastError }),
+    async reload(actor, reason, source) {
+      if (parts.reread === null) {
+        throw new BanyanError('no_file', 'there is no configuration file: started with --legacy alone')
+      }
+      try {
+        const next = await parts.reread()
+        const changes = differences(configured.shown, next.shown)
+        const outcome = await control.reload(next.plan, { type: 'reload', source, actor, reason })
+        configured = next
+        parts.inForce(next)
+        lastReload = 'ok'
+        lastError = null
+        parts.counted('ok')
+        const late = changes.filter(needsRestart)
+        for (const change of late) log('warn', `${change.path} changed: in force after a restart`)
+        return {
+          outcome,
+          changes,
+          warnings: [...next.warnings, ...late.map(change => restartWarning(next, change.path))],
+        }
+      } catch (error) {
+        lastReload = 'failed'
+        lastError = error instanceof Error ? error.message : String(error)
+        parts.counted('failed')
+        log('error', 'reload refused; the configuration in force stays', { error: lastError })
+        throw error
+      }
+    },
+    async check(text) {
+      try {
+        const checked = await parts.check(text)
+        return { mistakes: checked.warnings, changes: differences(configured.shown, checked.shown) }
+      } catch (error) {
+        if (error instanceof BanyanError && Array.isArray(error.details.mistakes)) {
+          return { mistakes: error.details.mistakes as Mistake[], changes: [] }
+        }
+        throw error
+      }
+    },
+  }
+}
+
+function restartWarning(configured: Configured, path: string): Mistake {
+  return {
+    file: configured.plan.file ?? '',
+    line: 0,
+    column: 0,
+    path,
+    message: 'changed, and in force after a restart only',
+    found: null,
+    allowed: null,
+    hint: null,
+    level: 'warning',
+  }
+}
