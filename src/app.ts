@@ -86,7 +86,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const traffic = createTraffic(clock)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
-  const metrics = createMetrics({ version: VERSION, current, perRoute: false })
+  const metrics = createMetrics({ version: VERSION, current, perRoute: config.metrics.perRoute === 'always' })
   const events = createEvents(randomBytes(4).toString('hex'))
   let recall = () => 0
 

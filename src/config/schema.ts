@@ -145,6 +145,15 @@ const root = z.strictObject({
     })
     .describe('the log, on stdout')
     .prefault({}),
+  metrics: z
+    .strictObject({
+      perRoute: z
+        .enum(['auto', 'always'])
+        .describe('histograms for each route: auto up to 500 routes, above that for all of them together')
+        .prefault('auto'),
+    })
+    .describe('what /metrics holds')
+    .prefault({}),
   rollback: z
     .strictObject({
       inFlight: later(
