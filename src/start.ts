@@ -180,7 +180,8 @@ function untilStopped(app: App, io: StartIo): Promise<number> {
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
     process.on('SIGHUP', () => void app.reload('SIGHUP'))
-    process.on('SIGUSR2', () => void app.breakGlass('SIGUSR2'))
+    // A rollback is never refused; what could not be saved is in the log.
+    process.on('SIGUSR2', () => void app.breakGlass('SIGUSR2').catch(() => {}))
     // Started by bin/banyan.js on another Node: without it nobody would forward signals to us.
     process.on('disconnect', stop)
   })

@@ -64,6 +64,8 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   }
 
   function handleUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
+    // The server has let go of the socket: without a listener its error would end the process.
+    socket.on('error', () => socket.destroy())
     try {
       upgrade(req, socket, early)
     } catch (error) {
@@ -98,6 +100,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   server.maxConnections = options.limits.connections
   server.on('upgrade', handleUpgrade)
   server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => socket.destroy())
     socket.end(rawProblem(problem('method_refused', 'CONNECT is not forwarded', null)))
   })
   server.on('clientError', answerClientError)

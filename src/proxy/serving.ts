@@ -10,6 +10,9 @@ import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
 import { problem, sendProblem } from './respond.ts'
 
+/** An answer up to this size that is complete in the turn of its head goes out in one write. */
+const ONE_WRITE_BYTES = 16 * 1024
+
 /** What the listener knows of its connections. */
 export interface Door {
   /** True: answers say `Connection: close`. */
@@ -22,7 +25,11 @@ export class Serving extends Placement {
   readonly #over: () => void
   #backendMs: Milliseconds | null = null
   #failure: Failure | null = null
+  /** The head is with Node but not on its way, so that a body of the same turn can go with it in one write. */
   #headPending = false
+  #done = false
+  /** The first piece of the answer, while the head is pending. */
+  #first: Buffer | null = null
 
   constructor(
     parts: ProxyParts,
@@ -43,6 +50,8 @@ export class Serving extends Placement {
 
   begin(): void {
     this.#res.on('close', this.#closed)
+    // A pipelined request has no socket for its answer yet, and would not hear that its client is gone.
+    if (this.#res.socket === null) this.req.socket.once('close', this.#closed)
     this.ask()
   }
 
@@ -54,25 +63,31 @@ export class Serving extends Placement {
     if (issueCookie !== null) headers.push('Set-Cookie', ownCookie(issueCookie, this.accepted.forwarded.proto))
     // An upload that is still under way cannot be followed by another request on the same connection.
     if (!this.req.complete || this.#door.draining()) headers.push('Connection', 'close')
-    this.#res.writeHead(status, reason, headers)
+    // undici reads the reason as UTF-8; where that lost bytes, no reason is better than a wrong one.
+    this.#res.writeHead(status, reason.includes('\ufffd') ? '' : reason, headers)
     this.#headPending = true
     process.nextTick(flushLater, this)
   }
 
   override data(chunk: Buffer): void {
-    this.#headPending = false
-    if (!this.#res.write(chunk)) {
-      this.asked?.pause()
-      this.#res.once('drain', this.#resume)
+    if (this.#headPending && this.#first === null && chunk.length <= ONE_WRITE_BYTES) {
+      this.#first = chunk
+      return
     }
+    this.#sendFirst()
+    this.#write(chunk)
   }
 
   override end(trailers: readonly Buffer[]): void {
+    const first = this.#first
     this.#headPending = false
+    this.#first = null
     this.asked = null
     this.#backendMs = this.parts.clock.monotonic() - this.askedAt
     if (trailers.length > 0) this.#res.addTrailers(pairs(trailers))
-    this.#res.end()
+    // As one text with the head it is one write; as a Buffer it would be two, gathered by a slower call.
+    if (first !== null) this.#res.end(first.toString('latin1'), 'latin1')
+    else this.#res.end()
   }
 
   override upgraded(_status: number, _headers: readonly Buffer[], socket: Duplex): void {
@@ -90,15 +105,29 @@ export class Serving extends Placement {
     else sendProblem(this.#res, problem(failure.code, failure.detail, this.accepted.id), !this.req.complete)
   }
 
-  /** Sends a head that no body followed in the same turn: slow first bytes and events must not hold it back. */
+  /** Sends what the turn left pending: slow first bytes and events must not hold the head back. */
   flush(): void {
-    if (!this.#headPending) return
+    if (!this.#headPending || this.#res.destroyed) return
+    if (this.#first === null) this.#res.flushHeaders()
+    this.#sendFirst()
+  }
+
+  #sendFirst(): void {
     this.#headPending = false
-    if (!this.#res.destroyed) this.#res.flushHeaders()
+    const first = this.#first
+    if (first === null) return
+    this.#first = null
+    this.#write(first)
+  }
+
+  #write(chunk: Buffer): void {
+    if (this.#res.write(chunk)) return
+    this.asked?.pause()
+    this.#res.once('drain', this.#resume)
   }
 
   protected override isOver(): boolean {
-    return this.#res.destroyed || this.#res.writableEnded
+    return this.#done || this.#res.destroyed || this.#res.writableEnded
   }
 
   protected override upgrade(): null {
@@ -110,6 +139,8 @@ export class Serving extends Placement {
   }
 
   #closed = (): void => {
+    if (this.#done) return
+    this.#done = true
     this.leave()
     this.#over()
     const { at, id, traceId, head } = this.accepted

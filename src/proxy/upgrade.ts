@@ -52,7 +52,6 @@ export class Tunnel extends Placement {
   }
 
   begin(): void {
-    this.#socket.on('error', () => this.#socket.destroy())
     this.#socket.on('close', this.#closed)
     this.ask()
   }

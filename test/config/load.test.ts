@@ -41,6 +41,7 @@ t.test('everything has a default', async t => {
     control: 'api',
     watch: false,
     log: { level: 'info', access: 'on', format: 'auto' },
+    metrics: { perRoute: 'auto' },
     backends: {},
     default: 'legacy',
     groups: {},

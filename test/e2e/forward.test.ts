@@ -243,6 +243,42 @@ t.test('a client that leaves frees the backend at once, in every phase', async t
   t.match(metrics, /banyan_backend_errors_total\{route="_default",side="legacy",role="primary",kind="reset"\} 0/)
 })
 
+t.test('a client that leaves with a pipelined request frees that one too', async t => {
+  const gone: string[] = []
+  const backend = await httpBackend(t, (req, res) => {
+    res.on('close', () => gone.push(req.url ?? ''))
+  })
+  const banyan = await startBanyan(t, passThrough(backend.url))
+  const client = rawClient(t, banyan.port)
+  client.send('GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n')
+  await eventually(() => backend.seen.length === 2, 'both arrived')
+  client.socket.destroy()
+  await eventually(() => gone.includes('/one') && gone.includes('/two'), 'both were freed')
+  t.pass('freed')
+})
+
+t.test('small and large answers, in one piece or many, arrive whole', async t => {
+  const sizes = [0, 1, 200, 16 * 1024, 16 * 1024 + 1, 300_000]
+  const backend = await httpBackend(t, (req, res) => {
+    const size = Number(req.url?.split('/')[1])
+    const body = Buffer.alloc(size, 0xe9)
+    if (req.url?.endsWith('sized')) res.writeHead(200, { 'content-length': size }).end(body)
+    else {
+      res.writeHead(200)
+      for (let at = 0; at < size; at += 999) res.write(body.subarray(at, at + 999))
+      res.end()
+    }
+  })
+  const banyan = await startBanyan(t, passThrough(backend.url))
+  for (const size of sizes) {
+    for (const how of ['sized', 'pieces']) {
+      const response = await fetch(`http://127.0.0.1:${banyan.port}/${size}/${how}`)
+      const body = Buffer.from(await response.arrayBuffer())
+      t.ok(body.equals(Buffer.alloc(size, 0xe9)), `${size} bytes, ${how}`)
+    }
+  }
+})
+
 t.test('back-pressure: a client that does not read stops the backend', async t => {
   let written = 0
   const backend = await httpBackend(t, (_req, res) => {
