@@ -1,6 +1,6 @@
 // Writes docs/reference/ from the schemas, the metrics list and the command line, so that they cannot drift. Run by
 // `npm run reference`; test/docs/reference.test.ts fails when a page is not up to date.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
@@ -164,6 +164,14 @@ function helpOf(command: Command): string {
 
 if (import.meta.main) {
   const directory = join(import.meta.dirname, 'reference')
+  const check = process.argv.includes('--check')
   mkdirSync(directory, { recursive: true })
-  for (const [name, text] of Object.entries(await pages())) writeFileSync(join(directory, name), text)
+  for (const [name, text] of Object.entries(await pages())) {
+    const file = join(directory, name)
+    if (!check) writeFileSync(file, text)
+    else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
+      process.stderr.write(`docs/reference/${name} is not up to date: npm run reference\n`)
+      process.exitCode = 1
+    }
+  }
 }
