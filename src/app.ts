@@ -177,12 +177,13 @@ export async function startApp(options: AppOptions): Promise<App> {
   )
   recall = () => proxy.recall()
 
-  const accessControl = createAccess({
+  const accessParts = {
     clock,
     tokens: () => control.state().tokens,
     environmentToken: options.adminToken === null ? null : hashOf(options.adminToken),
     hosts: config.admin.hosts,
-  })
+  }
+  const accessControl = createAccess(accessParts)
   const admin = createAdminServer({
     control,
     current,
@@ -220,7 +221,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     config.sides.listen === null
       ? null
       : await createSideDoors({
-          access: accessControl,
+          access: createAccess({ ...accessParts, hint: 'X-Banyan-Token: <token>' }),
           plan: () => control.plan(),
           dispatcher: createSideDispatcher(pools, door => doorBackend(control.plan(), door)),
           backendHeader: BACKEND_HEADER,

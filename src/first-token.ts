@@ -20,10 +20,14 @@ export interface FirstTokenOptions {
   readonly made: (file: string, secret: string) => void
 }
 
-/** Its hash is kept in the store; while its file is there too, nothing is done. */
+/** Its hash is kept in the store. Nothing is done while its file is there too, or somebody has another admin token. */
 export async function ensureFirstToken({ control, clock, directory, cwd, made }: FirstTokenOptions): Promise<void> {
   const file = join(directory ?? resolve(cwd, '.banyan'), 'admin.token')
-  if (control.state().tokens.some(token => token.id === ID)) {
+  const { tokens } = control.state()
+  const now = clock.now()
+  const admins = tokens.filter(one => one.scopes.includes('admin') && (one.expiresAt === null || one.expiresAt > now))
+  if (admins.some(one => one.id !== ID)) return
+  if (tokens.some(one => one.id === ID)) {
     if (existsSync(file)) return
     // Its secret is nowhere any more: a new one takes its place.
     await control.apply({ type: 'revoke-token', id: ID, actor: SYSTEM, reason: 'its file is gone' })
@@ -38,7 +42,7 @@ export async function ensureFirstToken({ control, clock, directory, cwd, made }:
     hash: hashOf(secret),
     scopes: ['admin' as const],
     routes: null,
-    createdAt: clock.now(),
+    createdAt: now,
     expiresAt: null,
   }
   await control.apply({ type: 'create-token', token, actor: SYSTEM, reason: 'no token was given' })

@@ -133,11 +133,14 @@ export function createMetrics(parts: MetricsParts): Metrics {
   /** What one route adds to, found once and kept for as long as the route exists. */
   const bound = new Map<RouteId, Bound>()
 
+  function timedAs(id: RouteId): string {
+    return !parts.perRoute && parts.current().plan.routes.length > HISTOGRAM_ROUTES ? '_all' : id
+  }
+
   function boundOf(id: RouteId): Bound {
     let one = bound.get(id)
     if (one === undefined) {
-      const many = !parts.perRoute && parts.current().plan.routes.length > HISTOGRAM_ROUTES
-      const timed = many ? '_all' : id
+      const timed = timedAs(id)
       one = {
         codes: new Map(),
         overhead: overheadSeconds.of([timed]),
@@ -169,9 +172,13 @@ export function createMetrics(parts: MetricsParts): Metrics {
     for (const metric of own) metric.keepRoutes(known)
     for (const route of plan.fallback === null ? plan.routes : [...plan.routes, plan.fallback]) {
       boundOf(route.id)
-      if (plan.routes.length > HISTOGRAM_ROUTES && !parts.perRoute) continue
       for (const trigger of ['operator', 'break_glass']) rollbacks.of([route.id, trigger])
-      for (const side of SIDES) tunnels.of([route.id, side])
+      for (const side of SIDES) {
+        if (route.sides[side] === null) continue
+        tunnels.of([route.id, side])
+        const reason = route.sides.legacy === null || route.sides.new === null ? 'only' : 'weight'
+        for (const code of ['2xx', '5xx', 'error']) requests.of([route.id, side, reason, code])
+      }
     }
   }
 
@@ -197,13 +204,15 @@ export function createMetrics(parts: MetricsParts): Metrics {
       if (failure !== null) (one[failure.side].errors.get(failure.kind) as Count).value++
     },
     tunnel(route, side, change) {
-      tunnels.of([route, side]).value += change
+      const open = tunnels.of([route, side])
+      // One that outlived its route was forgotten with it.
+      open.value = Math.max(0, open.value + change)
     },
     rolledBack(routes, trigger, ms) {
       for (const route of routes) {
         rollbacks.of([route, trigger]).value++
-        rollbackSeconds.of([route, trigger]).add(ms / 1000)
       }
+      for (const timed of new Set(routes.map(timedAs))) rollbackSeconds.of([timed, trigger]).add(ms / 1000)
     },
     reloaded(result) {
       reloads.inc({ result })

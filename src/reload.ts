@@ -45,7 +45,9 @@ export function createReloader(parts: ReloadParts): Reloader {
     state: () => ({ lastReload, lastError }),
     async reload(actor, reason, source) {
       if (parts.reread === null) {
-        throw new BanyanError('no_file', 'there is no configuration file: started with --legacy alone')
+        throw new BanyanError('no_file', 'there is no configuration file: started with --legacy alone', {
+          hint: 'start with -c routes.yaml',
+        })
       }
       try {
         const next = await parts.reread()

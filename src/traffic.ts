@@ -99,7 +99,9 @@ export function createTraffic(clock: Clock): Traffic {
       }
     },
     tunnel(route, side, change) {
-      keptOf(route).tunnels[side] += change
+      const { tunnels } = keptOf(route)
+      // One that outlived its route was forgotten with it.
+      tunnels[side] = Math.max(0, tunnels[side] + change)
     },
     of(route) {
       const one = kept.get(route) ?? {

@@ -37,6 +37,8 @@ export interface Access {
   checkOrigin(request: FastifyRequest): void
   /** Throws `unauthorized` or `throttled`. */
   authenticate(secret: string | null, address: string): Caller
+  /** False once the caller's token was revoked or has expired. */
+  holds(caller: Caller): boolean
 }
 
 export interface AccessParts {
@@ -44,6 +46,8 @@ export interface AccessParts {
   readonly tokens: () => ControlState['tokens']
   /** From BANYAN_ADMIN_TOKEN: its hash; null without one. */
   readonly environmentToken: string | null
+  /** How a token is given here; default: as a bearer. */
+  readonly hint?: string
   /** Names that `Host` may have beside the loopback ones, lower case, without port. */
   readonly hosts: readonly string[]
 }
@@ -70,11 +74,15 @@ export function createAccess(parts: AccessParts): Access {
       })
     }
     // One text for every cause: absent, wrong, revoked, expired.
-    throw new BanyanError('unauthorized', 'a valid token is needed', { hint: 'Authorization: Bearer <token>' })
+    throw new BanyanError('unauthorized', 'a valid token is needed', {
+      hint: parts.hint ?? 'Authorization: Bearer <token>',
+    })
   }
 
   return {
     checkOrigin(request) {
+      const named = request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
+      if (named > 1) throw new BanyanError('wrong_host', 'more than one Host', { hint: 'send one' })
       const host = hostOf(request.headers.host ?? '')
       if (!hosts.has(host)) {
         throw new BanyanError('wrong_host', `this listener does not answer for the host ${JSON.stringify(host)}`, {
@@ -86,7 +94,9 @@ export function createAccess(parts: AccessParts): Access {
         request.headers['sec-fetch-site'] === 'cross-site' ||
         (origin !== undefined && !sameOrigin(origin, request))
       ) {
-        throw new BanyanError('forbidden_origin', 'calls from other web pages are refused')
+        throw new BanyanError('forbidden_origin', 'calls from other web pages are refused', {
+          hint: 'call it from its own origin, or from outside a browser',
+        })
       }
     },
     authenticate(secret, address) {
@@ -103,6 +113,7 @@ export function createAccess(parts: AccessParts): Access {
         routes: found.routes === null ? null : new Set(found.routes),
       }
     },
+    holds: ({ token }) => tokens().some(one => one.id === token.id) && !isExpired(token, parts.clock.now()),
   }
 }
 
@@ -114,9 +125,13 @@ export function requireScope(caller: Caller, scope: Scope, route: RouteId | null
     })
   }
   if (caller.routes === null) return
-  if (route === null)
-    throw new BanyanError('forbidden', 'the token is limited to routes, and this call is not about one')
-  const unit = plan.byId.get(route)?.unit
+  if (route === null) {
+    throw new BanyanError('forbidden', 'the token is limited to routes, and this call is not about one', {
+      hint: `it is limited to ${[...caller.routes].join(', ')}`,
+    })
+  }
+  // Reading concerns the route alone.
+  const unit = scope === 'read' ? undefined : plan.byId.get(route)?.unit
   const members = unit === undefined ? [route] : (plan.units.get(unit) ?? []).map(member => member.id)
   const missing = members.filter(id => !caller.routes?.has(id))
   if (missing.length > 0) {

@@ -400,7 +400,13 @@ export const operations = {
       name: z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/),
       scopes: z.array(z.enum(SCOPES)).min(1),
       routes: z.array(z.string()).nullable().default(null),
-      expiresInSeconds: z.number().int().min(1).nullable().default(null),
+      expiresInSeconds: z
+        .number()
+        .int()
+        .min(1)
+        .max(10 * 366 * 86_400)
+        .nullable()
+        .default(null),
       reason: reason.optional(),
     }),
     answer: Applied.extend({ token: TokenView, secret: z.string() }),

@@ -10,8 +10,8 @@ const MAX_BEHIND_BYTES = 1024 * 1024
 
 export interface Events {
   publish(type: string, data: unknown): void
-  /** Takes the response over until its client leaves. False: too many listen already. */
-  listen(res: ServerResponse, lastEventId: string | null): boolean
+  /** Takes the response over until its client leaves or `holds` is false. False: too many listen already. */
+  listen(res: ServerResponse, lastEventId: string | null, holds?: () => boolean): boolean
   close(): void
 }
 
@@ -23,15 +23,20 @@ interface Kept {
 /** `epoch` tells ids of this process from those of an earlier one, which cannot be resumed from. */
 export function createEvents(epoch: string): Events {
   const kept: Kept[] = []
-  const listeners = new Set<ServerResponse>()
+  const listeners = new Map<ServerResponse, () => boolean>()
   let number = 0
 
   const heartbeat = setInterval(() => {
-    for (const res of listeners) send(res, ': still here\n\n')
+    for (const res of listeners.keys()) send(res, ': still here\n\n')
   }, HEARTBEAT_MS)
   heartbeat.unref()
 
   function send(res: ServerResponse, text: string): void {
+    if (listeners.get(res)?.() === false) {
+      listeners.delete(res)
+      res.end()
+      return
+    }
     if (res.writableLength > MAX_BEHIND_BYTES) {
       listeners.delete(res)
       res.destroy()
@@ -46,14 +51,16 @@ export function createEvents(epoch: string): Events {
       const text = `id: ${epoch}-${number}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
       kept.push({ number, text })
       if (kept.length > KEPT) kept.shift()
-      for (const res of listeners) send(res, text)
+      for (const res of listeners.keys()) send(res, text)
     },
-    listen(res, lastEventId) {
+    listen(res, lastEventId, holds = () => true) {
       if (listeners.size >= LISTENERS) return false
-      listeners.add(res)
+      listeners.set(res, holds)
       res.on('close', () => listeners.delete(res))
-      res.write(': banyan\n\n')
-      if (lastEventId !== null) {
+      // An id to come back with, also for those who leave before anything happened.
+      if (lastEventId === null) res.write(`: banyan\nid: ${epoch}-${number}\n\n`)
+      else {
+        res.write(': banyan\n\n')
         const seen = Number(lastEventId.startsWith(`${epoch}-`) ? lastEventId.slice(epoch.length + 1) : Number.NaN)
         const oldest = kept[0]?.number ?? number + 1
         if (Number.isInteger(seen) && seen >= oldest - 1 && seen <= number) {
@@ -66,7 +73,7 @@ export function createEvents(epoch: string): Events {
     },
     close() {
       clearInterval(heartbeat)
-      for (const res of listeners) res.end()
+      for (const res of listeners.keys()) res.end()
       listeners.clear()
     },
   }

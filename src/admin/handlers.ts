@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Control } from '../control/control.ts'
 import { rollbackId } from '../control/control.ts'
-import { type Actor, type AuditEntry, isInForce, type Token } from '../model/control.ts'
+import { type Actor, type AuditEntry, isInForce, type Rollback, type Token } from '../model/control.ts'
 import { BanyanError, type Mistake } from '../model/errors.ts'
 import type { RequestHead } from '../model/exchange.ts'
 import type { RouteId } from '../model/route.ts'
@@ -78,6 +78,20 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
     return control.plan().routes.filter(route => call.caller.routes?.has(route.id) ?? true)
   }
 
+  function shows(call: Call, route: RouteId | null): boolean {
+    return route !== null && (call.caller.routes?.has(route) ?? true)
+  }
+
+  /** Of a rollback, what concerns the caller's routes. */
+  function visibleRollback(call: Call, rollback: Rollback) {
+    if (call.caller.routes === null) return [viewRollback(rollback)]
+    const own = new Set(visible(call).map(route => route.unit))
+    const restored = rollback.restored.filter(unit => own.has(unit))
+    if (rollback.units === '*') return [viewRollback({ ...rollback, restored })]
+    const units = rollback.units.filter(unit => own.has(unit))
+    return units.length === 0 ? [] : [viewRollback({ ...rollback, units, restored })]
+  }
+
   function said(call: Call) {
     return { actor: call.actor, reason: (call.body?.reason ?? call.query?.reason ?? null) as string | null }
   }
@@ -127,10 +141,11 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       const status: Status = {
         product: 'banyan',
         ...own,
+        warnings: own.warnings.filter(one => call.caller.routes === null || shows(call, one.route)),
         revision: state.revision,
         workers: [{ worker: 1, revision: now.snapshot.revision, pid: process.pid }],
         replicas: [{ instance: own.instance, revision: now.snapshot.revision }],
-        rollbacks: state.rollbacks.map(viewRollback),
+        rollbacks: state.rollbacks.flatMap(rollback => visibleRollback(call, rollback)),
         routes: visible(call).map(route => shortRoute(route, now)),
       }
       return status
@@ -260,7 +275,8 @@ function headOf(body: {
     for (const value of typeof values === 'string' ? [values] : values) headers.push(name, value)
   }
   const whole = /^https?:\/\/([^/?#]*)(.*)$/i.exec(body.url)
-  const target = whole === null ? body.url : whole[2] === '' ? '/' : (whole[2] as string)
+  const rest = (whole?.[2] ?? body.url).replace(/#.*$/s, '')
+  const target = whole !== null && !rest.startsWith('/') ? `/${rest}` : rest
   const hostAt = headers.findIndex((text, i) => i % 2 === 0 && text.toLowerCase() === 'host')
   const host = whole?.[1] ?? (hostAt === -1 ? '' : (headers[hostAt + 1] as string))
   if (!target.startsWith('/')) {
@@ -271,6 +287,7 @@ function headOf(body: {
   }
   if (isIP(body.address) === 0) {
     throw new BanyanError('invalid', `${JSON.stringify(body.address)} is not an address`, {
+      hint: 'as 192.0.2.7 or 2001:db8::7',
       details: { errors: [{ pointer: '/address', message: 'an IPv4 or IPv6 address' }] },
     })
   }

@@ -33,7 +33,12 @@ function describe(name: string, operation: Operation): unknown {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(operation.body === undefined
       ? {}
-      : { requestBody: { content: { 'application/json': { schema: schemaOf(operation.body, 'input') } } } }),
+      : {
+          requestBody: {
+            required: !operation.body.safeParse({}).success,
+            content: { 'application/json': { schema: schemaOf(operation.body, 'input') } },
+          },
+        }),
     responses: {
       200: {
         description: 'Done',

@@ -36,7 +36,11 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
 /** Codes of the store come through as what they mean to a caller. */
 export function problemOf(error: unknown): Problem {
   const known = error instanceof BanyanError ? error : fromFastify(error)
-  const code = known.code in STATUS ? known.code : known.code.startsWith('store_') ? 'store_unavailable' : 'internal'
+  const code = Object.hasOwn(STATUS, known.code)
+    ? known.code
+    : known.code.startsWith('store_')
+      ? 'store_unavailable'
+      : 'internal'
   const [status, title] = STATUS[code] as readonly [number, string]
   const { errors, currentRevision } = known.details as Pick<Problem, 'errors' | 'currentRevision'>
   return {
@@ -51,14 +55,24 @@ export function problemOf(error: unknown): Problem {
   }
 }
 
+/** Seconds for a 429's Retry-After. */
+export function retryAfterOf(error: unknown): number {
+  const seconds = error instanceof BanyanError ? error.details.retryAfter : undefined
+  return typeof seconds === 'number' ? seconds : 60
+}
+
 /** fastify's own refusals, by its codes. */
 function fromFastify(error: unknown): BanyanError {
   const { code, statusCode } = error as { code?: string; statusCode?: number }
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new BanyanError('too_large', 'the body is too large for this call')
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new BanyanError('too_large', 'the body is too large for this call', {
+      hint: '64 KiB are enough for any of them',
+    })
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new BanyanError('not_json_type', 'bodies are JSON here', { hint: 'Content-Type: application/json' })
   }
-  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new BanyanError('not_json', 'the body is empty, not JSON')
-  if (statusCode === 400) return new BanyanError('not_json', 'the body is not JSON')
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY')
+    return new BanyanError('not_json', 'the body is empty, not JSON', { hint: 'send {} or no body at all' })
+  if (statusCode === 400) return new BanyanError('not_json', 'the body is not JSON', { hint: 'as in {"percent": 5}' })
   return new BanyanError('internal', String(error), { cause: error })
 }

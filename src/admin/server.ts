@@ -9,9 +9,10 @@ import { type Operation, type OperationName, operations } from './api.ts'
 import type { Events } from './events.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
 import { openApi } from './openapi.ts'
-import { problemOf } from './problems.ts'
+import { problemOf, retryAfterOf } from './problems.ts'
 
 const BASE = '/api/v1'
+const WHERE = `the API is described at ${BASE}/openapi.json`
 const BODY_BYTES = 64 * 1024
 /** `config/check` takes a whole configuration, escaped as a JSON text. */
 const CONFIG_BYTES = 9 * 1024 * 1024
@@ -32,9 +33,32 @@ export interface AdminServerParts extends AdminParts {
 }
 
 export function createAdminServer(parts: AdminServerParts): FastifyInstance {
-  const app = fastify({ bodyLimit: BODY_BYTES, requestTimeout: 30_000, routerOptions: { maxParamLength: 200 } })
+  const app = fastify({
+    bodyLimit: BODY_BYTES,
+    requestTimeout: 30_000,
+    routerOptions: { maxParamLength: 200 },
+    // Paths that the router cannot read come past the hooks.
+    frameworkErrors(_error, request, reply) {
+      reply.headers(HEADERS)
+      try {
+        parts.access.checkOrigin(request)
+        answerProblem(reply, new BanyanError('unknown_path', 'there is nothing here', { hint: WHERE }))
+      } catch (error) {
+        answerProblem(reply, error)
+      }
+    },
+  })
   const handlers = createHandlers(parts)
   const document = openApi(parts.version)
+  const callers = new WeakMap<FastifyRequest, Caller>()
+
+  // JSON only; an empty body is none, whatever it calls itself.
+  const json = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else json(request, body as string, done)
+  })
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
@@ -42,11 +66,17 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   })
   app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
   app.setNotFoundHandler((request, reply) => {
-    const known = Object.values<Operation>(operations).some(one => pathPattern(one.path).test(request.url))
+    const here = Object.values<Operation>(operations).filter(one => pathPattern(one.path).test(request.url))
+    const allowed = [
+      ...new Set(here.flatMap(one => (one.method === 'GET' && one.answer !== null ? ['GET', 'HEAD'] : [one.method]))),
+    ].join(', ')
+    if (allowed !== '') reply.header('Allow', allowed)
     answerProblem(
       reply,
-      known
-        ? new BanyanError('method_refused', `${request.method} is not a method of this path`)
+      allowed !== ''
+        ? new BanyanError('method_refused', `${request.method} is not a method of this path`, {
+            hint: `it has ${allowed}`,
+          })
         : new BanyanError('unknown_path', 'there is nothing here', {
             hint: `the API is described at ${BASE}/openapi.json`,
           }),
@@ -59,8 +89,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       parts.log('error', 'admin call failed', { error: String((error as Error).stack ?? error) })
     if (problem.status === 401) reply.header('WWW-Authenticate', 'Bearer realm="banyan"')
     if (problem.status === 429) {
-      const seconds = error instanceof BanyanError ? error.details.retryAfter : undefined
-      reply.header('Retry-After', String(seconds ?? 60))
+      reply.header('Retry-After', String(retryAfterOf(error)))
     }
     reply.code(problem.status).type('application/problem+json').send(problem)
   }
@@ -68,18 +97,27 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   for (const [name, operation] of Object.entries(operations) as [OperationName, Operation][]) {
     app.route({
       method: operation.method,
+      exposeHeadRoute: name !== 'events',
       url: `${BASE}${operation.path}`,
       bodyLimit: name === 'configCheck' ? CONFIG_BYTES : BODY_BYTES,
+      // Before the body is read: nothing of a request is looked at for somebody without a token.
+      onRequest: async request => admit(name, operation, request),
       handler: (request, reply) => serve(name, operation, request, reply),
     })
   }
 
+  function admit(name: OperationName, operation: Operation, request: FastifyRequest): void {
+    if (name === 'openapi') return
+    const caller = parts.access.authenticate(bearerOf(request.headers.authorization), request.ip)
+    authorize(name, operation, caller, parse(operation.params, request.params, '') as Record<string, string>)
+    callers.set(request, caller)
+  }
+
   async function serve(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply) {
     if (name === 'openapi') return document
-    const caller = parts.access.authenticate(bearerOf(request.headers.authorization), request.ip)
+    const caller = callers.get(request) as Caller
     const params = parse(operation.params, request.params, '') as Record<string, string>
-    authorize(name, operation, caller, params)
-    if (name === 'events') return listen(request, reply)
+    if (name === 'events') return listen(request, reply, caller)
     const query = parse(operation.query, request.query, '')
     const body = parse(operation.body, request.body ?? {}, '')
     const answer = await (handlers[name as Handled] as Handler)({
@@ -97,17 +135,19 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   function authorize(name: OperationName, operation: Operation, caller: Caller, params: Record<string, string>): void {
     const plan = parts.control.plan()
     const route = operation.path.startsWith('/routes/:id') ? (params.id as RouteId) : null
-    // Lists are filtered, and explain asks for the route that it finds.
+    // Lists are filtered to the caller's routes, and explain asks again for the route that it finds.
     const open = name === 'status' || name === 'routes' || name === 'explain'
     requireScope(open ? { ...caller, routes: null } : caller, operation.scope ?? 'read', route, plan)
   }
 
-  function listen(request: FastifyRequest, reply: FastifyReply): void {
+  function listen(request: FastifyRequest, reply: FastifyReply, caller: Caller): void {
     const last = request.headers['last-event-id']
     const { raw } = reply
     for (const [header, value] of Object.entries(HEADERS)) raw.setHeader(header, value)
     raw.setHeader('Content-Type', 'text/event-stream')
-    if (!parts.events.listen(raw, typeof last === 'string' ? last : null)) {
+    // A stream ends with the token that opened it.
+    const holds = () => parts.access.holds(caller)
+    if (!parts.events.listen(raw, typeof last === 'string' ? last : null, holds)) {
       raw.removeHeader('Content-Type')
       throw new BanyanError('too_many_listeners', 'too many listen to events already')
     }
@@ -123,20 +163,27 @@ function parse(schema: z.ZodType | undefined, value: unknown, base: string): unk
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const errors = result.error.issues.map(issue => ({
-    pointer: `${base}/${issue.path.map(String).join('/')}`.replace(/\/$/, ''),
+    pointer: [base, ...issue.path.map(escaped)].join('/'),
     message: issue.message,
   }))
   const first = errors[0]
   throw new BanyanError('invalid', `${first?.pointer === '' ? 'the request' : first?.pointer}: ${first?.message}`, {
+    hint: `what is allowed: ${BASE}/openapi.json`,
     details: { errors },
   })
+}
+
+/** A key as a part of a JSON Pointer (RFC 6901, 3). */
+function escaped(key: PropertyKey): string {
+  return String(key).replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 /** `"42"` or `42` → 42. */
 function ifMatch(value: string | undefined): number | null {
   if (value === undefined || value === '*') return null
   const digits = /^(?:W\/)?"?(\d{1,15})"?$/.exec(value.trim())?.[1]
-  if (digits === undefined) throw new BanyanError('invalid', 'If-Match must be a revision, as in ETag', {})
+  if (digits === undefined)
+    throw new BanyanError('invalid', 'If-Match must be a revision', { hint: 'the ETag of the route, as in "42"' })
   return Number(digits)
 }
 

@@ -7,7 +7,7 @@ import type { Backend, Side } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
 import { isSafe } from '../routing/decide.ts'
 import { type Access, requireScope } from './access.ts'
-import { problemOf } from './problems.ts'
+import { problemOf, retryAfterOf } from './problems.ts'
 
 export interface SideDoorParts {
   readonly access: Access
@@ -26,6 +26,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
 
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemOf(error)
+    if (problem.status === 429) reply.header('Retry-After', String(retryAfterOf(error)))
     reply.code(problem.status).type('application/problem+json').send(problem)
   })
   app.setNotFoundHandler((_request, reply) => {
@@ -34,10 +35,14 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     reply.code(problem.status).type('application/problem+json').send(problem)
   })
 
+  // Bodies cross as they are; nothing here reads them.
+  app.removeAllContentTypeParsers()
   await app.register(httpProxy, {
     prefix: '/:route/:side',
     rewritePrefix: '',
     upstream: '',
+    // `/orders/new?x=1` is the side's `/?x=1`.
+    preRewrite: (url: string) => url.replace(/^(\/[^/?]+\/[^/?]+)(?=\?|$)/, '$1/'),
     websocket: false,
     undici: parts.dispatcher as Record<string, unknown>,
     disableRequestLogging: true,
@@ -79,9 +84,11 @@ export function doorBackend(plan: Plan, door: string): Backend | null {
 
 function backendBehind(plan: Plan, route: string, side: string): Backend {
   const found = plan.byId.get(route)
-  if (found === undefined) throw new BanyanError('unknown_route', `there is no route ${route}`)
+  if (found === undefined)
+    throw new BanyanError('unknown_route', `there is no route ${route}`, { hint: '/{route}/{legacy|new}/path' })
   const backend = side === 'legacy' || side === 'new' ? found.sides[side] : null
-  if (backend === null) throw new BanyanError('unknown_side', `route ${route} has no side ${side}`)
+  if (backend === null)
+    throw new BanyanError('unknown_side', `route ${route} has no side ${side}`, { hint: '/{route}/{legacy|new}/path' })
   return backend
 }
 

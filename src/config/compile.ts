@@ -37,9 +37,8 @@ export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance)
     decide(head: RequestHead) {
       const match = matcher.match(head)
       if (match === null) return fallback
-      const { route } = match
-      if (!match.agreed && (route.ambiguous === 'reject' || route.sides.legacy === null)) return 'reject'
-      return decide(match, splits[route.index] as RouteSplit, head, draws[route.index] as Draws)
+      const { index } = match.route
+      return decide(match, splits[index] as RouteSplit, head, draws[index] as Draws)
     },
     explain(head: RequestHead) {
       const match = matcher.match(head)

@@ -28,6 +28,9 @@ export interface Moment {
   readonly revision: Revision
 }
 
+/** Actors without a token; a token of that name would pass for one. */
+const OWN_NAMES = new Set(['system', 'break_glass', 'environment', 'file', 'SIGHUP', 'watch'])
+
 /** null: accepted, and nothing to change. Throws a BanyanError when refused. */
 export function reduce(state: ControlState, command: Command, plan: Plan, moment: Moment): Change | null {
   switch (command.type) {
@@ -83,8 +86,15 @@ export function reduce(state: ControlState, command: Command, plan: Plan, moment
       }
     case 'create-token': {
       const { hash: _, ...shown } = command.token
+      if (OWN_NAMES.has(command.token.name)) {
+        throw new BanyanError('token_exists', `${command.token.name} is a name of the proxy itself in the audit log`, {
+          hint: 'take another name',
+        })
+      }
       if (state.tokens.some(token => token.name === command.token.name)) {
-        throw new BanyanError('token_exists', `there is a token named ${command.token.name} already`)
+        throw new BanyanError('token_exists', `there is a token named ${command.token.name} already`, {
+          hint: 'take another name, or revoke that one',
+        })
       }
       for (const id of command.token.routes ?? []) routeOf(plan, id)
       return {
@@ -96,7 +106,10 @@ export function reduce(state: ControlState, command: Command, plan: Plan, moment
     }
     case 'revoke-token': {
       const found = state.tokens.find(token => token.id === command.id)
-      if (found === undefined) throw new BanyanError('unknown_token', `there is no token ${command.id}`)
+      if (found === undefined)
+        throw new BanyanError('unknown_token', `there is no token ${command.id}`, {
+          hint: 'GET /api/v1/tokens lists them',
+        })
       const { hash: _, ...shown } = found
       return {
         state: { ...state, revision: moment.revision, tokens: state.tokens.filter(token => token !== found) },
@@ -227,6 +240,7 @@ function restore(
   }
   const after = { ended: ended.map(rollback => rollback.id), percent: command.percent }
   if (command.percent !== null && route !== null) {
+    splitRoute(plan, route.id)
     refuseControlledByFile(plan)
     refuseRaise(state, plan, route, command.percent)
     const said = { ...saidBy(command, moment), percent: command.percent }
@@ -279,7 +293,9 @@ function splitRoute(plan: Plan, id: RouteId): Route {
   const route = routeOf(plan, id)
   if (!isTwoSided(route)) {
     const has = route.sides.legacy === null ? 'new' : 'legacy'
-    throw new BanyanError('one_sided', `route ${id} has only a ${has} side: there is nothing to split`)
+    throw new BanyanError('one_sided', `route ${id} has only a ${has} side: there is nothing to split`, {
+      hint: 'give it the other side in the configuration',
+    })
   }
   return route
 }

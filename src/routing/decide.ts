@@ -24,7 +24,9 @@ export function isSafe(method: string): boolean {
   return SAFE.has(method)
 }
 
-export function decide(match: Match, split: RouteSplit, head: RequestHead, draws: Draws): Decision {
+/** `'reject'`: nobody may serve it; see `isRefused`. */
+export function decide(match: Match, split: RouteSplit, head: RequestHead, draws: Draws): Decision | 'reject' {
+  if (isRefused(match)) return 'reject'
   const { route } = match
   const settled = settledSide(match, split, head)
   if (settled !== null) {
@@ -44,6 +46,11 @@ export function decide(match: Match, split: RouteSplit, head: RequestHead, draws
     keyFrom: key?.from ?? null,
     issueCookie: key?.issue ?? null,
   }
+}
+
+/** True: nobody may serve it, because its raw and its normalised path mean different routes. */
+export function isRefused(match: Match): boolean {
+  return !match.agreed && (match.route.ambiguous === 'reject' || match.route.sides.legacy === null)
 }
 
 /** Everything that is decided without looking at the user's key. */

@@ -4,13 +4,14 @@ import { headerOf, type Reason, type RequestHead } from '../model/exchange.ts'
 import type { RouteSplit, Side } from '../model/route.ts'
 import type { Explained, Step } from '../model/snapshot.ts'
 import { BUCKETS } from './bucket.ts'
-import { type Draws, isSafe, settledSide } from './decide.ts'
+import { type Draws, isRefused, isSafe, settledSide } from './decide.ts'
 import type { Match } from './match.ts'
 import { stickyKey } from './sticky.ts'
 
 export function explain(match: Match, split: RouteSplit, head: RequestHead, draws: Draws): Explained {
   const { route } = match
-  const settled = settledSide(match, split, head)
+  const refused = isRefused(match)
+  const settled = refused ? { side: null, reason: 'ambiguous' as const } : settledSide(match, split, head)
   const key = stickyKey(route.sticky, head, match, draws.auto)
   const known = key !== null && key.issue === null ? key : null
   const percentile = known === null ? null : (draws.bucket(known.value) / BUCKETS) * 100
@@ -46,7 +47,9 @@ function steps(match: Match, split: RouteSplit, head: RequestHead, percentile: n
     step('rollback', split.rolledBack ? 'the route is rolled back' : 'the route is not rolled back'),
     step(
       'ambiguous',
-      match.agreed ? 'the path means the same raw and normalised' : 'raw and normalised path take different routes',
+      match.agreed
+        ? 'the path means the same raw and normalised'
+        : `raw and normalised path take different routes${isRefused(match) ? ': refused with 400' : ''}`,
     ),
     step(
       'writes',

@@ -1,10 +1,10 @@
 // Who serves, and why: every reason reachable, in the order of authority; the explanation says the same.
 import fc from 'fast-check'
 import t from 'tap'
-import type { RequestHead } from '../../src/model/exchange.ts'
+import type { Decision, RequestHead } from '../../src/model/exchange.ts'
 import type { Route, RouteSplit } from '../../src/model/route.ts'
 import { BUCKETS, createBucketer } from '../../src/routing/bucket.ts'
-import { decide } from '../../src/routing/decide.ts'
+import { decide as decideOrReject } from '../../src/routing/decide.ts'
 import { explain } from '../../src/routing/explain.ts'
 import type { Match } from '../../src/routing/match.ts'
 import { networks } from '../../src/routing/network.ts'
@@ -12,6 +12,14 @@ import { readTarget } from '../../src/routing/target.ts'
 import { backend, draws, head, matching, route, split } from './make.ts'
 
 const SEED = Number(process.env.SEED ?? 99)
+
+/** Where nothing is rejected. */
+function decide(...given: Parameters<typeof decideOrReject>): Decision {
+  const decided = decideOrReject(...given)
+  if (decided === 'reject') throw new Error('rejected')
+  return decided
+}
+
 const override = { header: 'x-banyan-side', from: networks(['10.0.0.0/8']) }
 
 function match(one: Route, request: RequestHead, agreed = true): Match {
@@ -32,7 +40,9 @@ t.test('each reason, from the strongest down', async t => {
     return `${side} ${reason}`
   }
   const only = { ...two, sides: { legacy: null, new: backend('n') } }
-  t.equal(by(only, everything, asks, false), 'new only')
+  t.equal(by(only, everything, asks), 'new only')
+  t.throws(() => by(only, everything, asks, false), /rejected/)
+  t.throws(() => by({ ...two, ambiguous: 'reject' }, split(0), asks, false), /rejected/)
   t.equal(by({ ...two, sides: { legacy: backend('l'), new: null } }, split(0), asks), 'legacy only')
   t.equal(by(two, everything, asks, false), 'legacy rollback')
   t.equal(by(two, split(100, { frozen: true }), asks, false), 'legacy ambiguous')
@@ -182,13 +192,13 @@ t.test(`the explanation says what the decision does (seed ${SEED})`, async () =>
         headers: ['x-user', one.user, 'x-banyan-side', one.said],
       })
       const state = split(one.percent, { rolledBack: one.rolledBack, frozen: one.frozen })
-      const decided = decide(match(made, request, one.agreed), state, request, kit)
+      const decided = decideOrReject(match(made, request, one.agreed), state, request, kit)
       const explained = explain(match(made, request, one.agreed), state, request, kit)
-      return (
-        decided.side === explained.side &&
-        decided.reason === explained.reason &&
-        explained.considered.filter(step => step.applies).length === 1
-      )
+      const same =
+        decided === 'reject'
+          ? explained.side === null && explained.reason === 'ambiguous'
+          : decided.side === explained.side && decided.reason === explained.reason
+      return same && explained.considered.filter(step => step.applies).length === 1
     }),
     { seed: SEED, numRuns: 2000 },
   )

@@ -1,0 +1,133 @@
+// Events by themselves: ids, what is kept for those who come back, listeners that are slow, too many or gone.
+import { EventEmitter } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { mock } from 'node:test'
+import t from 'tap'
+import { createEvents } from '../../src/admin/events.ts'
+
+/** What createEvents uses of a response; `behind` is what its client has not read. */
+class FakeResponse extends EventEmitter {
+  text = ''
+  writableLength = 0
+  ended = false
+  destroyed = false
+
+  write(text: string): void {
+    this.text += text
+  }
+
+  end(): void {
+    this.ended = true
+  }
+
+  destroy(): void {
+    this.destroyed = true
+    this.emit('close')
+  }
+
+  ids(): string[] {
+    return [...this.text.matchAll(/^id: (.*)$/gm)].map(match => match[1] as string)
+  }
+}
+
+const fake = () => {
+  const response = new FakeResponse()
+  return { response, res: response as unknown as ServerResponse }
+}
+
+t.test('an event has an id, its name and one line of data, whatever is in it', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  const { response, res } = fake()
+  t.ok(events.listen(res, null))
+  const before = response.text.length
+  events.publish('change', { reason: 'a\nb\r\ndata: x\n\nid: 9' })
+  const block = response.text.slice(before)
+  t.equal(block.split('\n').length, 5)
+  t.match(block, /^id: e-1\nevent: change\ndata: \{"reason":".*"\}\n\n$/)
+})
+
+t.test('resume: exactly what came after the id; the last thousand are kept', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  const resumed = (id: string | null) => {
+    const { response, res } = fake()
+    t.ok(events.listen(res, id))
+    return response
+  }
+  t.notMatch(resumed(null).text, /event:/)
+  t.notMatch(resumed('e-0').text, /event:/, 'nothing happened, nothing was missed')
+  for (let i = 1; i <= 3; i++) events.publish('change', i)
+  t.match(resumed('e-1').text, /id: e-2\nevent: change\ndata: 2\n\nid: e-3\nevent: change\ndata: 3\n\n$/)
+  t.match(resumed('e-0').ids().slice(-3), ['e-1', 'e-2', 'e-3'])
+  t.notMatch(resumed('e-3').text, /event:/)
+  for (const id of ['e-4', 'f-1', 'e-x', 'e-1.5', 'e--1', 'nonsense', '', '1']) {
+    const { text } = resumed(id)
+    t.match(text, /id: e-3\nevent: reset\ndata: \{.*\}\n\n$/, JSON.stringify(id))
+  }
+  for (let i = 4; i <= 1_003; i++) events.publish('change', i)
+  t.equal(
+    resumed('e-3')
+      .ids()
+      .filter(id => id !== 'e-1003').length,
+    999,
+    'the oldest that is kept',
+  )
+  t.match(resumed('e-2').text, /event: reset/, 'one more was missed than is kept')
+})
+
+t.test('who listens from now on gets the id to come back with', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  events.publish('change', 1)
+  const { response, res } = fake()
+  events.listen(res, null)
+  t.equal(response.ids().at(-1), 'e-1')
+  t.notMatch(response.text, /event: change/)
+})
+
+t.test('a listener more than 1 MiB behind is let go; the others hear on', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  const [slow, quick] = [fake(), fake()]
+  for (const { res } of [slow, quick]) events.listen(res, null)
+  slow.response.writableLength = 1024 * 1024
+  events.publish('change', 1)
+  t.notOk(slow.response.destroyed, 'not yet')
+  slow.response.writableLength++
+  events.publish('change', 2)
+  t.ok(slow.response.destroyed)
+  const { text } = slow.response
+  events.publish('change', 3)
+  t.equal(slow.response.text, text)
+  t.match(quick.response.ids().slice(-3), ['e-1', 'e-2', 'e-3'])
+})
+
+t.test('64 listeners; who leaves makes room', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  const listeners = Array.from({ length: 64 }, fake)
+  for (const { res } of listeners) t.ok(events.listen(res, null))
+  const late = fake()
+  t.notOk(events.listen(late.res, null))
+  t.equal(late.response.text, '', 'nothing was written to who is refused')
+  listeners[7]?.response.emit('close')
+  t.ok(events.listen(late.res, null))
+})
+
+t.test('quiet connections are kept alive with comments, and all end with the process', async t => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const events = createEvents('e')
+  const { response, res } = fake()
+  events.listen(res, null)
+  const before = response.text.length
+  mock.timers.tick(15_000)
+  t.match(response.text.slice(before), /^: .*\n\n$/)
+  events.close()
+  t.ok(response.ended)
+  const { text } = response
+  mock.timers.tick(60_000)
+  events.publish('change', 1)
+  t.equal(response.text, text)
+})

@@ -1,0 +1,28 @@
+// Finished exchanges for tests of those who observe them.
+import type { Decision, Exchange, Failure, Reason } from '../src/model/exchange.ts'
+import type { Route, Side } from '../src/model/route.ts'
+
+export function decided(route: Route, side: Side, reason: Reason = 'weight'): Decision {
+  return { route, side, reason, bucket: null, keyFrom: null, issueCookie: null }
+}
+
+export function exchange(decision: Decision | null, more: Partial<Exchange> = {}): Exchange {
+  return {
+    id: '1',
+    traceId: '0af7651916cd43dd8448eb211c80319c',
+    method: 'GET',
+    decision,
+    status: 200,
+    ending: 'complete',
+    failure: null,
+    totalMs: 12,
+    backendMs: decision === null ? null : 10,
+    overheadMs: decision === null ? null : 0.2,
+    address: '192.0.2.1',
+    ...more,
+  }
+}
+
+export function failure(side: Side, kind: Failure['kind']): Failure {
+  return { side, kind, phase: 'headers', code: `backend_${kind}`, retryable: false, detail: `${side} side: ${kind}` }
+}
