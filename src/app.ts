@@ -60,11 +60,14 @@ export interface AppOptions {
 
 export interface App {
   readonly addresses: {
+    /** By which this machine reaches it. */
     readonly proxy: string
     readonly admin: string
     readonly health: string
     readonly sides: string | null
   }
+  /** What the data listener is bound to, as host:port. */
+  readonly listening: string
   readonly control: Control
   /** From SIGUSR2 or the file. */
   breakGlass(reason: string | null): Promise<void>
@@ -89,6 +92,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const metrics = createMetrics({ version: VERSION, current, perRoute: config.metrics.perRoute === 'always' })
   const events = createEvents(randomBytes(4).toString('hex'))
   let recall = () => 0
+  let listening = ''
 
   const control = await openControl(
     {
@@ -106,6 +110,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       seed: () => randomBytes(24).toString('base64url'),
       changed(event) {
         events.publish('change', event)
+        // What was observed before a change says nothing about after it.
+        traffic.restart(event.subject === '*' ? null : event.subject)
         if (event.trigger !== null) {
           const { plan } = current()
           const unit = event.subject === '*' ? null : (plan.byId.get(event.subject)?.unit ?? null)
@@ -206,10 +212,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       startedAt,
       uptimeSeconds: Math.round((clock.now() - startedAt) / 100) / 10,
       state,
-      listen: addresses.proxy,
+      listen: listening,
       store: { kind: store.kind, healthy: control.healthy(), unsaved: control.unsaved() },
       config: { file: control.plan().file, loadedAt: control.plan().loadedAt, ...reloader.state() },
-      warnings: warningsOf(reloader.configured().warnings, control, current(), forwarders),
+      warnings: warningsOf([...reloader.configured().warnings, ...reloader.late()], control, current(), forwarders),
     }),
     newSeed: () => randomBytes(24).toString('base64url'),
   })
@@ -227,26 +233,6 @@ export async function startApp(options: AppOptions): Promise<App> {
           backendHeader: BACKEND_HEADER,
         })
 
-  const addresses = { proxy: '', admin: '', health: '', sides: null as string | null }
-  try {
-    addresses.health = await listen(health, config.health.listen, 'health.listen')
-    addresses.admin = await listen(admin, config.admin.listen, 'admin.listen')
-    if (sides !== null && config.sides.listen !== null) {
-      addresses.sides = await listen(sides, config.sides.listen, 'sides.listen')
-    }
-    const bound = await proxy.listen().catch(error => {
-      throw listenFailed(error, config.proxy.listen, 'proxy.listen')
-    })
-    proxyPort.current = bound.port
-    addresses.proxy = addressText(bound)
-  } catch (error) {
-    await Promise.allSettled([health.close(), admin.close(), sides?.close()])
-    await control.close()
-    await store.close()
-    throw error
-  }
-  state = 'ready'
-
   const breakGlass = async (reason: string | null) => {
     const actor: Actor = { name: 'break_glass', tokenId: null, address: null }
     const trigger: RollbackTrigger = 'break_glass'
@@ -254,14 +240,43 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
   const glass: BreakGlass | null = directory === null ? null : watchBreakGlass(directory, breakGlass)
 
+  const addresses = { proxy: '', admin: '', health: '', sides: null as string | null }
+  try {
+    addresses.health = await listen(health, config.health.listen, 'health.listen')
+    addresses.admin = await listen(admin, config.admin.listen, 'admin.listen')
+    if (sides !== null && config.sides.listen !== null) {
+      addresses.sides = await listen(sides, config.sides.listen, 'sides.listen')
+    }
+    // Somebody broke it while nothing ran: in force before the first request.
+    await glass?.look()
+    const bound = await proxy.listen().catch(error => {
+      throw listenFailed(error, config.proxy.listen, 'proxy.listen')
+    })
+    proxyPort.current = bound.port
+    addresses.proxy = addressText(bound)
+    listening = `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
+  } catch (error) {
+    glass?.close()
+    await Promise.allSettled([health.close(), admin.close(), sides?.close()])
+    await control.close()
+    await store.close()
+    throw error
+  }
+  state = 'ready'
+
   let stopping: Promise<void> | null = null
   async function stop(drain: boolean): Promise<void> {
     state = 'draining'
+    log.line(
+      'info',
+      drain ? `draining: not ready, and listening for ${control.plan().drain.graceMs} ms more` : 'stopping',
+    )
     const { graceMs, deadlineMs } = control.plan().drain
     proxy.beginDrain()
     if (drain) await new Promise(resolve => setTimeout(resolve, graceMs))
     const cut = await proxy.close(drain ? deadlineMs : 0)
-    if (cut > 0) log.line('warn', `${cut} requests were cut at the end of drain.deadline`)
+    if (cut === 0) log.line('info', 'stopped listening; nothing was cut')
+    else log.line('warn', `${cut} requests were cut at the end of drain.deadline`)
     glass?.close()
     events.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
@@ -273,6 +288,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   return {
     addresses,
+    listening,
     control,
     breakGlass,
     async reload(source) {

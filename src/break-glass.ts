@@ -1,40 +1,38 @@
 // Break glass: a file named `rollback` beside the store sends everything to legacy, without token or API.
-import { readFile, rename, stat } from 'node:fs/promises'
+//
+// That something of this name is there is enough; what it says, if it is a plain file, becomes the reason. It is never waited
+// for: a pipe, a directory or a huge file counts like any other.
+import { lstat, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const EVERY_MS = 250
-const MOST_REASON = 200
+const MOST_REASON_BYTES = 200
 
 export interface BreakGlass {
+  /** Looks now; resolves when what was found is in force. */
+  look(): Promise<void>
   close(): void
 }
 
-/** Calls `pull` once for each time the file appears; afterwards it is renamed to `rollback.done`, so that it can appear again. */
+/** Calls `pull` once for each time it appears; afterwards it is renamed to `rollback.done`, so that it can appear again. */
 export function watchBreakGlass(directory: string, pull: (reason: string | null) => Promise<unknown>): BreakGlass {
   const file = join(directory, 'rollback')
-  /** A file that could not be renamed counts once. */
-  let pulled = 0
+  /** One that could not be renamed counts once. */
+  let pulled: number | null = null
   let busy = false
 
   async function look(): Promise<void> {
     if (busy) return
     busy = true
     try {
-      const { mtimeMs } = await stat(file)
-      if (mtimeMs === pulled) return
-      pulled = mtimeMs
-      // The reason comes second: a file that cannot be read has appeared all the same.
-      const reason = await readFile(file, 'utf8').catch(() => '')
-      const text = reason.trim().slice(0, MOST_REASON)
-      await pull(text === '' ? null : text)
-      await rename(file, `${file}.done`).then(
-        () => {
-          pulled = 0
-        },
-        () => {},
-      )
+      const found = await lstat(file).catch(() => null)
+      if (found === null || found.mtimeMs === pulled) return
+      pulled = found.mtimeMs
+      await pull(found.isFile() ? await reasonIn(file) : null)
+      await rename(file, `${file}.done`)
+      pulled = null
     } catch {
-      // Not there: nothing to do.
+      // In force all the same; it could not be renamed, or not be saved, which the log says.
     } finally {
       busy = false
     }
@@ -42,5 +40,20 @@ export function watchBreakGlass(directory: string, pull: (reason: string | null)
 
   const timer = setInterval(look, EVERY_MS)
   timer.unref()
-  return { close: () => clearInterval(timer) }
+  return { look, close: () => clearInterval(timer) }
+}
+
+async function reasonIn(file: string): Promise<string | null> {
+  try {
+    const handle = await open(file)
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(MOST_REASON_BYTES), 0, MOST_REASON_BYTES, 0)
+      const text = buffer.toString('utf8', 0, bytesRead).trim()
+      return text === '' ? null : text
+    } finally {
+      await handle.close()
+    }
+  } catch {
+    return null
+  }
 }

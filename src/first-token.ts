@@ -1,5 +1,5 @@
 // The first admin token: made when nobody gave one, written where only this user can read it.
-import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { createSecret, hashOf } from './admin/access.ts'
 import type { Control } from './control/control.ts'
@@ -9,6 +9,8 @@ import { makeDirectory } from './store/directory.ts'
 
 const SYSTEM: Actor = { name: 'system', tokenId: null, address: null }
 const ID = 'tok-first'
+/** Shorter texts are no token of ours. */
+const SHORTEST = 16
 
 export interface FirstTokenOptions {
   readonly control: Control
@@ -27,15 +29,21 @@ export async function ensureFirstToken({ control, clock, directory, cwd, made }:
   const now = clock.now()
   const admins = tokens.filter(one => one.scopes.includes('admin') && (one.expiresAt === null || one.expiresAt > now))
   if (admins.some(one => one.id !== ID)) return
-  if (tokens.some(one => one.id === ID)) {
-    if (existsSync(file)) return
-    // Its secret is nowhere any more: a new one takes its place.
-    await control.apply({ type: 'revoke-token', id: ID, actor: SYSTEM, reason: 'its file is gone' })
+  const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : null
+  const known = tokens.find(one => one.id === ID)
+  if (known !== undefined) {
+    if (found !== null && hashOf(found) === known.hash) return
+    // Its secret is nowhere any more, or another one lies in its place.
+    await control.apply({ type: 'revoke-token', id: ID, actor: SYSTEM, reason: 'its file is gone, or another one' })
   }
-  const secret = createSecret()
-  makeDirectory(dirname(file))
-  writeFileSync(file, `${secret}\n`, { mode: 0o600 })
-  chmodSync(file, 0o600)
+  // A file that is there is never written over: its token may be in use, and only this user can have put it there.
+  const adopted = found !== null && found.length >= SHORTEST ? found : null
+  const secret = adopted ?? createSecret()
+  if (adopted === null) {
+    makeDirectory(dirname(file))
+    writeFileSync(file, `${secret}\n`, { mode: 0o600 })
+    chmodSync(file, 0o600)
+  }
   const token = {
     id: ID,
     name: 'first',
@@ -45,6 +53,11 @@ export async function ensureFirstToken({ control, clock, directory, cwd, made }:
     createdAt: now,
     expiresAt: null,
   }
-  await control.apply({ type: 'create-token', token, actor: SYSTEM, reason: 'no token was given' })
-  made(file, secret)
+  await control.apply({
+    type: 'create-token',
+    token,
+    actor: SYSTEM,
+    reason: adopted === null ? 'no token was given' : 'found beside the store',
+  })
+  if (adopted === null) made(file, secret)
 }

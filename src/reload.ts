@@ -30,6 +30,8 @@ export interface Reloader {
   state(): { readonly lastReload: 'none' | 'ok' | 'failed'; readonly lastError: string | null }
   /** Rejects with a BanyanError, and the configuration in force stays. */
   reload(actor: Actor, reason: string | null, source: string): Promise<Reloaded>
+  /** What the file says by now and only a restart puts in force. */
+  late(): readonly Mistake[]
   /** What a text would do, or all that is wrong with it. */
   check(text: string): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly Difference[] }>
 }
@@ -40,7 +42,14 @@ export function createReloader(parts: ReloadParts): Reloader {
   let lastReload: 'none' | 'ok' | 'failed' = 'none'
   let lastError: string | null = null
 
+  function late(): readonly Mistake[] {
+    // Compared with what was read at the start, because that is what runs.
+    const changed = differences(parts.first.shown, configured.shown).filter(needsRestart)
+    return changed.map(change => restartWarning(configured, change.path))
+  }
+
   return {
+    late,
     configured: () => configured,
     state: () => ({ lastReload, lastError }),
     async reload(actor, reason, source) {
@@ -58,13 +67,9 @@ export function createReloader(parts: ReloadParts): Reloader {
         lastReload = 'ok'
         lastError = null
         parts.counted('ok')
-        const late = changes.filter(needsRestart)
-        for (const change of late) log('warn', `${change.path} changed: in force after a restart`)
-        return {
-          outcome,
-          changes,
-          warnings: [...next.warnings, ...late.map(change => restartWarning(next, change.path))],
-        }
+        const waiting = late()
+        for (const { path } of waiting) log('warn', `${path} changed: in force after a restart`)
+        return { outcome, changes, warnings: [...next.warnings, ...waiting] }
       } catch (error) {
         lastReload = 'failed'
         lastError = error instanceof Error ? error.message : String(error)

@@ -42,10 +42,11 @@ export async function start(options: StartOptions, io: StartIo): Promise<number>
     )
     return 2
   }
+  const signals = catchSignals()
   const watch = createWatch(options)
   const app = await run(first.configured, io, { read: file === null ? null : read, reloaded: watch.follow })
   watch.follow(first.configured, app)
-  const code = await untilStopped(app, io)
+  const code = await untilStopped(app, signals, io)
   watch.close()
   return code
 }
@@ -159,12 +160,48 @@ async function run(configured: Configured, io: StartIo, { read, reloaded }: RunP
     },
   })
   const { proxy, admin, health, sides } = app.addresses
-  log.line('info', `listening on ${proxy}`, { admin, health, sides, store: configured.config.store.kind })
+  log.line('info', `listening on ${app.listening}`, {
+    pid: process.pid,
+    url: proxy,
+    admin,
+    health,
+    sides,
+    store: configured.config.store.kind,
+  })
   for (const warning of configured.warnings) log.line('warn', `${warning.path}: ${warning.message}`)
   return app
 }
 
-function untilStopped(app: App, io: StartIo): Promise<number> {
+type Signal = 'stop' | 'reload' | 'break glass'
+
+interface Signals {
+  /** Hands over what came already, then each as it comes. */
+  listen(take: (signal: Signal) => void): void
+}
+
+/** From the first moment on: a signal during the start must be remembered, not end the process. */
+function catchSignals(): Signals {
+  const came: Signal[] = []
+  let taker: ((signal: Signal) => void) | null = null
+  const tell = (signal: Signal) => () => {
+    if (taker === null) came.push(signal)
+    else taker(signal)
+  }
+  process.on('SIGTERM', tell('stop'))
+  process.on('SIGINT', tell('stop'))
+  process.on('SIGHUP', tell('reload'))
+  process.on('SIGUSR2', tell('break glass'))
+  // Started by bin/banyan.js on another Node: without it nobody would forward signals to us.
+  process.on('disconnect', tell('stop'))
+  return {
+    listen(take) {
+      taker = take
+      for (const signal of came.splice(0)) take(signal)
+    },
+  }
+}
+
+function untilStopped(app: App, signals: Signals, io: StartIo): Promise<number> {
   return new Promise(resolve => {
     let asked: number | null = null
     const stop = () => {
@@ -177,12 +214,11 @@ function untilStopped(app: App, io: StartIo): Promise<number> {
         process.exit(1)
       }
     }
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
-    process.on('SIGHUP', () => void app.reload('SIGHUP'))
-    // A rollback is never refused; what could not be saved is in the log.
-    process.on('SIGUSR2', () => void app.breakGlass('SIGUSR2').catch(() => {}))
-    // Started by bin/banyan.js on another Node: without it nobody would forward signals to us.
-    process.on('disconnect', stop)
+    signals.listen(signal => {
+      if (signal === 'stop') stop()
+      else if (signal === 'reload') void app.reload('SIGHUP')
+      // A rollback is never refused; what could not be saved is in the log.
+      else void app.breakGlass('SIGUSR2').catch(() => {})
+    })
   })
 }

@@ -37,6 +37,8 @@ export interface Traffic {
   exchange(exchange: Exchange): void
   tunnel(route: RouteId, side: Side, change: 1 | -1): void
   of(route: RouteId): RouteTraffic
+  /** Begins the last minute anew, of one route or of all; counts since the start stay. */
+  restart(route: RouteId | null): void
   /** Forgets routes that are gone. */
   retain(routes: ReadonlySet<RouteId>): void
 }
@@ -120,6 +122,11 @@ export function createTraffic(clock: Clock): Traffic {
         tunnels: { ...one.tunnels },
         observed: drawn === 0 ? null : Math.round((drawnNew / drawn) * 10_000) / 100,
         observedRequests: drawn,
+      }
+    },
+    restart(route) {
+      for (const [id, one] of kept) {
+        if (route === null || route === id) for (const side of [one.legacy, one.new]) side.slots.length = 0
       }
     },
     retain(routes) {

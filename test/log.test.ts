@@ -1,5 +1,7 @@
 // The log: what a line looks like, and that no secret of a user reaches it or any other place where people look.
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
@@ -12,7 +14,6 @@ import { matching, route } from './routing/make.ts'
 function logTo(t: Test, more: Partial<LogOptions> = {}) {
   const file = join(temporary(t), 'log')
   const fd = openSync(file, 'a')
-  t.teardown(() => closeSync(fd))
   const log = createLog({ level: 'info', access: true, format: 'json', instance: 'a-1', ...more }, fd)
   return { log, text: () => readFileSync(file, 'utf8') }
 }
@@ -88,6 +89,39 @@ t.test('pretty: for people, a line without JSON', async t => {
   log.flush()
   t.match(text(), /WARN.*held at 0 %[\s\S]*orders/)
   t.notMatch(text(), /^\{/)
+})
+
+t.test('a log that cannot be written costs its lines, not the process', async t => {
+  if (!existsSync('/dev/full')) {
+    t.pass('checked', { skip: 'there is no /dev/full here' })
+    return
+  }
+  const script = `
+    const { createLog } = await import(process.argv[1])
+    const options = { level: 'info', access: false, format: process.argv[2], instance: 'a' }
+    const log = createLog(options, (await import('node:fs')).openSync('/dev/full', 'w'))
+    log.line('info', 'x'.repeat(10_000))
+    log.line('error', 'flushed at once')
+    // Longer than the period after which a buffer is written by itself.
+    await new Promise(resolve => setTimeout(resolve, 400))
+    log.line('info', 'x')
+    log.flush()
+    process.stdout.write('alive')
+    process.exit(0)`
+  for (const format of ['json', 'pretty']) {
+    const file = new URL('../src/log.ts', import.meta.url).href
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, file, format])
+    // A writer that waits for room on the disk waits for ever.
+    const end = setTimeout(() => child.kill('SIGKILL'), 5_000)
+    t.teardown(() => child.kill('SIGKILL'))
+    let said = ''
+    child.stdout.on('data', chunk => {
+      said += chunk
+    })
+    await once(child, 'close')
+    clearTimeout(end)
+    t.equal(said, 'alive', format)
+  }
 })
 
 t.test('secrets that users send are in no log, metric, audit entry, status or problem document', async t => {

@@ -6,6 +6,11 @@ import { SCOPES } from '../model/control.ts'
 const moment = z.number().int().describe('milliseconds since 1970-01-01T00:00:00Z')
 const percent = z.number().min(0).max(100).multipleOf(0.01).describe('percent, up to two decimals')
 const reason = z.string().max(500).describe('why; kept in the audit log')
+/** Of a rollback: cut where it is too long, because at 3 am nothing may be refused for its length. */
+const cutReason = z
+  .string()
+  .transform(text => text.slice(0, 500))
+  .describe('why; kept in the audit log up to 500 characters')
 const nothing = z.strictObject({})
 
 export const Problem = z.object({
@@ -283,7 +288,7 @@ export const operations = {
     summary: 'Everything of this route (and its group) to legacy, at once',
     scope: 'rollback',
     params: RouteParams,
-    body: z.strictObject({ reason: reason.optional() }),
+    body: z.strictObject({ reason: cutReason.optional() }),
     answer: RolledBack,
   },
   rollbackAll: {
@@ -291,7 +296,7 @@ export const operations = {
     path: '/rollback',
     summary: 'Everything to legacy, at once',
     scope: 'rollback',
-    body: z.strictObject({ reason: reason.optional() }),
+    body: z.strictObject({ reason: cutReason.optional() }),
     answer: RolledBack,
   },
   restore: {
@@ -372,8 +377,8 @@ export const operations = {
     method: 'POST',
     path: '/config/check',
     summary: 'A configuration text: its mistakes, and what it would change',
-    scope: 'read',
-    body: z.strictObject({ text: z.string().max(4 * 1024 * 1024) }),
+    scope: 'operate',
+    body: z.strictObject({ text: z.string().max(256 * 1024) }),
     answer: Checked,
   },
   configReload: {

@@ -85,7 +85,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
   /** Of a rollback, what concerns the caller's routes. */
   function visibleRollback(call: Call, rollback: Rollback) {
     if (call.caller.routes === null) return [viewRollback(rollback)]
-    const own = new Set(visible(call).map(route => route.unit))
+    const own = new Set(visible(call).flatMap(route => [route.unit, route.id]))
     const restored = rollback.restored.filter(unit => own.has(unit))
     if (rollback.units === '*') return [viewRollback({ ...rollback, restored })]
     const units = rollback.units.filter(unit => own.has(unit))
@@ -127,8 +127,8 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       ...said(call),
       ...conditions(call),
     })
-    const unit = route === null ? null : (control.plan().byId.get(route)?.unit ?? null)
-    const remaining = control.state().rollbacks.filter(one => unit === null || isInForce(one, unit))
+    const found = route === null ? undefined : control.plan().byId.get(route)
+    const remaining = control.state().rollbacks.filter(one => found === undefined || isInForce(one, found))
     const ended = (change?.after as { ended?: string[] } | undefined)?.ended ?? []
     return { ...applied, ended, remaining: remaining.map(one => one.id) }
   }

@@ -14,8 +14,8 @@ import { problemOf, retryAfterOf } from './problems.ts'
 const BASE = '/api/v1'
 const WHERE = `the API is described at ${BASE}/openapi.json`
 const BODY_BYTES = 64 * 1024
-/** `config/check` takes a whole configuration, escaped as a JSON text. */
-const CONFIG_BYTES = 9 * 1024 * 1024
+/** `config/check` takes a configuration of 256 KiB, escaped as a JSON text. Larger ones are for `banyan check`. */
+const CONFIG_BYTES = 600 * 1024
 
 const HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

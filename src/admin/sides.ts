@@ -44,6 +44,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     // `/orders/new?x=1` is the side's `/?x=1`.
     preRewrite: (url: string) => url.replace(/^(\/[^/?]+\/[^/?]+)(?=\?|$)/, '$1/'),
     websocket: false,
+    internalRewriteLocationHeader: false,
     undici: parts.dispatcher as Record<string, unknown>,
     disableRequestLogging: true,
     preHandler: async (request: FastifyRequest) => {
@@ -65,8 +66,16 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
         const { host } = backendBehind(parts.plan(), route, side)
         return { ...rest, host: host ?? sent.host, [parts.backendHeader]: `${route} ${side}` }
       },
+      rewriteHeaders(headers: Record<string, unknown>, request: unknown) {
+        const { connection: _, 'keep-alive': __, ...rest } = headers
+        const { route, side } = (request as FastifyRequest).params as { route: string; side: string }
+        const { location } = rest
+        // A redirect within the site leads back through the same door.
+        const within = typeof location === 'string' && /^\/(?!\/)/.test(location)
+        return within ? { ...rest, location: `/${route}/${side}${location}` } : rest
+      },
       onError(reply: unknown, { error }: { error: Error }) {
-        const problem = problemOf(new BanyanError('backend_failed', `the backend did not answer: ${codeOf(error)}`))
+        const problem = problemOf(new BanyanError('backend_failed', `the backend did not answer: ${error.message}`))
         ;(reply as FastifyReply).code(problem.status).type('application/problem+json').send(problem)
       },
       // Without it a GET answered 503 is asked ten times more.
@@ -90,8 +99,4 @@ function backendBehind(plan: Plan, route: string, side: string): Backend {
   if (backend === null)
     throw new BanyanError('unknown_side', `route ${route} has no side ${side}`, { hint: '/{route}/{legacy|new}/path' })
   return backend
-}
-
-function codeOf(error: Error): string {
-  return String((error as { code?: unknown }).code ?? error.name)
 }

@@ -43,7 +43,7 @@ export function viewRoute(route: Route, seen: Seen): RouteView {
     set: plan.controlledByFile ? null : unit.weight,
     frozen: unit.frozen,
     held: split.held,
-    rollbacks: state.rollbacks.filter(rollback => isInForce(rollback, route.unit)).map(viewRollback),
+    rollbacks: state.rollbacks.filter(rollback => isInForce(rollback, route)).map(viewRollback),
     reasons: { ...traffic.reasons },
     sides: {
       legacy: viewSide(route.sides.legacy, traffic.sides.legacy),

@@ -44,8 +44,7 @@ export function warningsOf(
       : []),
     ...plan.routes
       .filter(
-        route =>
-          route.sides.legacy === null && control.state().rollbacks.some(rollback => isInForce(rollback, route.unit)),
+        route => route.sides.legacy === null && control.state().rollbacks.some(rollback => isInForce(rollback, route)),
       )
       .map(route => ({
         code: 'new_only',

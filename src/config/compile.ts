@@ -47,10 +47,7 @@ export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance)
       const explained = explain(match, splits[index] as RouteSplit, head, draws[index] as Draws)
       return { route: match.route, explained }
     },
-    splitOf(id) {
-      const route = plan.byId.get(id)
-      return route === undefined ? null : (splits[route.index] as RouteSplit)
-    },
+    isRolledBack: route => isRolledBack(state, route),
   }
 }
 
@@ -78,10 +75,14 @@ export function drawsOf(plan: Plan, seed: string, chance: Chance): readonly Draw
   return draws
 }
 
+function isRolledBack(state: ControlState, route: Route): boolean {
+  return state.rollbacks.some(rollback => isInForce(rollback, route))
+}
+
 /** desired = the operator's word, else the file's; effective = 0 while rolled back or held. */
 export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSplit {
   const { weight, frozen, held } = unitStateOf(state, route.unit)
-  const rolledBack = route.sides.legacy !== null && state.rollbacks.some(rollback => isInForce(rollback, route.unit))
+  const rolledBack = route.sides.legacy !== null && isRolledBack(state, route)
   const declared = route.declaredWeight
   const desired = plan.controlledByFile ? declared : (weight?.percent ?? declared)
   const oneSided = route.sides.legacy === null || route.sides.new === null

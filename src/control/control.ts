@@ -9,7 +9,7 @@ import type { Applied, AuditDraft, Command, ControlState, Rollback } from '../mo
 import { BanyanError } from '../model/errors.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { Clock, Milliseconds } from '../model/units.ts'
-import { type Change, firstState, merge, reduce, standing } from './reduce.ts'
+import { type Change, firstState, type Moment, merge, reduce, standing } from './reduce.ts'
 
 /** A rollback answers after this long even when the store does not. */
 const SAVE_WITHIN_MS = 1_000
@@ -108,10 +108,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     const begun = clock.monotonic()
     if (owed.length > 0) await saveOwed()
     const base = state
-    const revision = ++last
     const at = clock.now()
+    const revision = last + 1
     const change = reduce(base, command, usedPlan, { at, revision })
     if (change === null) return { applied: applied(base.revision, begun, true), change: null, rollback: null }
+    last = revision
     parts.compile(usedPlan, change.state)
     const draft = draftOf(command, change, at, revision)
     try {
@@ -135,15 +136,15 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     const begun = clock.monotonic()
     const at = clock.now()
     const revision = last + 1
-    const change = reduce(state, command, plan, { at, revision })
+    const change = reduce(state, command, plan, { at, revision }) ?? again(command, { at, revision })
     if (change === null) {
-      const unit = command.route === null ? null : (plan.byId.get(command.route)?.unit ?? null)
-      const again = {
+      const route = command.route === null ? null : (plan.byId.get(command.route) ?? null)
+      const same = {
         applied: applied(state.revision, begun, owed.length === 0),
         change: null,
-        rollback: standing(state, unit),
+        rollback: standing(state, route),
       }
-      return Promise.resolve(again)
+      return Promise.resolve(same)
     }
     last = revision
     state = change.state
@@ -157,6 +158,16 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       change,
       rollback,
     }))
+  }
+
+  /**
+   * The same rollback once more, under its own id. Repeating one changes nothing, unless a command is in flight: that may be
+   * the restore which ends the one that stands, and this call came after it.
+   */
+  function again(command: Command, moment: Moment): Change | null {
+    if (running === null) return null
+    const alone = reduce({ ...state, rollbacks: [] }, command, plan, moment)
+    return alone && { ...alone, state: { ...alone.state, rollbacks: [...state.rollbacks, ...alone.state.rollbacks] } }
   }
 
   /** Saves a rollback that is in force; false when it is only in the local file. */

@@ -176,8 +176,8 @@ function rollBack(
       hint: 'give it one in the configuration',
     })
   }
-  const units = route === null ? ('*' as const) : [route.unit]
-  if (standing(state, route?.unit ?? null) !== null) return null
+  const units = route === null ? ('*' as const) : namesOf(plan, route)
+  if (standing(state, route) !== null) return null
   const rollback: Rollback = {
     id: command.id,
     units,
@@ -200,12 +200,12 @@ function rollBack(
 }
 
 /** The rollback that already says the same, so that repeating one changes nothing. `null` asks for one of everything. */
-export function standing(state: ControlState, unit: UnitId | null): Rollback | null {
+export function standing(state: ControlState, route: Route | null): Rollback | null {
   return (
     state.rollbacks.find(rollback =>
-      unit === null
+      route === null
         ? rollback.units === '*' && rollback.restored.length === 0
-        : rollback.units !== '*' && isInForce(rollback, unit),
+        : rollback.units !== '*' && rollback.units.includes(route.unit) && isInForce(rollback, route),
     ) ?? null
   )
 }
@@ -226,12 +226,14 @@ function restore(
     }
   }
   const named = (rollback: Rollback) => command.rollbacks.length === 0 || command.rollbacks.includes(rollback.id)
-  const concerned = (rollback: Rollback) => named(rollback) && (route === null || isInForce(rollback, route.unit))
+  const concerned = (rollback: Rollback) => named(rollback) && (route === null || isInForce(rollback, route))
   const ended = state.rollbacks.filter(concerned)
   const rollbacks =
     route === null
       ? state.rollbacks.filter(rollback => !ended.includes(rollback))
-      : state.rollbacks.flatMap(rollback => (ended.includes(rollback) ? endFor(rollback, route.unit) : [rollback]))
+      : state.rollbacks.flatMap(rollback =>
+          ended.includes(rollback) ? endFor(rollback, namesOf(plan, route)) : [rollback],
+        )
   const next: ControlState = {
     ...state,
     revision: moment.revision,
@@ -251,9 +253,14 @@ function restore(
   return { state: next, subject: route?.id ?? '*', before: null, after }
 }
 
+/** A unit and its routes: what a rollback of one of them is about. */
+function namesOf(plan: Plan, route: Route): readonly string[] {
+  return [...new Set([route.unit, ...(plan.units.get(route.unit) ?? []).map(member => member.id)])]
+}
+
 /** A rollback without one unit; gone when none is left. */
-function endFor(rollback: Rollback, unit: UnitId): readonly Rollback[] {
-  const restored = [...rollback.restored, unit]
+function endFor(rollback: Rollback, names: readonly string[]): readonly Rollback[] {
+  const restored = [...new Set([...rollback.restored, ...names])]
   if (rollback.units !== '*' && rollback.units.every(one => restored.includes(one))) return []
   return [{ ...rollback, restored }]
 }

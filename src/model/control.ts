@@ -30,14 +30,19 @@ export type RollbackTrigger = 'operator' | 'autopilot' | 'break_glass'
 /** In force until a restore ends it. `'*'` is every route, also those that come later. */
 export interface Rollback extends Said {
   readonly id: string
-  readonly units: '*' | readonly UnitId[]
-  /** Units for which a restore has ended it already: of a rollback of everything, routes come back one by one. */
-  readonly restored: readonly UnitId[]
+  /** The unit and the ids of its routes at that time: a reload that regroups a route does not bring it back. */
+  readonly units: '*' | readonly (UnitId | RouteId)[]
+  /** Names for which a restore has ended it already: of a rollback of everything, routes come back one by one. */
+  readonly restored: readonly (UnitId | RouteId)[]
   readonly trigger: RollbackTrigger
 }
 
-export function isInForce(rollback: Rollback, unit: UnitId): boolean {
-  return (rollback.units === '*' || rollback.units.includes(unit)) && !rollback.restored.includes(unit)
+/** Whether a route is on legacy because of it; by its unit or by its own id. */
+export function isInForce(rollback: Rollback, route: { readonly unit: UnitId; readonly id: RouteId }): boolean {
+  const { units, restored } = rollback
+  if (units === '*') return !restored.includes(route.unit) && !restored.includes(route.id)
+  const stands = (name: string) => units.includes(name) && !restored.includes(name)
+  return stands(route.unit) || stands(route.id)
 }
 
 export const SCOPES = ['read', 'bodies', 'operate', 'rollback', 'admin'] as const

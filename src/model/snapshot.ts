@@ -52,6 +52,6 @@ export interface Snapshot {
   decide(head: RequestHead): Decision | 'reject' | null
   /** The same, step by step; null: no route matches. */
   explain(head: RequestHead): { readonly route: Route; readonly explained: Explained } | null
-  /** The split of a route that may come from an older snapshot; null when the route is gone. */
-  splitOf(id: RouteId): RouteSplit | null
+  /** Also for a route of an older snapshot, renamed, regrouped or gone by now. */
+  isRolledBack(route: Route): boolean
 }

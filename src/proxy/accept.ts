@@ -61,9 +61,12 @@ export function accept(parts: ProxyParts, req: IncomingMessage): Accepted | Refu
 type Wrong = Omit<Refused, 'id'>
 
 /** What Node's parser lets through and a proxy must not. */
-function malformed(req: IncomingMessage, { host, hosts }: Facts): Wrong | null {
+function malformed(req: IncomingMessage, { host, hosts, coding }: Facts): Wrong | null {
   if (req.httpVersionMajor !== 1) {
     return { refused: 'version_unsupported', detail: 'HTTP/1.0 and HTTP/1.1 are served here' }
+  }
+  if (coding === 'other' || (coding !== null && req.httpVersionMinor === 0)) {
+    return { refused: 'bad_request', detail: 'a transfer coding other than chunked, or one in HTTP/1.0' }
   }
   if (hosts > 1) return { refused: 'bad_request', detail: 'more than one Host' }
   if (host === '') return { refused: 'bad_request', detail: 'empty Host' }

@@ -41,6 +41,8 @@ function clientBehind(peer: string, headers: HeaderList, policy: ClientIpPolicy)
   }
   let address = peer
   for (let hop = 0; hop < policy.hops; hop++) {
+    // The peer was named; whoever speaks further left counts only if named too.
+    if (hop > 0 && !policy.from.contains(address)) break
     const told = list.pop()?.trim()
     if (told === undefined || told === '') break
     address = plainAddress(told.replace(/^\[|\](:\d+)?$/g, ''))

@@ -54,13 +54,14 @@ interface Known {
 /** Names are met in few spellings; each is lowered and classed once. Bounded, for clients that invent names. */
 const spellings = new Map<string, Known>()
 const MOST_SPELLINGS = 4096
+const LONGEST_SPELLING = 64
 
 function knownAs(name: string): Known {
   let known = spellings.get(name)
   if (known === undefined) {
     const lower = name.toLowerCase()
     known = { lower, kind: KINDS.get(lower) ?? 'plain' }
-    if (spellings.size < MOST_SPELLINGS) spellings.set(name, known)
+    if (name.length <= LONGEST_SPELLING && spellings.size < MOST_SPELLINGS) spellings.set(name, known)
   }
   return known
 }
@@ -72,6 +73,8 @@ export interface Facts {
   readonly hosts: number
   /** A body is framed: RFC 9112, 6.3. */
   readonly hasBody: boolean
+  /** `other`: a transfer coding that nobody may pass on. */
+  readonly coding: 'chunked' | 'other' | null
   readonly traceparent: string | null
   readonly loopMark: string | null
   /** Somebody forwards for somebody. */
@@ -84,6 +87,7 @@ export function readFacts(headers: HeaderList): Facts {
   let host: string | null = null
   let hosts = 0
   let hasBody = false
+  let coding: Facts['coding'] = null
   let traceparent: string | null = null
   let loopMark: string | null = null
   let forwards = false
@@ -95,14 +99,16 @@ export function readFacts(headers: HeaderList): Facts {
     if (kind === 'host') {
       hosts++
       host ??= value
-    } else if (kind === 'coding') hasBody = true
-    else if (kind === 'length') hasBody ||= Number(value) > 0
+    } else if (kind === 'coding') {
+      coding = coding === null && isChunked(value) ? 'chunked' : 'other'
+      hasBody = true
+    } else if (kind === 'length') hasBody ||= Number(value) > 0
     else if (kind === 'trace') traceparent ??= value
     else if (kind === 'loop') loopMark ??= value
     else if (kind === 'forwarded') forwards = true
     else if (kind === 'connection') named = addNames(named, value)
   }
-  return { host, hosts, hasBody, traceparent, loopMark, forwards, named }
+  return { host, hosts, hasBody, coding, traceparent, loopMark, forwards, named }
 }
 
 /** What we say about the client to a backend. */
@@ -206,13 +212,26 @@ function quotedAddress(address: string): string {
   return address.includes(':') ? `"[${address}]"` : address
 }
 
-/** The fields that a client gets, without hop-by-hop ones; `trailers` keeps the announcement of trailers. */
-export function responseHeaders(raw: readonly Buffer[], trailers: boolean): string[] {
+/** RFC 9112, 6.1: the one coding that is framing and not content. */
+function isChunked(value: string): boolean {
+  return value.trim().toLowerCase() === 'chunked'
+}
+
+/**
+ * The fields that a client gets, without hop-by-hop ones; `trailers` keeps the announcement of trailers. Throws on a transfer
+ * coding other than chunked: its body would arrive coded, without a word of it.
+ */
+export function responseHeaders(status: number, raw: readonly Buffer[], trailers: boolean): string[] {
   const out: string[] = []
   let named: Set<string> | null = null
   for (let i = 0; i < raw.length; i += 2) {
     const name = (raw[i] as Buffer).toString('latin1')
     const { kind } = knownAs(name)
+    if (kind === 'coding' && !isChunked((raw[i + 1] as Buffer).toString('latin1'))) {
+      throw Object.assign(new Error('unknown transfer coding'), { code: 'UNKNOWN_CODING' })
+    }
+    // RFC 9110, 8.6: no length in a 204.
+    if (kind === 'length' && status === 204) continue
     if (kind === 'hop' || kind === 'coding' || (kind === 'trailer' && !trailers)) continue
     const value = (raw[i + 1] as Buffer).toString('latin1')
     if (kind === 'connection') named = addNames(named, value)

@@ -110,7 +110,7 @@ export abstract class Placement implements Receiver {
     const now = this.parts.current()
     const { route } = this.decision
     if (now === this.accepted.snapshot || route.sides.legacy === null) return false
-    return now.splitOf(route.id)?.rolledBack ?? false
+    return now.isRolledBack(route)
   }
 }
 

@@ -25,13 +25,14 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
 
 export interface Problem {
   readonly status: number
+  readonly title: string
   readonly body: string
 }
 
 export function problem(code: string, detail: string, exchangeId: string | null): Problem {
   const [status, title] = STATUS[code] ?? [500, 'Internal Error']
   const document = { type: `urn:banyan:${code}`, title, status, detail, code, exchange: exchangeId ?? undefined }
-  return { status, body: `${JSON.stringify(document)}\n` }
+  return { status, title, body: `${JSON.stringify(document)}\n` }
 }
 
 export function failureProblem(failure: Failure, exchangeId: string): Problem {
@@ -42,12 +43,12 @@ export function failureProblem(failure: Failure, exchangeId: string): Problem {
 export function sendProblem(res: ServerResponse, answer: Problem, close: boolean): void {
   const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(answer.body))]
   if (close) headers.push('Connection', 'close')
-  res.writeHead(answer.status, headers)
+  // The phrase is said, because a refused one of a backend may still stand on the response.
+  res.writeHead(answer.status, answer.title, headers)
   res.end(answer.body)
 }
 
 /** The same for a socket without a response object. */
 export function rawProblem(answer: Problem): string {
-  const title = Object.values(STATUS).find(([status]) => status === answer.status)?.[1] ?? 'Error'
-  return `HTTP/1.1 ${answer.status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(answer.body)}\r\nConnection: close\r\n\r\n${answer.body}`
+  return `HTTP/1.1 ${answer.status} ${answer.title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(answer.body)}\r\nConnection: close\r\n\r\n${answer.body}`
 }

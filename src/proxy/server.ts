@@ -3,16 +3,19 @@
 // It is node:http itself, not fastify: a proxy routes by its own table, forwards unknown methods and odd targets untouched,
 // and writes the answer by itself, so nothing of a framework would be used (docs/decisions/003).
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { accept, type Refused } from './accept.ts'
+import { createLines } from './lines.ts'
 import type { ProxyParts } from './parts.ts'
 import type { Waiting } from './placement.ts'
 import { problem, rawProblem, sendProblem } from './respond.ts'
 import { type Door, Serving } from './serving.ts'
 import { mayUpgrade, Tunnel } from './upgrade.ts'
+
+/** Time for a client to read what it was refused with. */
+const LINGER_MS = 2_000
 
 export interface ListenerOptions {
   readonly host: string
@@ -38,22 +41,30 @@ export interface ProxyServer {
 export function createProxyServer(parts: ProxyParts, options: ListenerOptions): ProxyServer {
   const waiting: Waiting = new Set()
   const tunnels = new Set<Tunnel>()
+  const lines = createLines()
   let inFlight = 0
   let draining = false
   const door: Door = { draining: () => draining }
-  const over = () => {
-    inFlight--
-  }
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
     res.sendDate = false
+    lines.enter(req.socket, () => begin(req, res))
+  }
+
+  function begin(req: IncomingMessage, res: ServerResponse): void {
+    const { socket } = req
     try {
       const accepted = accept(parts, req)
       if ('refused' in accepted) {
+        res.once('close', () => lines.leave(socket))
         refuse(parts, req, res, accepted)
         return
       }
       inFlight++
+      const over = () => {
+        inFlight--
+        lines.leave(socket)
+      }
       new Serving(parts, waiting, accepted, { req, res, door, over }).begin()
     } catch (error) {
       // One request's exception is that request's 500, and nobody else's.
@@ -77,7 +88,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   function upgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
     const accepted = accept(parts, req)
     if ('refused' in accepted) {
-      socket.end(rawProblem(problem(accepted.refused, accepted.detail, accepted.id)))
+      endSoon(socket, rawProblem(problem(accepted.refused, accepted.detail, accepted.id)))
       return
     }
     const tunnel = new Tunnel(parts, waiting, accepted, { req, socket, early, over: done => tunnels.delete(done) })
@@ -101,9 +112,13 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   server.on('upgrade', handleUpgrade)
   server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
     socket.on('error', () => socket.destroy())
-    socket.end(rawProblem(problem('method_refused', 'CONNECT is not forwarded', null)))
+    endSoon(socket, rawProblem(problem('method_refused', 'CONNECT is not forwarded', null)))
   })
-  server.on('clientError', answerClientError)
+  server.on('clientError', (error: Error, socket: Duplex) => {
+    // Inside or before an answer that is under way, ours would be read as a part of it.
+    if (lines.isBusy(socket)) socket.destroy()
+    else answerClientError(error, socket)
+  })
 
   return {
     listen() {
@@ -168,7 +183,7 @@ function refuse(parts: ProxyParts, req: IncomingMessage, res: ServerResponse, re
 }
 
 /** Bytes that Node's parser refuses, and heads that never end. */
-function answerClientError(error: Error & { code?: string }, socket: Socket | Duplex): void {
+function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
   if (socket.destroyed || !socket.writable) return
   const code =
     error.code === 'HPE_HEADER_OVERFLOW'
@@ -181,5 +196,12 @@ function answerClientError(error: Error & { code?: string }, socket: Socket | Du
     request_timeout: 'the request head did not end in time',
   }
   const detail = code === 'bad_request' ? `the request is not valid HTTP (${error.code ?? 'unknown'})` : details[code]
-  socket.end(rawProblem(problem(code, detail, null)))
+  endSoon(socket, rawProblem(problem(code, detail, null)))
+}
+
+/** Says it and closes; a client that keeps its own half open does not keep ours. */
+export function endSoon(socket: Duplex, last: string): void {
+  socket.end(last)
+  socket.resume()
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }

@@ -50,21 +50,18 @@ export class Serving extends Placement {
 
   begin(): void {
     this.#res.on('close', this.#closed)
-    // A pipelined request has no socket for its answer yet, and would not hear that its client is gone.
-    if (this.#res.socket === null) this.req.socket.once('close', this.#closed)
     this.ask()
   }
 
   override informed(): void {}
 
   override head(status: number, reason: string, raw: readonly Buffer[]): void {
-    const headers = responseHeaders(raw, this.req.httpVersionMinor === 1)
+    const headers = responseHeaders(status, raw, this.req.httpVersionMinor === 1)
     const { issueCookie } = this.decision
     if (issueCookie !== null) headers.push('Set-Cookie', ownCookie(issueCookie, this.accepted.forwarded.proto))
     // An upload that is still under way cannot be followed by another request on the same connection.
     if (!this.req.complete || this.#door.draining()) headers.push('Connection', 'close')
-    // undici reads the reason as UTF-8; where that lost bytes, no reason is better than a wrong one.
-    this.#res.writeHead(status, reason.includes('\ufffd') ? '' : reason, headers)
+    this.#res.writeHead(status, reasonPhrase(reason), headers)
     this.#headPending = true
     process.nextTick(flushLater, this)
   }
@@ -108,7 +105,8 @@ export class Serving extends Placement {
   /** Sends what the turn left pending: slow first bytes and events must not hold the head back. */
   flush(): void {
     if (!this.#headPending || this.#res.destroyed) return
-    if (this.#first === null) this.#res.flushHeaders()
+    // flushHeaders would write the head as UTF-8.
+    if (this.#first === null) this.#res.write('', 'latin1')
     this.#sendFirst()
   }
 
@@ -159,6 +157,13 @@ export class Serving extends Placement {
       address: head.address,
     })
   }
+}
+
+/** undici reads the reason as UTF-8: its bytes come back, or, where they were lost or are refused by Node, none. */
+export function reasonPhrase(reason: string): string {
+  if (reason.includes('\ufffd')) return ''
+  const bytes = Buffer.from(reason).toString('latin1')
+  return /[^\t\x20-\x7e\x80-\xff]/.test(bytes) ? '' : bytes
 }
 
 function flushLater(serving: Serving): void {

@@ -9,22 +9,36 @@ import { readFacts, responseHeaders } from './headers.ts'
 import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
 import { problem, sendProblem } from './respond.ts'
+import { reasonPhrase } from './serving.ts'
 
 /** h2c is an offer that may be ignored, and its request may have a body; everything else on a bodiless GET is tunnelled. */
 export function mayUpgrade(req: IncomingMessage): boolean {
-  const protocol = req.headers.upgrade?.trim().toLowerCase()
+  const offered = offers(req.headers.upgrade)
   return (
     req.method === 'GET' &&
     !readFacts(req.rawHeaders).hasBody &&
-    protocol !== undefined &&
-    protocol !== '' &&
-    !protocol.startsWith('h2c')
+    offered.length > 0 &&
+    !offered.some(one => one.startsWith('h2c'))
   )
 }
 
+/** The protocols of an `Upgrade` field, in lower case. */
+function offers(upgrade: string | undefined): string[] {
+  return (upgrade ?? '')
+    .toLowerCase()
+    .split(',')
+    .map(one => one.trim())
+    .filter(one => one !== '')
+}
+
+/** What a client may send before the backend has agreed. */
+const EARLY_BYTES = 64 * 1024
+/** Time for a client to read why it was refused. */
+const LINGER_MS = 2_000
+
 export class Tunnel extends Placement {
   readonly #socket: Duplex
-  readonly #early: Buffer
+  #early: Buffer[]
   readonly #over: (tunnel: Tunnel) => void
   #res: ServerResponse | null = null
   #backend: Duplex | null = null
@@ -47,12 +61,15 @@ export class Tunnel extends Placement {
   ) {
     super(parts, waiting, accepted, client.req)
     this.#socket = client.socket
-    this.#early = client.early
+    this.#early = [client.early]
     this.#over = client.over
   }
 
   begin(): void {
     this.#socket.on('close', this.#closed)
+    // Read while the backend thinks: a client that leaves must be heard.
+    this.#socket.on('data', this.#keepEarly)
+    this.#socket.on('end', this.#leftEarly)
     this.ask()
   }
 
@@ -66,8 +83,9 @@ export class Tunnel extends Placement {
   override head(status: number, reason: string, raw: readonly Buffer[]): void {
     this.#status = status
     const res = this.#response()
-    res.writeHead(status, reason, [...responseHeaders(raw, false), 'Connection', 'close'])
-    res.flushHeaders()
+    res.writeHead(status, reasonPhrase(reason), [...responseHeaders(status, raw, false), 'Connection', 'close'])
+    // flushHeaders would write the head as UTF-8.
+    res.write('', 'latin1')
   }
 
   override data(chunk: Buffer): void {
@@ -85,6 +103,14 @@ export class Tunnel extends Placement {
 
   override upgraded(status: number, raw: readonly Buffer[], backend: Duplex): void {
     this.asked = null
+    const agreed = offers(upgradeIn(raw))
+    if (!agreed.every(one => offers(this.req.headers.upgrade).includes(one))) {
+      backend.destroy()
+      this.failed(NOT_OFFERED(this.decision.side))
+      return
+    }
+    this.#socket.off('data', this.#keepEarly)
+    this.#socket.off('end', this.#leftEarly)
     this.#status = status
     this.#backend = backend
     this.#side = this.decision.side
@@ -93,7 +119,8 @@ export class Tunnel extends Placement {
       head += `${(raw[i] as Buffer).toString('latin1')}: ${(raw[i + 1] as Buffer).toString('latin1')}\r\n`
     }
     this.#socket.write(`${head}\r\n`, 'latin1')
-    if (this.#early.length > 0) backend.write(this.#early)
+    for (const bytes of this.#early) if (bytes.length > 0) backend.write(bytes)
+    this.#early = []
     this.parts.tunnel(this.decision.route.id, this.#side, 1)
     backend.on('error', () => this.#socket.destroy())
     // A reset is no clean end.
@@ -132,9 +159,23 @@ export class Tunnel extends Placement {
       this.#res.sendDate = false
       this.#res.shouldKeepAlive = false
       this.#res.assignSocket(this.#socket as never)
-      this.#res.on('finish', () => this.#socket.end())
+      this.#res.on('finish', () => {
+        this.#socket.end()
+        this.#socket.resume()
+        setTimeout(() => this.#socket.destroy(), LINGER_MS).unref()
+      })
     }
     return this.#res
+  }
+
+  #keepEarly = (bytes: Buffer): void => {
+    this.#early.push(bytes)
+    const kept = this.#early.reduce((sum, one) => sum + one.length, 0)
+    if (kept > EARLY_BYTES) this.#socket.pause()
+  }
+
+  #leftEarly = (): void => {
+    this.#socket.destroy()
   }
 
   #closed = (): void => {
@@ -160,3 +201,21 @@ export class Tunnel extends Placement {
     })
   }
 }
+
+/** The `Upgrade` field of a 101. */
+function upgradeIn(raw: readonly Buffer[]): string | undefined {
+  for (let i = 0; i < raw.length; i += 2) {
+    if ((raw[i] as Buffer).toString('latin1').toLowerCase() === 'upgrade')
+      return (raw[i + 1] as Buffer).toString('latin1')
+  }
+  return undefined
+}
+
+const NOT_OFFERED = (side: Side): Failure => ({
+  side,
+  phase: 'headers',
+  kind: 'protocol',
+  code: 'backend_protocol',
+  retryable: false,
+  detail: `${side} side: it switched to a protocol that was not offered`,
+})

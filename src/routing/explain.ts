@@ -19,13 +19,18 @@ export function explain(match: Match, split: RouteSplit, head: RequestHead, draw
   const reason = settled?.reason ?? (split.frozen ? 'frozen' : 'weight')
   const side = settled === null ? drawn : settled.side
   const considered = steps(match, split, head, percentile)
+  const reached = considered.findIndex(step => step.step === reason)
   return {
     side,
     reason,
     why: considered.find(step => step.step === reason)?.because ?? reason,
     key: known === null ? null : { from: known.from, value: known.value },
     percentile,
-    considered: considered.map(step => ({ ...step, applies: step.step === reason })),
+    considered: considered.map((step, i) => ({
+      ...step,
+      applies: step.step === reason,
+      because: i > reached ? `not reached (${step.because})` : step.because,
+    })),
   }
 }
 

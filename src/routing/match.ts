@@ -224,7 +224,11 @@ export interface Tie {
   readonly pattern: string
 }
 
-/** Pairs of routes that some request matches equally well. */
+/** Enough to mend a file by; a text made of ties must not cost the square of its length. */
+const MOST_TIES = 100
+const MOST_RIVALS = 64
+
+/** Pairs of routes that some request matches equally well, each route with its first rival only, at most 100. */
 export function findTies(routes: readonly Route[]): readonly Tie[] {
   const ties: Tie[] = []
   const shapes = new Map<string, { readonly route: Route; readonly pattern: string }[]>()
@@ -235,9 +239,9 @@ export function findTies(routes: readonly Route[]): readonly Tie[] {
       if (seen.has(shape)) continue
       seen.add(shape)
       const rivals = shapes.get(shape) ?? []
-      for (const rival of rivals) {
-        if (overlap(rival.route.match, route.match)) ties.push({ a: rival.route, b: route, pattern })
-      }
+      const rival = rivals.slice(0, MOST_RIVALS).find(one => overlap(one.route.match, route.match))
+      if (rival !== undefined) ties.push({ a: rival.route, b: route, pattern })
+      if (ties.length >= MOST_TIES) return ties
       rivals.push({ route, pattern })
       shapes.set(shape, rivals)
     }

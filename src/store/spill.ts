@@ -128,7 +128,9 @@ function parseLines(bytes: Buffer): Lines {
 function parseLine(text: string): Spilled | null {
   try {
     const { rollback, draft } = JSON.parse(text) as Partial<Spilled>
-    return typeof rollback?.id === 'string' && typeof draft?.action === 'string' ? { rollback, draft } : null
+    const { units, restored } = rollback ?? {}
+    const shaped = (units === '*' || Array.isArray(units)) && Array.isArray(restored)
+    return typeof rollback?.id === 'string' && shaped && typeof draft?.action === 'string' ? { rollback, draft } : null
   } catch {
     return null
   }

@@ -65,6 +65,22 @@ export function createPools(): Pools {
   }
 }
 
+/**
+ * undici takes a reset inside a close-delimited answer for its end. Under another name it is an error for it, as it should
+ * be: a cut answer is never a clean one.
+ */
+function honestResets(options: buildConnector.BuildOptions): buildConnector.connector {
+  const connector = buildConnector(options)
+  return (target, callback) => {
+    connector(target, (...result) => {
+      result[1]?.on('error', (error: Error & { code?: string }) => {
+        if (error.code === 'ECONNRESET') error.code = 'EPIPE'
+      })
+      callback(...result)
+    })
+  }
+}
+
 function createPool(backend: Backend): Pool {
   const { tls, timeouts } = backend
   return new Pool(backend.origin, {
@@ -75,7 +91,7 @@ function createPool(backend: Backend): Pool {
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: buildConnector({
+    connect: honestResets({
       allowH2: false,
       timeout: timeouts.connectMs ?? 0,
       rejectUnauthorized: tls.verify,

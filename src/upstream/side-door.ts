@@ -7,6 +7,12 @@ import type { Pools } from './pools.ts'
 /** Names the backend to the dispatcher; never leaves the process. */
 export const BACKEND_HEADER = 'x-banyan-door'
 
+/** An error's code alone: its message may carry bytes of a backend. reply-from keeps the message and drops the code. */
+function bare(error: Error): Error {
+  const code = String((error as { code?: unknown }).code ?? error.name)
+  return Object.assign(new Error(code), { code })
+}
+
 /** The shape that reply-from accepts as its `undici`. */
 export interface SideDispatcher {
   request(options: Dispatcher.RequestOptions, callback: (error: Error | null, data: unknown) => void): void
@@ -25,9 +31,7 @@ export function createSideDispatcher(pools: Pools, backendOf: (name: string) => 
       }
       // The shadow's pool: a tester can never take a connection from a client.
       const request = { ...options, headers } as Dispatcher.RequestOptions
-      pools
-        .of(backend, 'shadow')
-        .request(request, callback as (error: Error | null, data: Dispatcher.ResponseData) => void)
+      pools.of(backend, 'shadow').request(request, (error, data) => callback(error === null ? null : bare(error), data))
     },
     // The pools belong to the application.
     destroy() {},

@@ -64,7 +64,7 @@ t.test('a weight that is not in force says so', async t => {
   for (const [more, why] of [
     [
       { rollbacks: [rollback] },
-      /25% is desired but not in force: rolled back by rb-7; to go back: banyan restore orders/,
+      /25% is desired but not in force: rolled back by rb-7; to return: banyan restore orders/,
     ],
     [{ held: true }, /held since the first start/],
   ] as const) {
@@ -112,7 +112,7 @@ t.test('rollback of one route: at once, without a condition', async t => {
   t.equal(code, 0)
   t.equal(out, `rolled back: orders, carts on legacy, effective 0% · rb-8 · ${IN_FORCE}\n`)
   t.match(err, /search is not concerned: it has no legacy side/)
-  t.ok(err.endsWith('to go back: banyan restore orders\n'))
+  t.ok(err.endsWith('to return: banyan restore orders\n'))
   t.equal(admin.seen.length, 1, 'nothing is asked before or after')
   t.match(admin.seen[0], { method: 'POST', path: '/routes/orders/rollback', body: { reason: '5xx' } })
   t.equal(admin.seen[0]?.headers['if-match'], undefined)
@@ -125,7 +125,7 @@ t.test('rollback of everything', async t => {
   const { code, out, err } = await run(admin, ['rollback'], { tty: true })
   t.equal(code, 0)
   t.match(out, /^rolled back: every route \(2 routes\) on legacy/)
-  t.ok(err.endsWith('to go back: banyan restore\n'))
+  t.ok(err.endsWith('to return: banyan restore\n'))
   t.same(admin.seen[0]?.body, {})
   t.same(JSON.parse((await run(admin, ['rollback', '--json'])).out), rolledBack)
 })

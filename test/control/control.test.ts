@@ -151,6 +151,24 @@ t.test('a restore in flight does not end a rollback that came after it', async t
   )
 })
 
+t.test('a rollback repeated while a restore of it is being saved stands', async t => {
+  const kit = await open()
+  await kit.control.apply(set(50))
+  await kit.control.apply(rollback('a', 'orders'))
+  const letGo = hold(kit)
+  const restoring = kit.control.apply(command({ type: 'restore', route: 'orders', rollbacks: ['a'], percent: null }))
+  const again = kit.control.apply(rollback('b', 'orders'))
+  letGo()
+  t.equal((await again).rollback?.id, 'b')
+  await restoring
+  t.equal(kit.swaps.at(-1), 0)
+  t.ok(kit.swaps.slice(-3).every(weight => weight === 0))
+  t.same(
+    kit.control.state().rollbacks.map(one => one.id),
+    ['b'],
+  )
+})
+
 t.test('a store that hangs: in force at once, answered within about a second, saved when it comes back', async t => {
   const kit = await open()
   await kit.control.apply(set(50))

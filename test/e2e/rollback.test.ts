@@ -1,12 +1,13 @@
 // Rollback, the heart: after the API's answer no new exchange is given to the new side as primary. Watched at the socket
 // write inside the proxy and at the backends, under load, with kept-alive sockets, sticky users and overrides.
 import diagnostics from 'node:diagnostics_channel'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
 import {
   type Banyan,
+  configured,
   eventually,
   httpBackend,
   named,
@@ -205,6 +206,73 @@ t.test('rollbacks are a set: each ends by its own restore; repeating one changes
   await banyan.api('POST', '/restore', {})
   t.same((await banyan.api('GET', '/status')).json.rollbacks, [])
   t.equal((await banyan.api('GET', '/routes/cart')).json.weight.effective, 40)
+})
+
+t.test('a reload that regroups or removes a rolled-back route does not bring it back', async t => {
+  const legacy = await named(t, 'legacy')
+  const fresh = await named(t, 'new')
+  const held: (() => void)[] = []
+  const slow = await httpBackend(t, (_req, res) => {
+    held.push(() => res.end('new'))
+  })
+  const first = split(legacy.url, fresh.url)
+  let next = configured(first)
+  const banyan = await startBanyan(t, first, { reread: async () => next })
+  const side = async () => (await fetch(`http://127.0.0.1:${banyan.port}/orders/1`)).headers.get('x-served-by')
+  const rolled = (await banyan.api('POST', '/routes/orders/rollback', {})).json
+  const [{ weight: _, ...ungrouped }] = first.routes as [Record<string, unknown>]
+  next = configured({ ...first, groups: { g: { weight: 100 } }, routes: [{ ...ungrouped, group: 'g' }] })
+  t.equal((await banyan.api('POST', '/config/reload', {})).status, 200)
+  t.equal(await side(), 'legacy')
+  t.same((await banyan.api('POST', '/routes/orders/restore', {})).json.ended, [rolled.rollback])
+  t.equal(await side(), 'new')
+  const grouped = (await banyan.api('POST', '/routes/orders/rollback', {})).json
+  next = configured(first)
+  await banyan.api('POST', '/config/reload', {})
+  t.equal(await side(), 'legacy', 'ungrouped again')
+  t.same((await banyan.api('POST', '/routes/orders/restore', { rollbacks: [grouped.rollback] })).json.remaining, [])
+
+  // One waits for the only connection of the new side while its route is removed, and everything is rolled back.
+  next = configured(split(legacy.url, slow.url, { new: { url: slow.url, connections: 1 } }))
+  await banyan.api('POST', '/config/reload', {})
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  const taken = get(banyan.port, agent, {})
+  await eventually(() => held.length === 1, 'the connection is taken')
+  const waits = get(banyan.port, agent, {})
+  await fetch(`http://127.0.0.1:${banyan.port}/nothing`)
+  next = configured({ backends: { legacy: { url: legacy.url } }, routes: [] })
+  await banyan.api('POST', '/config/reload', {})
+  await banyan.api('POST', '/rollback', {})
+  t.equal(await waits, 'legacy')
+  held[0]?.()
+  t.equal(await taken, 'new')
+  t.equal(slow.seen.length, 1)
+})
+
+t.test('break glass: what was there before the start, a pipe, a directory, an old date, a dead link', async t => {
+  const legacy = await named(t, 'legacy')
+  const fresh = await named(t, 'new')
+  const ways: Record<string, (file: string) => void> = {
+    directory: file => mkdirSync(file),
+    'an old date': file => {
+      writeFileSync(file, '')
+      utimesSync(file, 0, 0)
+    },
+    'a dead link': file => symlinkSync('/nowhere/at/all', file),
+    'a huge file': file => {
+      writeFileSync(file, '')
+      truncateSync(file, 700 * 1024 * 1024)
+    },
+  }
+  for (const [name, make] of Object.entries(ways)) {
+    const directory = temporary(t)
+    make(join(directory, 'rollback'))
+    const config = { ...split(legacy.url, fresh.url), store: `sqlite:${join(directory, 'state.db')}` }
+    const banyan = await startBanyan(t, config, { directory })
+    t.equal(await sideOf(banyan), 'legacy', name)
+    await banyan.stop()
+  }
 })
 
 t.test('break glass: a file beside the store, without token or API', async t => {

@@ -113,7 +113,7 @@ function addRollback(program: Command, session: Session): void {
         }
         for (const { route: skipped, why } of answer.skipped) session.warn(`${skipped} is not concerned: ${why}`)
         const code = judgeApplied(session, answer)
-        session.say(`to go back: banyan restore${route === undefined ? '' : ` ${route}`}`)
+        session.say(`to return: banyan restore${route === undefined ? '' : ` ${route}`}`)
         return code
       }),
     )
@@ -219,7 +219,7 @@ async function inForce(session: Session, client: Client, route: string, done: st
 
 function whyNot(route: RouteView): string {
   if (route.rollbacks.length > 0) {
-    return `rolled back by ${route.rollbacks.map(({ id }) => id).join(', ')}; to go back: banyan restore ${route.id}`
+    return `rolled back by ${route.rollbacks.map(({ id }) => id).join(', ')}; to return: banyan restore ${route.id}`
   }
   return route.held ? 'held since the first start; set a weight or unset it' : `see banyan routes ${route.id}`
 }
