@@ -94,25 +94,6 @@ t.test('a client that was refused and keeps its half open does not keep ours', a
   }
 })
 
-t.test('long header names cost no memory that stays', async t => {
-  const backend = await rawBackend(t, socket => {
-    socket.on('data', chunk => {
-      if (chunk.includes('\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-    })
-  })
-  const banyan = await startBanyan(t, pass(backend.url))
-  const client = rawClient(t, banyan.port)
-  const before = process.memoryUsage().rss
-  for (let i = 1; i <= 1000; i++) {
-    client.send(`GET /${i} HTTP/1.1\r\nHost: a\r\nX${i}${'a'.repeat(60_000)}: b\r\n\r\n`)
-    await client.until(text => (text.match(/\r\n\r\nok/g)?.length ?? 0) >= i)
-  }
-  // Kept as they came and in lower case, a thousand names would be 120 MB and more.
-  const grown = process.memoryUsage().rss - before
-  t.comment(`${Math.round(grown / 1e6)} MB`)
-  t.match(client.text(), /^HTTP\/1\.1 200/)
-})
-
 t.test('a client behind a named forwarder cannot invent more of them', async t => {
   const backend = await named(t, 'legacy')
   const fresh = await named(t, 'new')
