@@ -41,7 +41,14 @@ const sources = join(here, '../src/main.ts')
 const main = existsSync(sources) ? sources : join(here, '../dist/src/main.js')
 
 if (isNewEnough(process.versions.node)) {
-  await import(main)
+  try {
+    await import(main)
+  } catch (error) {
+    // Only what is missing among the packages; everything else is a fault and may show its trace.
+    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !/Cannot find package/.test(error.message)) throw error
+    process.stderr.write('banyan: its packages are not installed here: npm ci\n')
+    process.exit(1)
+  }
 } else {
   const runtime = process.env.BANYAN_RUNTIME === undefined ? pinnedRuntime() : null
   if (runtime === null) {

@@ -1,5 +1,6 @@
 // `banyan start`: configuration and flags become a running process; signals drain, reload and break the glass.
 import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { type App, startApp } from './app.ts'
@@ -35,6 +36,7 @@ export interface StartIo {
 export async function start(options: StartOptions, io: StartIo): Promise<number> {
   const file = options.config ?? (options.legacy === null ? 'routes.yaml' : null)
   const read = () => readConfigured(file, options, io)
+  const readAt = systemClock.now()
   const first = await read()
   if ('loaded' in first) {
     io.stderr.write(
@@ -46,6 +48,8 @@ export async function start(options: StartOptions, io: StartIo): Promise<number>
   const watch = createWatch(options)
   const app = await run(first.configured, io, { read: file === null ? null : read, reloaded: watch.follow })
   watch.follow(first.configured, app)
+  // Edited while it was read or while the rest started: the watch saw only what came after.
+  if (watch.watches() && first.configured.files.some(file => changedSince(file, readAt))) void app.reload('watch')
   const code = await untilStopped(app, signals, io)
   watch.close()
   return code
@@ -96,6 +100,10 @@ export function mistakesText(
   return mistakes.map(one => `${formatMistake(one, texts.get(one.file) ?? null, colour).join('\n')}\n`).join('')
 }
 
+function changedSince(file: string, at: number): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= at
+}
+
 /** Follows the files of the configuration in force, which a reload may change. */
 function createWatch(options: StartOptions) {
   let app: App | null = null
@@ -108,6 +116,7 @@ function createWatch(options: StartOptions) {
       const onChange = () => void app?.reload('watch')
       watch = wanted ? watchFiles({ files: configured.files, onChange, log: () => {} }) : null
     },
+    watches: () => watch !== null,
     close: () => watch?.close(),
   }
 }

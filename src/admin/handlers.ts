@@ -117,7 +117,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
   }
 
   async function restore(call: Call, route: RouteId | null) {
-    const rollbacks = (call.body.rollbacks ?? []) as string[]
+    const rollbacks = (call.body.rollbacks ?? null) as string[] | null
     const percent = (call.body.percent ?? null) as number | null
     const { applied, change } = await control.apply({
       type: 'restore',

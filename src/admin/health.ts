@@ -8,7 +8,7 @@ export interface HealthParts {
 }
 
 export function createHealthServer(parts: HealthParts): FastifyInstance {
-  const app = fastify({ bodyLimit: 1024, requestTimeout: 10_000 })
+  const app = fastify({ bodyLimit: 1024, requestTimeout: 10_000, forceCloseConnections: true })
   app.get('/healthz', async () => ({ status: 'alive' }))
   app.get('/readyz', async (_request, reply) => {
     const { ready, why } = parts.ready()

@@ -36,6 +36,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   const app = fastify({
     bodyLimit: BODY_BYTES,
     requestTimeout: 30_000,
+    forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
     // Paths that the router cannot read come past the hooks.
     frameworkErrors(_error, request, reply) {

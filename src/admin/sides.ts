@@ -22,7 +22,7 @@ const TOKEN_HEADER = 'x-banyan-token'
 
 /** Reading through a door needs the scope `read`, anything that may write `operate`. */
 export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInstance> {
-  const app = fastify({ requestTimeout: 0, routerOptions: { maxParamLength: 200 } })
+  const app = fastify({ requestTimeout: 0, forceCloseConnections: true, routerOptions: { maxParamLength: 200 } })
 
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemOf(error)

@@ -89,5 +89,5 @@ function fail(error: unknown, session: Session): number {
   }
   session.say(`banyan: ${error instanceof Error ? error.message : String(error)}`)
   if (error instanceof BanyanError && error.hint !== null) session.say(`  ${error.hint}`)
-  return EXIT.error
+  return error instanceof BanyanError && error.code === 'usage' ? EXIT.usage : EXIT.error
 }

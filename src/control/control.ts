@@ -116,7 +116,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     parts.compile(usedPlan, change.state)
     const draft = draftOf(command, change, at, revision)
     try {
-      await parts.commit(change.state, draft)
+      await parts.commit(logged(change.state), draft)
       savedRevision = revision
       healthy = true
     } catch (error) {
@@ -170,6 +170,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     return alone && { ...alone, state: { ...alone.state, rollbacks: [...state.rollbacks, ...alone.state.rollbacks] } }
   }
 
+  function named(command: Extract<Command, { type: 'restore' }>, meant: readonly string[]): Command {
+    if (command.rollbacks !== null) return command
+    return { ...command, rollbacks: meant.filter(id => state.rollbacks.some(rollback => rollback.id === id)) }
+  }
+
   /** Saves a rollback that is in force; false when it is only in the local file. */
   async function keep(one: Owed): Promise<boolean> {
     owed = [...owed, one]
@@ -205,7 +210,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
         if (!stored?.rollbacks.some(rollback => rollback.id === one.rollback.id)) {
           const revision = Math.max(state.revision, savedRevision + 1, (stored?.revision ?? 0) + 1)
           last = Math.max(last, revision)
-          await parts.commit({ ...state, revision }, one.draft)
+          await parts.commit(logged({ ...state, revision }, one), one.draft)
           savedRevision = revision
         }
         healthy = true
@@ -217,6 +222,13 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       retryLater()
       throw storeFailed(error)
     }
+  }
+
+  /** A state without rollbacks whose audit entry is not in the store yet, but for the one that is saved with it. */
+  function logged(whole: ControlState, saving: Owed | null = null): ControlState {
+    const unlogged = new Set(owed.filter(one => one !== saving).map(one => one.rollback.id))
+    if (unlogged.size === 0) return whole
+    return { ...whole, rollbacks: whole.rollbacks.filter(rollback => !unlogged.has(rollback.id)) }
   }
 
   function retryLater(): void {
@@ -308,7 +320,10 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     healthy: () => healthy,
     apply(command) {
       try {
-        return command.type === 'rollback' ? rollBack(command) : enqueue(() => step(command, plan), false)
+        if (command.type === 'rollback') return rollBack(command)
+        // A restore of "all" means those of now: one that comes while it waits is not meant.
+        const meant = state.rollbacks.map(rollback => rollback.id)
+        return enqueue(() => step(command.type === 'restore' ? named(command, meant) : command, plan), false)
       } catch (error) {
         return Promise.reject(error)
       }

@@ -218,14 +218,14 @@ function restore(
 ): Change | null {
   const route = command.route === null ? null : routeOf(plan, command.route)
   refuseStale(state, command, route?.unit ?? '*')
-  for (const id of command.rollbacks) {
+  for (const id of command.rollbacks ?? []) {
     if (!state.rollbacks.some(rollback => rollback.id === id)) {
       throw new BanyanError('unknown_rollback', `there is no rollback ${id} in force`, {
         hint: 'the status lists those in force',
       })
     }
   }
-  const named = (rollback: Rollback) => command.rollbacks.length === 0 || command.rollbacks.includes(rollback.id)
+  const named = (rollback: Rollback) => command.rollbacks?.includes(rollback.id) ?? true
   const concerned = (rollback: Rollback) => named(rollback) && (route === null || isInForce(rollback, route))
   const ended = state.rollbacks.filter(concerned)
   const rollbacks =

@@ -106,8 +106,8 @@ export type Command = {
       readonly type: 'restore'
       /** null: every route. */
       readonly route: RouteId | null
-      /** Ids that end; empty names all that are in force for the route when the command is accepted. */
-      readonly rollbacks: readonly string[]
+      /** Ids that end; null: all that are in force for the route when the command is given, none that come after. */
+      readonly rollbacks: readonly string[] | null
       readonly percent: Percent | null
     }
   | { readonly type: 'rotate-seed'; readonly seed: string }

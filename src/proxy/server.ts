@@ -44,6 +44,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   const lines = createLines()
   let inFlight = 0
   let draining = false
+  let closing = false
   const door: Door = { draining: () => draining }
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
@@ -64,6 +65,8 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
       const over = () => {
         inFlight--
         lines.leave(socket)
+        // An answer whose head promised to stay is over: nothing holds its connection any more.
+        if (closing) setImmediate(closeIdle)
       }
       new Serving(parts, waiting, accepted, { req, res, door, over }).begin()
     } catch (error) {
@@ -75,6 +78,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   }
 
   function handleUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
+    connections.delete(socket)
     // The server has let go of the socket: without a listener its error would end the process.
     socket.on('error', () => socket.destroy())
     try {
@@ -108,6 +112,16 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     } as Parameters<typeof createServer>[0],
     handle,
   )
+  const connections = new Set<Duplex>()
+  server.on('connection', (socket: Duplex) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  /** Node's own way takes an answer for over when its last byte was given to the socket, and cuts slow readers. */
+  function closeIdle(): void {
+    for (const socket of connections) if (!lines.isBusy(socket)) socket.destroy()
+  }
+  server.closeIdleConnections = closeIdle
   server.maxConnections = options.limits.connections
   server.on('upgrade', handleUpgrade)
   server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
@@ -145,6 +159,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     },
     close(deadlineMs) {
       draining = true
+      closing = true
       return new Promise(resolve => {
         let cut = 0
         const deadline = setTimeout(() => {
@@ -156,7 +171,6 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
           clearTimeout(deadline)
           resolve(cut)
         })
-        server.closeIdleConnections()
       })
     },
   }

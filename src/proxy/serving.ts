@@ -99,7 +99,12 @@ export class Serving extends Placement {
     this.#backendMs = this.parts.clock.monotonic() - this.askedAt
     // Never a clean end of half an answer.
     if (this.#res.headersSent) this.#res.destroy()
-    else sendProblem(this.#res, problem(failure.code, failure.detail, this.accepted.id), !this.req.complete)
+    else
+      sendProblem(
+        this.#res,
+        problem(failure.code, failure.detail, this.accepted.id),
+        !this.req.complete || this.#door.draining(),
+      )
   }
 
   /** Sends what the turn left pending: slow first bytes and events must not hold the head back. */

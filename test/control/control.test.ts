@@ -140,7 +140,7 @@ t.test('a restore in flight does not end a rollback that came after it', async t
   await kit.control.apply(set(50))
   await kit.control.apply(rollback('a', 'orders'))
   const letGo = hold(kit)
-  const restoring = kit.control.apply(command({ type: 'restore', route: 'orders', rollbacks: [], percent: null }))
+  const restoring = kit.control.apply(command({ type: 'restore', route: 'orders', rollbacks: null, percent: null }))
   const rolling = kit.control.apply(rollback('b', null))
   letGo()
   await Promise.all([restoring, rolling])

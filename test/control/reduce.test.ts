@@ -31,7 +31,7 @@ function effective(state: ControlState, id: string): number {
 }
 
 const set = (route: string, percent: number) => command({ type: 'set-weight', route, percent })
-const restore = (route: string | null, rollbacks: readonly string[] = [], percent: number | null = null) =>
+const restore = (route: string | null, rollbacks: readonly string[] | null = null, percent: number | null = null) =>
   command({ type: 'restore', route, rollbacks, percent })
 
 t.test('weight: set, return to the file, a group moves as one', async t => {
@@ -53,7 +53,7 @@ t.test('freeze: no raise, down is allowed', async t => {
   t.equal(effective(run(frozen, set('orders', 3)), 'orders'), 3)
   const lowered = run(frozen, set('orders', 3))
   t.equal(refused(lowered, command({ type: 'unset-weight', route: 'orders' })), 'frozen', 'the file’s 5 is a raise too')
-  t.equal(refused(lowered, restore('orders', [], 50)), 'frozen')
+  t.equal(refused(lowered, restore('orders', null, 50)), 'frozen')
   t.equal(effective(run(frozen, rollback('a', 'orders')), 'orders'), 0)
   t.equal(refused(run(frozen, command({ type: 'unfreeze', route: 'orders' })), set('orders', 90)), 'accepted')
 })
@@ -65,7 +65,7 @@ t.test('rollback keeps what is desired; restore returns to it', async t => {
   t.equal(reduce(rolled, rollback('b', 'orders'), PLAN, { at: 0, revision: 9 }), null, 'repeating changes nothing')
   t.equal(effective(run(rolled, set('orders', 60)), 'orders'), 0, 'a weight set meanwhile does not end it')
   t.equal(effective(run(rolled, restore('orders')), 'orders'), 40)
-  t.equal(effective(run(rolled, restore('orders', [], 15)), 'orders'), 15)
+  t.equal(effective(run(rolled, restore('orders', null, 15)), 'orders'), 15)
   t.equal(refused(EMPTY, rollback('a', 'gone')), 'new_only')
   t.equal(refused(rolled, restore('orders', ['zzz'])), 'unknown_rollback')
   t.equal(effective(run(EMPTY, set('cart', 30), rollback('a', 'cart')), 'pay'), 0, 'the group goes back as one')

@@ -1,0 +1,511 @@
+// What must outlive the process: whatever was answered as done is there after `kill -9`, and a rollback is in force whether or
+// not the store can save it.
+import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import t, { type Test } from 'tap'
+import { cannotRun } from '../store/child.ts'
+import { type ApiAnswer, call, eventually, named, temporary } from './harness.ts'
+import {
+  manyUsers,
+  metrics,
+  type Running,
+  type StartOptions,
+  sidesOf,
+  splitConfig,
+  startProcess,
+  within,
+} from './process.ts'
+
+const ROUNDS = 10
+const USERS = manyUsers(40)
+const ROUTES = ['all', 'a', 'b', 'c']
+
+interface Entry {
+  readonly action: string
+  readonly subject: string
+  readonly revision: number
+  // biome-ignore lint/suspicious/noExplicitAny: each action has its own
+  readonly after: any
+}
+
+/** Legacy, new, and a way to start on them again and again. */
+async function scene(t: Test, more: Readonly<Record<string, unknown>> = {}) {
+  const cwd = temporary(t)
+  const [legacy, fresh] = await Promise.all([named(t, 'legacy'), named(t, 'new')])
+  const base = splitConfig(legacy.url, fresh.url)
+  const [all] = base.routes as [Record<string, unknown>]
+  const routes = [all, ...['a', 'b', 'c'].map(id => ({ ...all, id, match: { path: `/${id}/*` } }))]
+  const start = (options: Partial<StartOptions> & { readonly weight?: number } = {}) => {
+    const { weight, ...rest } = options
+    const weighed = weight === undefined ? routes : routes.map(route => ({ ...route, weight }))
+    return startProcess(t, { ...base, routes: weighed, ...more }, { cwd, ...rest })
+  }
+  return { cwd, start }
+}
+
+t.test(`kill -9 under a loop of changes, ${ROUNDS} times`, async t => {
+  const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
+  t.comment(`SEED=${seed}`)
+  const random = mulberry32(seed)
+  const { start } = await scene(t)
+  const acknowledged: Asked[] = []
+  const first = await start()
+  const unsplit = await first.api('PUT', '/routes/all/weight', { percent: 50 })
+  t.equal(unsplit.json.durable, true)
+  const sides = await sidesOf(first, USERS)
+  t.ok(sides.includes('new') && sides.includes('legacy'))
+  let banyan = first
+  for (let round = 0; round < ROUNDS; round++) {
+    const enough = acknowledged.length + 1 + Math.floor(random() * 25)
+    await changeUntilKilled(banyan, random, acknowledged, enough)
+    await banyan.ended
+    banyan = await start()
+    const entries = await auditOf(banyan)
+    const lost = acknowledged.filter(asked => !isThere(asked, entries))
+    t.same(lost, [], `round ${round}: all of ${acknowledged.length} answers are in the audit log`)
+    t.match((await banyan.api('GET', '/audit/verify')).json, { ok: true, entries: entries.length })
+    t.same(await stateOf(banyan), stateBy(entries), 'and the state is what the log says')
+  }
+  t.ok(acknowledged.length > ROUNDS, `${acknowledged.length} changes in ${ROUNDS} lives`)
+  await banyan.api('POST', '/restore', {})
+  t.same(await sidesOf(banyan, USERS), sides, 'every user is on the side of the first day')
+})
+
+t.test('each verb alone is there after kill -9 right after its answer', async t => {
+  const { start } = await scene(t)
+  let banyan = await start()
+  const reborn = async (answer: ApiAnswer) => {
+    await banyan.kill()
+    t.match(answer, { status: 200, json: { durable: true, pending: [] } })
+    banyan = await start()
+    t.equal((await banyan.api('GET', '/status')).json.revision >= answer.json.revision, true)
+    return (await banyan.api('GET', '/routes')).json.routes.find((route: { id: string }) => route.id === 'all')
+  }
+  t.match((await reborn(await banyan.api('PUT', '/routes/all/weight', { percent: 33.33 }))).weight, {
+    effective: 33.33,
+  })
+  const sides = await sidesOf(banyan, USERS)
+  t.ok((await reborn(await banyan.api('POST', '/routes/all/freeze', { reason: 'night' }))).frozen)
+  const made = await banyan.api('POST', '/tokens', { name: 'oncall', scopes: ['rollback'] })
+  await reborn(made)
+  const oncall = { authorization: `Bearer ${made.json.secret}` }
+  const rolledBack = await call(banyan.admin, 'POST', '/routes/all/rollback', { reason: 'pager' }, oncall)
+  const after = await reborn(rolledBack)
+  t.match(after, { weight: { desired: 33.33, effective: 0 }, rollbacks: [{ by: 'oncall', reason: 'pager' }] })
+  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
+  t.match((await reborn(await banyan.api('POST', '/restore', {}))).weight, { effective: 33.33 })
+  t.same(await sidesOf(banyan, USERS), sides)
+  await reborn(await banyan.api('DELETE', `/tokens/${made.json.token.id}`))
+  t.equal((await call(banyan.admin, 'GET', '/status', undefined, oncall)).status, 401, 'revoked stays revoked')
+  await reborn(await banyan.api('POST', '/routes/all/unfreeze', {}))
+  await reborn(await banyan.api('POST', '/seed/rotate', {}))
+  const reshuffled = await sidesOf(banyan, USERS)
+  t.notSame(reshuffled, sides)
+  t.match((await reborn(await banyan.api('DELETE', '/routes/all/weight'))).weight, { effective: 0, desired: 0 })
+  await reborn(await banyan.api('PUT', '/routes/all/weight', { percent: 33.33 }))
+  t.same(await sidesOf(banyan, USERS), reshuffled, 'the new seed is kept too')
+})
+
+t.test('a lost store with split.seed: users keep their side, and what the file declares is held', async t => {
+  const env = { BANYAN_SEED: 'the same in every pod' }
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own
+  const { cwd, start } = await scene(t, { split: { seed: '${BANYAN_SEED}' } })
+  const first = await start({ env, weight: 40 })
+  t.notOk((await sidesOf(first, USERS)).includes('new'), 'held: nobody moves by itself')
+  await first.api('PUT', '/routes/all/weight', { percent: 40 })
+  const sides = await sidesOf(first, USERS)
+  t.ok(sides.includes('new') && sides.includes('legacy'))
+  await first.kill()
+  rmSync(join(cwd, '.banyan'), { recursive: true })
+
+  const second = await start({ env, weight: 40 })
+  t.notOk((await sidesOf(second, USERS)).includes('new'))
+  const status = (await second.api('GET', '/status')).json
+  t.match(
+    status.routes.map((route: { state: string; effective: number }) => [route.state, route.effective]),
+    Array.from({ length: 4 }, () => ['held', 0]),
+  )
+  t.match(
+    status.warnings.filter((warning: { code: string }) => warning.code === 'held'),
+    Array.from({ length: 4 }, () => ({ message: /held at 0 %.* declares 40 %/ })),
+  )
+  t.equal((await second.line(/^fresh store/)).level, 'warn')
+  await second.api('DELETE', '/routes/all/weight')
+  t.same(await sidesOf(second, USERS), sides, 'returned to the file: the same users are on new')
+  await second.kill()
+  const third = await start({ env, weight: 40 })
+  t.same(await sidesOf(third, USERS), sides, 'what was let go is not held again')
+})
+
+t.test('a lost store with split.firstStart: declared is no event for anybody', async t => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the configuration's own
+  const { cwd, start } = await scene(t, { split: { seed: '${BANYAN_SEED}', firstStart: 'declared' } })
+  const env = { BANYAN_SEED: 'another' }
+  const first = await start({ env, weight: 40 })
+  const sides = await sidesOf(first, USERS)
+  t.ok(sides.includes('new') && sides.includes('legacy'))
+  await first.kill()
+  rmSync(join(cwd, '.banyan'), { recursive: true })
+  const second = await start({ env, weight: 40 })
+  t.same(await sidesOf(second, USERS), sides)
+  t.same((await second.api('GET', '/status')).json.warnings, [])
+})
+
+const namespace = process.getuid?.() === 0 ? ['unshare', '--mount'] : ['unshare', '--map-root-user', '--mount']
+const enter =
+  process.getuid?.() === 0 ? ['nsenter', '--mount'] : ['nsenter', '--user', '--preserve-credentials', '--mount']
+const mount = ['sh', '-c', 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'] as const
+const noMount =
+  cannotRun(...(namespace as [string, string]), ...mount, temporary(t as Test), 'true') ||
+  cannotRun('nsenter', '--version')
+
+t.test('a store that cannot save: refused changes, and a rollback that holds', { skip: noMount }, async t => {
+  const { cwd, start } = await scene(t)
+  const disk = await smallDisk(t, join(cwd, '.banyan'))
+  let banyan = await start({ under: disk.under })
+  t.equal((await banyan.api('PUT', '/routes/all/weight', { percent: 100 })).json.durable, true)
+  disk.fill()
+  const refused = await firstRefusal(banyan)
+  t.match(refused, { status: 503, json: { code: /^store_(full|unavailable|io)$/, hint: /./ } })
+  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'what was refused changed nothing')
+
+  const begun = performance.now()
+  const answer = await banyan.api('POST', '/routes/all/rollback', { reason: 'disk full, new side broken' })
+  t.ok(performance.now() - begun < 5_000, 'answered about as fast as ever')
+  t.match(answer, { status: 200, json: { durable: false, appliedBy: [{ ms: Number }], pending: [] } })
+  t.ok(answer.json.appliedBy[0].ms < 1_000)
+  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
+  const unsaved = (await banyan.api('GET', '/status')).json
+  t.match(unsaved, { store: { healthy: false, unsaved: 1 } })
+  t.match(unsaved.warnings, [{ code: 'unsaved_rollback' }])
+  t.match(await banyan.line(/^rollback in force and kept in the local file/), { level: 'error' })
+  const repeated = await banyan.api('POST', '/routes/all/rollback', {})
+  t.match(repeated.json, { durable: false, rollback: answer.json.rollback }, 'repeating it promises no more')
+
+  await banyan.kill()
+  t.match(disk.read('rollbacks.pending'), answer.json.rollback, 'it is in the local file')
+  banyan = await start({ under: disk.under })
+  t.notOk((await sidesOf(banyan, USERS)).includes('new'), 'still rolled back after kill -9')
+  t.match((await banyan.api('GET', '/status')).json.rollbacks, [{ id: answer.json.rollback }])
+  disk.mend()
+  await eventually(async () => {
+    const { store } = (await banyan.api('GET', '/status')).json
+    return store.healthy && store.unsaved === 0
+  }, 'it is saved as soon as there is space')
+  t.same((await banyan.api('GET', '/status')).json.warnings, [])
+  const [entry] = (await banyan.api('GET', '/audit?limit=1')).json.entries
+  t.match(entry, { action: 'rollback', subject: 'all', reason: 'disk full, new side broken' })
+  t.match((await banyan.api('GET', '/audit/verify')).json, { ok: true })
+  t.equal((await banyan.api('PUT', '/routes/a/weight', { percent: 1 })).json.durable, true, 'changes are taken again')
+  await banyan.kill()
+
+  banyan = await start({ under: disk.under })
+  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
+  const rollbacks = (await auditOf(banyan)).filter(({ action }) => action === 'rollback')
+  t.equal(rollbacks.length, 1, 'written once')
+  t.match((await banyan.api('POST', '/restore', {})).json, {
+    ended: [answer.json.rollback],
+    remaining: [],
+    durable: true,
+  })
+  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'and a restore ends it as any other')
+  t.match(await metrics(banyan), /^banyan_route_weight_ratio\{route="all",kind="effective"\} 1$/m)
+})
+
+t.test('a store that cannot save: break glass without it', { skip: noMount }, async t => {
+  const { cwd, start } = await scene(t)
+  const disk = await smallDisk(t, join(cwd, '.banyan'))
+  const banyan = await start({ under: disk.under })
+  await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
+  disk.fill()
+  await firstRefusal(banyan)
+  banyan.signal('SIGUSR2')
+  await eventually(async () => !(await sidesOf(banyan, USERS)).includes('new'), 'everything is on legacy')
+  await eventually(async () => (await banyan.api('GET', '/status')).json.store.unsaved === 1, 'it is known as unsaved')
+  await banyan.line(/^rollback in force and kept in the local file/)
+  banyan.signal('SIGTERM')
+  t.equal((await within(banyan.ended, 'an orderly end does not wait for the disk')).end, 0)
+  const again = await start({ under: disk.under })
+  t.notOk((await sidesOf(again, USERS)).includes('new'), 'nor does an orderly end forget it')
+})
+
+const noTrace = cannotRun('strace', '-o', '/dev/null', 'true')
+
+t.test(
+  'a slow disk: a rollback is in force at once, and wins over what was asked before it',
+  { skip: noTrace },
+  async t => {
+    const { start } = await scene(t)
+    const banyan = await start()
+    await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
+    const first = (await banyan.api('POST', '/routes/all/rollback', {})).json
+    if (!(await slowDisk(t, banyan))) return
+    // Open connections: what is sent on one arrives before what is sent later on another.
+    await Promise.all(ROUTES.map(id => banyan.api('GET', `/routes/${id}`)))
+    const restoring = banyan.api('POST', '/routes/all/restore', {})
+    await banyan.api('GET', '/status')
+    const lowering = banyan.api('PUT', '/routes/all/weight', { percent: 90 })
+    await banyan.api('GET', '/status')
+    const raising = banyan.api('POST', '/restore', { reason: 'waits behind the other two' })
+    await banyan.api('GET', '/status')
+    const again = (await banyan.api('POST', '/routes/all/rollback', { reason: 'no, stay' })).json
+    t.ok(again.appliedBy[0].ms < 1_000)
+    for (const change of [restoring, lowering, raising]) t.equal((await change).status, 200)
+    t.notOk(
+      (await sidesOf(banyan, USERS)).includes('new'),
+      'what was answered later than a rollback was asked before it',
+    )
+    const { rollbacks } = (await banyan.api('GET', '/status')).json
+    t.same(ids(rollbacks), [again.rollback])
+    t.not(again.rollback, first.rollback, 'it is not the one that was about to end')
+  },
+)
+
+t.test('a slow disk: of rollbacks at once none is stored without its entry in the log', { skip: noTrace }, async t => {
+  const { start } = await scene(t)
+  const banyan = await start()
+  if (!(await slowDisk(t, banyan))) return
+  const all = ROUTES.map(id => banyan.api('POST', `/routes/${id}/rollback`, {}).catch(() => null))
+  const first = await Promise.race(all)
+  banyan.signal('SIGKILL')
+  await Promise.all(all)
+  const again = await start()
+  const entries = await auditOf(again)
+  const inForce = ids((await again.api('GET', '/status')).json.rollbacks)
+  t.ok(inForce.includes(first?.json.rollback), 'what was answered is in force')
+  t.same(
+    inForce,
+    entries
+      .filter(({ action }) => action === 'rollback')
+      .map(({ after }) => after.rollback)
+      .sort(),
+  )
+})
+
+t.test('a store whose file is taken away is no store any more, and says so', async t => {
+  const { cwd, start } = await scene(t)
+  const banyan = await start()
+  await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
+  for (const file of ['state.db', 'state.db-wal']) rmSync(join(cwd, '.banyan', file), { force: true })
+  const answer = await banyan.api('PUT', '/routes/all/weight', { percent: 10 })
+  t.match(answer, { status: 503, json: { code: 'store_moved' } }, 'not acknowledged into a file without a name')
+  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'))
+  const rolledBack = await banyan.api('POST', '/rollback', {})
+  t.equal(rolledBack.status, 200)
+  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
+  await banyan.kill()
+  const again = await start()
+  t.equal((await again.api('GET', '/status')).json.rollbacks.length, 1, 'durable or not: it is in force again')
+})
+
+/** An answer that said `durable: true`, and what the audit log must therefore hold. */
+interface Asked {
+  readonly revision: number
+  readonly entry: Partial<Entry>
+}
+
+/** Four callers at once, until enough was answered: then it dies in the turn of that very answer, the others half done. */
+async function changeUntilKilled(
+  banyan: Running,
+  random: () => number,
+  acknowledged: Asked[],
+  enough: number,
+): Promise<void> {
+  let over = false
+  const callers = Array.from({ length: 4 }, async () => {
+    while (!over) {
+      const change = anyChange(random)
+      const answer = await banyan.api(change.method, change.path, change.body).catch(() => null)
+      if (answer === null || over) return
+      const entry = answer.status === 200 && answer.json.durable ? change.entry(answer.json) : null
+      if (entry !== null) acknowledged.push({ revision: answer.json.revision, entry })
+      if (acknowledged.length >= enough) {
+        over = true
+        banyan.signal('SIGKILL')
+      }
+    }
+  })
+  await Promise.all(callers)
+}
+
+interface AnyChange {
+  readonly method: string
+  readonly path: string
+  readonly body?: unknown
+  /** null: repeating the verb may have changed nothing. */
+  // biome-ignore lint/suspicious/noExplicitAny: each verb has its own answer
+  readonly entry: (answer: any) => Partial<Entry> | null
+}
+
+/** The weight of `all` stays, so that its users can be asked at the end. */
+function anyChange(random: () => number): AnyChange {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+  const id = pick(['a', 'b', 'c'])
+  const percent = Math.floor(random() * 10_001) / 100
+  const changes: readonly AnyChange[] = [
+    {
+      method: 'PUT',
+      path: `/routes/${id}/weight`,
+      body: { percent },
+      entry: () => ({ action: 'set-weight', subject: id, after: { weight: percent } }),
+    },
+    { method: 'DELETE', path: `/routes/${id}/weight`, entry: () => null },
+    { method: 'POST', path: `/routes/${id}/freeze`, body: {}, entry: () => null },
+    { method: 'POST', path: `/routes/${id}/unfreeze`, body: {}, entry: () => null },
+    ...[`/routes/${pick(ROUTES)}`, ''].map(subject => ({
+      method: 'POST',
+      path: `${subject}/rollback`,
+      body: {},
+      entry: (answer: { rollback: string }) => ({ action: 'rollback', after: { rollback: answer.rollback } }),
+    })),
+    ...[`/routes/${pick(ROUTES)}`, ''].map(subject => ({
+      method: 'POST',
+      path: `${subject}/restore`,
+      body: {},
+      entry: ({ ended }: { ended: string[] }) => (ended.length === 0 ? null : { action: 'restore', after: { ended } }),
+    })),
+    {
+      method: 'POST',
+      path: '/tokens',
+      body: { name: `t${Math.floor(random() * 2 ** 40)}`, scopes: ['read'] },
+      entry: ({ token }) => ({ action: 'create-token', subject: token.id }),
+    },
+  ]
+  return pick([...changes, changes[0] as AnyChange, changes[0] as AnyChange])
+}
+
+/** Whether the log holds what was answered. The answer's revision is the one in force: a rollback may have raised it since. */
+function isThere({ revision, entry }: Asked, entries: readonly Entry[]): boolean {
+  return entries.some(one => one.revision <= revision && isDeepStrictEqual({ ...one, ...overlay(entry, one) }, one))
+}
+
+function overlay(entry: Partial<Entry>, one: Entry): Partial<Entry> {
+  return entry.after === undefined ? entry : { ...entry, after: { ...one.after, ...entry.after } }
+}
+
+/** The whole log, oldest first. */
+async function auditOf(banyan: Running): Promise<readonly Entry[]> {
+  const all: Entry[] = []
+  for (let before: number | null = null; ; ) {
+    const { json } = await banyan.api('GET', `/audit?limit=1000${before === null ? '' : `&before=${before}`}`)
+    all.push(...json.entries)
+    if (json.next === null) return all.reverse()
+    before = json.next as number
+  }
+}
+
+interface Standing {
+  readonly routes: Readonly<Record<string, { percent: number | null; frozen: boolean; rollbacks: readonly string[] }>>
+  readonly tokens: readonly string[]
+}
+
+/** What the running one says. */
+async function stateOf(banyan: Running): Promise<Standing> {
+  const [{ json: routes }, { json: tokens }] = await Promise.all([
+    banyan.api('GET', '/routes'),
+    banyan.api('GET', '/tokens'),
+  ])
+  return {
+    routes: Object.fromEntries(
+      // biome-ignore lint/suspicious/noExplicitAny: as the API says
+      routes.routes.map((route: any) => [
+        route.id,
+        { percent: route.set?.percent ?? null, frozen: route.frozen !== null, rollbacks: ids(route.rollbacks) },
+      ]),
+    ),
+    tokens: ids(tokens.tokens),
+  }
+}
+
+function ids(list: readonly { readonly id: string }[]): readonly string[] {
+  return list.map(one => one.id).sort()
+}
+
+/** What the log adds up to. */
+function stateBy(entries: readonly Entry[]): Standing {
+  const routes = Object.fromEntries(
+    ROUTES.map(id => [id, { percent: null as number | null, frozen: false, rollbacks: new Set<string>() }]),
+  )
+  const tokens: string[] = []
+  for (const { action, subject, after } of entries) {
+    const concerned = subject === '*' ? Object.values(routes) : [routes[subject]].filter(one => one !== undefined)
+    if (action === 'create-token') tokens.push(subject)
+    else if (action === 'rollback') for (const route of concerned) route.rollbacks.add(after.rollback)
+    else if (action === 'restore')
+      for (const route of concerned) for (const id of after.ended) route.rollbacks.delete(id)
+    else if (action !== 'first-start')
+      for (const route of concerned) Object.assign(route, { percent: after.weight, frozen: after.frozen })
+  }
+  const plain = Object.entries(routes).map(([id, route]) => [id, { ...route, rollbacks: [...route.rollbacks].sort() }])
+  return { routes: Object.fromEntries(plain), tokens: tokens.sort() }
+}
+
+/** Weights are set until one is refused: a log that has space inside it takes some more. */
+async function firstRefusal(banyan: Running): Promise<ApiAnswer> {
+  for (let percent = 1; percent < 100; percent++) {
+    const answer = await banyan.api('PUT', '/routes/b/weight', { percent })
+    if (answer.status !== 200) return answer
+  }
+  throw new Error('the full disk took everything')
+}
+
+interface SmallDisk {
+  /** What runs under this has the disk at its directory; nobody else has. */
+  readonly under: readonly string[]
+  fill(): void
+  mend(): void
+  /** A file's bytes; none where there is none. */
+  read(name: string): string
+}
+
+/** A real file system of 1 MiB, in a mount namespace that a process of its own holds open. */
+async function smallDisk(t: Test, directory: string): Promise<SmallDisk> {
+  mkdirSync(directory, { mode: 0o700 })
+  const script = 'mount -t tmpfs -o size=1m,mode=700 tmpfs "$0" && echo mounted && exec cat'
+  const [command, ...args] = [...namespace, 'sh', '-c', script, directory]
+  const holder = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.teardown(() => holder.kill('SIGKILL'))
+  await once(holder.stdout, 'data')
+  const place = (name: string) => `/proc/${holder.pid}/root${directory}/${name}`
+  const filler = place('filler')
+  return {
+    under: [...enter, '--target', String(holder.pid), 'sh', '-c', 'cd "$0" && exec "$@"', join(directory, '..')],
+    fill() {
+      for (let size = 65_536; size >= 1; size = Math.floor(size / 2)) {
+        try {
+          for (;;) writeFileSync(filler, Buffer.alloc(size), { flag: 'a' })
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+        }
+      }
+    },
+    mend: () => rmSync(filler),
+    read: name => (existsSync(place(name)) ? readFileSync(place(name), 'latin1') : ''),
+  }
+}
+
+/** From now on every fsync of the process takes 300 ms longer; false where that cannot be done. */
+async function slowDisk(t: Test, { pid }: Running): Promise<boolean> {
+  const inject = 'inject=fsync,fdatasync:delay_enter=300000'
+  const args = ['-f', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject, '-p', String(pid)]
+  const tracer = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => tracer.kill('SIGKILL'))
+  const [said] = await once(tracer.stderr, 'data')
+  const isAttached = String(said).includes('attached')
+  if (!isAttached) t.comment(`not tried: strace may not attach here: ${said}`)
+  return isAttached
+}
+
+function mulberry32(start: number): () => number {
+  let state = start
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
