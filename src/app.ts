@@ -129,9 +129,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
     options.configured.plan,
   )
-  if (options.adminToken === null) {
-    await ensureFirstToken({ control, clock, directory, cwd: options.cwd, made: options.tokenMade })
-  }
   const reloader = createReloader({
     first: options.configured,
     reread: options.reread,
@@ -254,10 +251,14 @@ export async function startApp(options: AppOptions): Promise<App> {
     })
     proxyPort.current = bound.port
     addresses.proxy = addressText(bound)
+    // Last: a start that fails leaves no token behind that belongs to nobody.
+    if (options.adminToken === null) {
+      await ensureFirstToken({ control, clock, directory, cwd: options.cwd, made: options.tokenMade })
+    }
     listening = `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
   } catch (error) {
     glass?.close()
-    await Promise.allSettled([health.close(), admin.close(), sides?.close()])
+    await Promise.allSettled([proxy.close(0), health.close(), admin.close(), sides?.close()])
     await control.close()
     await store.close()
     throw error

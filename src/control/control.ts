@@ -84,6 +84,8 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   let healthy = true
   let owed: readonly Owed[] = []
   let retry: NodeJS.Timeout | null = null
+  /** Commands other than rollbacks that wait or are being saved. */
+  let ordinary = 0
   const jobs: (() => Promise<void>)[] = []
   let running: Promise<void> | null = null
 
@@ -102,6 +104,13 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   async function drainJobs(): Promise<void> {
     for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await job()
     running = null
+  }
+
+  function inTurn(job: () => Promise<Outcome>): Promise<Outcome> {
+    ordinary++
+    return enqueue(job, false).finally(() => {
+      ordinary--
+    })
   }
 
   async function step(command: Command, usedPlan: Plan): Promise<Outcome> {
@@ -165,7 +174,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
    * the restore which ends the one that stands, and this call came after it.
    */
   function again(command: Command, moment: Moment): Change | null {
-    if (running === null) return null
+    if (ordinary === 0) return null
     const alone = reduce({ ...state, rollbacks: [] }, command, plan, moment)
     return alone && { ...alone, state: { ...alone.state, rollbacks: [...state.rollbacks, ...alone.state.rollbacks] } }
   }
@@ -323,12 +332,12 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
         if (command.type === 'rollback') return rollBack(command)
         // A restore of "all" means those of now: one that comes while it waits is not meant.
         const meant = state.rollbacks.map(rollback => rollback.id)
-        return enqueue(() => step(command.type === 'restore' ? named(command, meant) : command, plan), false)
+        return inTurn(() => step(command.type === 'restore' ? named(command, meant) : command, plan))
       } catch (error) {
         return Promise.reject(error)
       }
     },
-    reload: (next, command) => enqueue(() => step(command, next), false),
+    reload: (next, command) => inTurn(() => step(command, next)),
     async close() {
       if (retry !== null) clearTimeout(retry)
       while (running !== null) await running

@@ -1,5 +1,5 @@
 // `banyan start` as its user meets it: what it needs, what it makes, and what it says when it cannot.
-import { mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -27,9 +27,11 @@ t.test('without a file: a pure pass-through, a token of its own, and a store tha
     req.on('end', () => res.end(`${req.method} ${req.url} ${Buffer.concat(chunks)}`))
   })
   const cwd = temporary(t)
-  const start = async () => {
-    // Its other listeners have the usual ports, which only one test at a time can have.
+  const state = join(cwd, '.banyan')
+  const start = async (isFirst: boolean) => {
+    // Its other listeners have the usual ports, which only one at a time can have: a demo beside us, say.
     for (let attempt = 0; attempt < 100; attempt++) {
+      if (isFirst) rmSync(state, { recursive: true, force: true })
       const child = spawnBanyan(t, ['start', '--legacy', backend.url, '--listen', '127.0.0.1:0'], { cwd })
       try {
         return await listening(child)
@@ -39,7 +41,7 @@ t.test('without a file: a pure pass-through, a token of its own, and a store tha
     }
     return null
   }
-  const banyan = await start()
+  const banyan = await start(true)
   if (banyan === null) {
     t.comment('not tried: 127.0.0.1:9900 or :9901 is taken on this machine, and stays so')
     return
@@ -52,7 +54,6 @@ t.test('without a file: a pure pass-through, a token of its own, and a store tha
   t.match(await client.closed, /^HTTP\/1\.1 200 [\s\S]*REPORT \/a\/\/b\/\.\.\/%2f\?x=1&&y body$/)
   t.equal(backend.seen.length, 1, 'asked once')
 
-  const state = join(cwd, '.banyan')
   const file = join(state, 'admin.token')
   const secret = readFileSync(file, 'utf8').trim()
   t.match(secret, /^bny_[\w-]{43}$/)
@@ -74,7 +75,7 @@ t.test('without a file: a pure pass-through, a token of its own, and a store tha
   t.notMatch(stdout + stderr, secret, 'the secret is on no stream')
   t.ok(end === 0 || end === 1, 'it has a grace of some seconds by default, and a second signal ends it')
 
-  const again = await start()
+  const again = await start(false)
   t.equal(readFileSync(file, 'utf8').trim(), secret, 'a restart keeps the token')
   if (again !== null) t.equal((await call(again.admin, 'GET', '/status', undefined, withToken)).status, 200)
 })
