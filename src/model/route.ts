@@ -26,18 +26,133 @@ export interface BackendTls {
   readonly ca: string | null
   /** Name to send and check instead of the URL's host. */
   readonly servername: string | null
+  /** Oldest version spoken; null is Node's default. */
+  readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null
+  /** OpenSSL cipher list; null is Node's default. */
+  readonly ciphers: string | null
+  /** Allows servers without RFC 5746. */
+  readonly legacyRenegotiation: boolean
+}
+
+/** How several addresses share the load; `cookie` keeps a client on the address that its cookie names. */
+export type Balance = { readonly kind: 'least' } | { readonly kind: 'round' } | { readonly kind: 'cookie'; readonly name: string }
+
+/** Probes of each address of a backend. */
+export interface HealthPolicy {
+  readonly path: string
+  readonly intervalMs: Milliseconds
+  readonly timeoutMs: Milliseconds
+  /** So many in a row make an address healthy, or unhealthy. */
+  readonly healthyAfter: number
+  readonly unhealthyAfter: number
+}
+
+/** Where requests wait for one of `maxConcurrent` places. */
+export interface QueuePolicy {
+  readonly size: number
+  readonly waitMs: Milliseconds
+}
+
+/** Opens when too large a share of the last `windowMs` failed; then one probe each `openMs`. */
+export interface CircuitPolicy {
+  readonly errorPercent: Percent
+  readonly minRequests: number
+  readonly windowMs: Milliseconds
+  readonly openMs: Milliseconds
+}
+
+/** Repeating what a backend cannot have acted on, or may act on twice without harm. */
+export interface RetryPolicy {
+  /** Methods that are asked once more when a reused connection was closed before any byte of an answer. */
+  readonly methods: ReadonlySet<string>
+  /** Retries may be so many percent of the requests under way, and at least three. */
+  readonly budgetPercent: Percent
+}
+
+/** What of an answer may be other than HTTP/1.1 says. Let in by name, re-framed, counted, and the socket never reused. */
+export const QUIRKS = [
+  'bare-lf',
+  'double-content-length',
+  'odd-header-name',
+  'control-byte',
+  'te-identity',
+  'space-in-chunk-size',
+  'unsolicited-100',
+  'close-delimited',
+  'http-1.0',
+  'http-0.9',
+] as const
+export type Quirk = (typeof QUIRKS)[number]
+
+/** What is known of the way a backend speaks. */
+export interface WirePolicy {
+  readonly accept: ReadonlySet<Quirk>
+  /** Version of the request line towards it. */
+  readonly version: '1.1' | '1.0'
+  /** false: each connection carries one exchange. */
+  readonly reuse: boolean
+  /** true: it needs a Content-Length; chunked bodies are read whole first, up to `bufferBytes`. */
+  readonly bufferChunked: boolean
+  readonly bufferBytes: Bytes
 }
 
 /** One service as the configuration names it. Capacity and limits belong to it, not to the routes that use it. */
 export interface Backend {
   readonly name: string
-  /** `http://host:port` or `https://host:port`, nothing after it. */
-  readonly origin: string
+  /** At least one `http://host:port` or `https://host:port`, nothing after it; all of one scheme. */
+  readonly origins: readonly string[]
   /** null keeps the client's Host; a text replaces it. */
   readonly host: string | null
   readonly timeouts: Timeouts
+  /** To each address, at most. */
   readonly connections: number
   readonly tls: BackendTls
+  readonly balance: Balance
+  /** null: no probes. */
+  readonly health: HealthPolicy | null
+  /** An address that comes (back) gets its full share after this; 0 at once. */
+  readonly slowStartMs: Milliseconds
+  /** Exchanges at the same time, over all addresses; null is no limit. */
+  readonly maxConcurrent: number | null
+  readonly queue: QueuePolicy
+  readonly circuit: CircuitPolicy | null
+  readonly retry: RetryPolicy
+  readonly wire: WirePolicy
+}
+
+/** `/v2/*` on this side for `/orders/*` on ours: what stands before the star replaces what stood there. */
+export interface PathRewrite {
+  /** The route's own literal beginning, without a trailing slash. */
+  readonly from: string
+  readonly to: string
+}
+
+/** Applied in the order remove, set. Names are lower case in `remove`, as written in `set`. */
+export interface HeaderChanges {
+  readonly remove: ReadonlySet<string>
+  readonly set: readonly (readonly [name: string, value: string])[]
+}
+
+/** Two applications on one host: this side's cookies bear a prefix towards the client. */
+export interface CookiePolicy {
+  readonly prefix: string
+  /** Names that both sides see as they are. */
+  readonly shared: ReadonlySet<string>
+}
+
+/** What is changed on the way to and from one side of a route; null where nothing is. */
+export interface SideRewrite {
+  readonly path: PathRewrite | null
+  readonly headers: HeaderChanges | null
+  readonly cookies: CookiePolicy | null
+}
+
+/** From new to legacy only, before a byte reached the client. */
+export interface FallbackPolicy {
+  readonly connect: boolean
+  readonly timeout: boolean
+  readonly statuses: ReadonlySet<number>
+  readonly methods: ReadonlySet<string>
 }
 
 /** `exact` compares the whole value, `prefix` its beginning, `present` only asks that it is there. */
@@ -91,12 +206,22 @@ export interface Route {
   /** The path pattern that people see in logs instead of what users sent. */
   readonly template: string
   readonly sides: { readonly legacy: Backend | null; readonly new: Backend | null }
+  readonly rewrites: { readonly legacy: SideRewrite | null; readonly new: SideRewrite | null }
   /** Set when both sides exist and an unsafe method is admitted. */
   readonly data: 'separate' | 'shared' | null
   readonly declaredWeight: Percent
   readonly sticky: readonly StickySource[]
   readonly override: OverridePolicy | null
   readonly ambiguous: 'legacy' | 'reject'
+  /** null: off. */
+  readonly fallback: FallbackPolicy | null
+  /** Statuses of a GET that ask the other side before the client hears of them; empty: off. */
+  readonly otherSideOn: ReadonlySet<number>
+  /** `private`: answers of a split route that a shared cache may keep are marked private. */
+  readonly cache: 'keep' | 'private-while-split'
+  readonly etag: 'keep' | 'per-side'
+  /** Redirects and cookies that point at a backend's own address: counted, or rewritten to the address the client used. */
+  readonly leaks: 'count' | 'rewrite'
   readonly owner: string | null
 }
 
@@ -113,8 +238,29 @@ export interface RouteSplit {
   readonly held: boolean
 }
 
-/** Hard limits of the listener. */
+/** Limits of the listener. `transparent` reports what `fields`, `target`, body and slowness would have cut. */
 export interface Limits {
   readonly headBytes: Bytes
+  readonly fields: number
+  readonly targetBytes: Bytes
+  /** Of a request; null is no limit. */
+  readonly bodyBytes: Bytes | null
   readonly connections: number
+  /** Connections of one client address; null is no limit. */
+  readonly perAddress: number | null
+}
+
+/** transparent: limits that today's traffic may exceed only report; standard: they are enforced. Hard caps always are. */
+export type Profile = 'transparent' | 'standard'
+
+/** Patience with clients. */
+export interface ClientTimeouts {
+  /** From the first byte of a request (of the connection, for the first one) to the end of its head. */
+  readonly requestHeadMs: Milliseconds
+  /** Between two requests on a connection. */
+  readonly keepAliveMs: Milliseconds
+  /** A request's body, or the reading of an answer, without any progress. */
+  readonly stallMs: Milliseconds
+  /** Bytes a second below which a body is too slow, measured over ten seconds; 0 is no limit. */
+  readonly minBytesPerSecond: number
 }

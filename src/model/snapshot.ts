@@ -1,6 +1,17 @@
 // One immutable generation of everything that a request reads: declared, resolved with what operators said.
 import type { Decision, Reason, RequestHead } from './exchange.ts'
-import type { Backend, Limits, Networks, Route, RouteId, RouteSplit, Side, UnitId } from './route.ts'
+import type {
+  Backend,
+  ClientTimeouts,
+  Limits,
+  Networks,
+  Profile,
+  Route,
+  RouteId,
+  RouteSplit,
+  Side,
+  UnitId,
+} from './route.ts'
 import type { EpochMs, Milliseconds, Revision } from './units.ts'
 
 /** What the configuration says, compiled; no operator's word in it. */
@@ -18,7 +29,15 @@ export interface Plan {
   /** The file wins over stored weights. */
   readonly controlledByFile: boolean
   readonly clientIp: { readonly from: Networks; readonly hops: number }
+  readonly profile: Profile
   readonly limits: Limits
+  readonly timeouts: ClientTimeouts
+  /** Peers named in `clientIp.from` begin each connection with a PROXY protocol header. */
+  readonly proxyProtocol: boolean
+  /** PEM texts of the data listener; null: plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null
+  /** HTML text with `{status}`, `{title}`, `{detail}`, `{code}` and `{exchange}`; null: our own page. */
+  readonly errorPage: string | null
   readonly drain: { readonly graceMs: Milliseconds; readonly deadlineMs: Milliseconds }
   readonly file: string | null
   readonly loadedAt: EpochMs
