@@ -189,7 +189,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       return {
         route: route.id,
         side: explained.side,
-        backend: explained.side === null ? null : (route.sides[explained.side]?.origin ?? null),
+        backend: explained.side === null ? null : (route.sides[explained.side]?.origins.join(', ') ?? null),
         reason: explained.reason,
         why: explained.why,
         unit: route.unit,
@@ -295,12 +295,15 @@ function headOf(body: {
 }
 
 function explainUnmatched(
-  fallback: { readonly id: string; readonly sides: { readonly legacy: { readonly origin: string } | null } } | null,
+  fallback: {
+    readonly id: string
+    readonly sides: { readonly legacy: { readonly origins: readonly string[] } | null }
+  } | null,
 ) {
   return {
     route: null,
     side: fallback === null ? null : ('legacy' as const),
-    backend: fallback?.sides.legacy?.origin ?? null,
+    backend: fallback?.sides.legacy?.origins.join(', ') ?? null,
     reason: fallback === null ? 'no_route' : 'only',
     why:
       fallback === null

@@ -57,7 +57,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     replyOptions: {
       getUpstream(request: unknown) {
         const { route, side } = (request as FastifyRequest).params as { route: string; side: string }
-        return backendBehind(parts.plan(), route, side).origin
+        return backendBehind(parts.plan(), route, side).origins[0]
       },
       rewriteRequestHeaders(request: unknown, headers: Record<string, unknown>) {
         const { params, headers: sent } = request as FastifyRequest

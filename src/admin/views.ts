@@ -100,7 +100,7 @@ function viewSide(backend: Backend | null, traffic: SideTraffic): RouteView['sid
   const { requests, errors, perSecond, p50Ms, p95Ms, lastError } = traffic
   return {
     backend: backend.name,
-    url: backend.origin,
+    url: backend.origins.join(', '),
     tlsVerified: backend.tls.verify,
     requests,
     errors,

@@ -7,10 +7,19 @@ import type { EpochMs } from '../model/units.ts'
 import { findTies } from '../routing/match.ts'
 import { networks } from '../routing/network.ts'
 import { normalisePath } from '../routing/target.ts'
+import { compileBackend } from './plan-backend.ts'
 import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
 
 /** The default's route in metrics and logs; no id of the configuration can look like it. */
 export const DEFAULT_ROUTE = '_default'
+
+const NO_POLICIES = {
+  fallback: null,
+  otherSideOn: new Set<number>(),
+  cache: 'keep',
+  etag: 'keep',
+  leaks: 'count',
+} as const satisfies Partial<Route>
 
 export interface Place {
   readonly file: string
@@ -35,25 +44,8 @@ export function compilePlan(
   // Equal backends are one object: pools are found by identity.
   function backendFor(side: SideConfig | undefined): Backend | null {
     if (side === undefined) return null
-    const named = backendOf(config, side)
-    const backend: Backend = {
-      name: named.name,
-      origin: named.url,
-      host: named.host === 'preserve' ? null : named.host,
-      timeouts: {
-        connectMs: named.timeouts.connect,
-        headMs: named.timeouts.head,
-        idleMs: named.timeouts.idle,
-        totalMs: named.timeouts.total,
-      },
-      connections: named.connections,
-      tls: {
-        verify: named.tls.verify,
-        ca: named.tls.ca ?? null,
-        servername: named.tls.servername ?? null,
-      },
-    }
-    const key = JSON.stringify(backend)
+    const backend = compileBackend(backendOf(config, side), 'transparent')
+    const key = JSON.stringify(backend, (_, value) => (value instanceof Set ? [...value] : value))
     const known = backends.get(key)
     if (known !== undefined) return known
     backends.set(key, Object.freeze(backend))
@@ -70,6 +62,7 @@ export function compilePlan(
       match,
       template: match.paths[0] ?? '/',
       sides: { legacy: backendFor(route.legacy), new: backendFor(route.new) },
+      rewrites: { legacy: null, new: null },
       data: route.data ?? null,
       declaredWeight: route.weight,
       sticky: route.sticky,
@@ -78,6 +71,7 @@ export function compilePlan(
           ? null
           : { header: route.override.header, from: networks(route.override.from) },
       ambiguous: route.ambiguous === 400 ? ('reject' as const) : ('legacy' as const),
+      ...NO_POLICIES,
       owner: route.owner ?? null,
     })
   })
@@ -95,7 +89,24 @@ export function compilePlan(
     firstStart: config.split.firstStart,
     controlledByFile: config.control === 'file',
     clientIp: { from: networks(config.proxy.clientIp.from), hops: config.proxy.clientIp.hops },
-    limits: { headBytes: config.proxy.limits.head, connections: config.proxy.limits.connections },
+    profile: 'transparent',
+    limits: {
+      headBytes: config.proxy.limits.head,
+      fields: 200,
+      targetBytes: 16 * 2 ** 10,
+      bodyBytes: null,
+      connections: config.proxy.limits.connections,
+      perAddress: null,
+    },
+    timeouts: {
+      requestHeadMs: config.proxy.timeouts.requestHead,
+      keepAliveMs: config.proxy.timeouts.keepAlive,
+      stallMs: 60_000,
+      minBytesPerSecond: 100,
+    },
+    proxyProtocol: false,
+    tls: null,
+    errorPage: null,
     drain: { graceMs: config.proxy.drain.grace, deadlineMs: config.proxy.drain.deadline },
     file: source.file,
     loadedAt: source.loadedAt,
@@ -114,11 +125,13 @@ function fallbackOf(config: Config, backendFor: (side: SideConfig) => Backend | 
     match: { paths: ['/*'], host: null, methods: null, headers: [], query: [], cookies: [], ignoreCase: false },
     template: '/*',
     sides: { legacy: backendFor({ backend: target }), new: null },
+    rewrites: { legacy: null, new: null },
     data: null,
     declaredWeight: 0,
     sticky: [],
     override: null,
     ambiguous: 'legacy' as const,
+    ...NO_POLICIES,
     owner: null,
   })
 }

@@ -8,11 +8,19 @@ import { createAutoId } from '../../src/routing/sticky.ts'
 export function backend(name: string, origin = `http://127.0.0.1:1/${name}`): Backend {
   return {
     name,
-    origin,
+    origins: [origin],
     host: null,
     timeouts: { connectMs: 5000, headMs: null, idleMs: null, totalMs: null },
     connections: 8,
-    tls: { verify: true, ca: null, servername: null },
+    tls: { verify: true, ca: null, servername: null, minVersion: null, ciphers: null, legacyRenegotiation: false },
+    balance: { kind: 'least' },
+    health: null,
+    slowStartMs: 0,
+    maxConcurrent: null,
+    queue: { size: 200, waitMs: 2000 },
+    circuit: null,
+    retry: { methods: new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']), budgetPercent: 20 },
+    wire: { accept: new Set(), version: '1.1', reuse: true, bufferChunked: false, bufferBytes: 16 * 2 ** 20 },
   }
 }
 
@@ -39,11 +47,17 @@ export function route(index: number, match: RouteMatch, more: Partial<Route> = {
     match,
     template: match.paths[0] ?? '/',
     sides: { legacy: backend('legacy'), new: backend('new') },
+    rewrites: { legacy: null, new: null },
     data: 'shared',
     declaredWeight: 0,
     sticky: [],
     override: null,
     ambiguous: 'legacy',
+    fallback: null,
+    otherSideOn: new Set(),
+    cache: 'keep',
+    etag: 'keep',
+    leaks: 'count',
     owner: null,
     ...more,
   }
