@@ -1,7 +1,7 @@
 // What a question is, and what it is handed.
 import type { Children } from './children.ts'
 import type { Verdict } from './figures.ts'
-import type { Turns } from './load.ts'
+import type { Turns } from './turns.ts'
 
 export interface Bench {
   readonly children: Children

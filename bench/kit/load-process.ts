@@ -1,9 +1,8 @@
 // The load generator, a process of its own: raw sockets, requests made in advance, and nothing done but counting answers.
-// It also reads the proxy's CPU time, at the very moments at which it begins and ends to count.
 import { connect, type Socket } from 'node:net'
 import { AnswerReader, createTally, type Tally } from './answers.ts'
-import { answerParent, LOAD_CORE, PROXY_CORE } from './children.ts'
-import { coreSeconds, cpuSeconds } from './cpu.ts'
+import { answerParent } from './children.ts'
+import { between, readCores } from './core-use.ts'
 import type { LoadRequest, Round } from './load.ts'
 
 /** Connections that broke are opened again, but not for ever. */
@@ -42,29 +41,18 @@ async function run(request: LoadRequest): Promise<Round> {
   const after = reading(request, tally)
   stop.now = true
   for (const line of lines) line.end()
-  const seconds = after.seconds - before.seconds
   return {
+    ...between(before.cores, after.cores),
     done: after.done - before.done,
     byNew: after.byNew - before.byNew,
     // From the first byte on: a wrong answer while warming up is as wrong.
     wrong: tally.wrong,
     firstWrong: tally.firstWrong,
-    seconds,
-    proxyCore: { own: after.proxy - before.proxy, all: after.proxyCore - before.proxyCore },
-    loadCore: { own: after.load - before.load, all: after.loadCore - before.loadCore },
   }
 }
 
 function reading({ pids }: LoadRequest, tally: Tally) {
-  return {
-    done: tally.done,
-    byNew: tally.byNew,
-    seconds: performance.now() / 1000,
-    proxy: cpuSeconds(pids.proxy),
-    load: cpuSeconds([...pids.origins, process.pid]),
-    proxyCore: coreSeconds(PROXY_CORE),
-    loadCore: coreSeconds(LOAD_CORE),
-  }
+  return { done: tally.done, byNew: tally.byNew, cores: readCores(pids) }
 }
 
 function sleep(ms: number): Promise<void> {

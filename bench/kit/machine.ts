@@ -1,7 +1,8 @@
 // On what a figure was measured: without it a figure means nothing.
 import { arch, cpus, loadavg, release } from 'node:os'
 import { canPin, LOAD_CORE, PROXY_CORE } from './children.ts'
-import { CONNECTIONS, type Turns } from './load.ts'
+import { CONNECTIONS } from './load.ts'
+import type { Turns } from './turns.ts'
 
 export function describeMachine({ rounds, measureMs, warmupMs }: Turns): string {
   const cores = cpus()

@@ -1,7 +1,8 @@
 // Rounds as text and as figures, the same for every question that lets contestants take turns.
 import type { Bench } from './bench.ts'
 import { median, ratios, type Spread, shown, spreadOf, table, type Verdict } from './figures.ts'
-import { type Contestant, disturbance, othersShare, type Round, type Rounds } from './load.ts'
+import type { Contestant, Round } from './load.ts'
+import { disturbance, othersShare, type Rounds, type Timed } from './turns.ts'
 
 export function perSecond(round: Round): number {
   return round.done / round.seconds
@@ -13,22 +14,22 @@ export function microseconds(round: Round): number {
 }
 
 /** One figure of two contestants, round against round. */
-export function compared(
-  rounds: Rounds,
-  over: Contestant,
-  under: Contestant,
-  figure: (round: Round) => number,
+export function compared<One, Turn extends Timed>(
+  rounds: Rounds<One, Turn>,
+  over: One,
+  under: One,
+  figure: (round: Turn) => number,
 ): Spread {
   return ratios((rounds.of.get(over) ?? []).map(figure), (rounds.of.get(under) ?? []).map(figure))
 }
 
-export function wrongAnswers(rounds: Rounds): Verdict {
+export function wrongAnswers(rounds: Rounds<Contestant, Round>): Verdict {
   const wrong = [...rounds.of.values()].flat().reduce((sum, round) => sum + round.wrong, 0)
   return { asked: 'wrong answers', figure: spreadOf([wrong]), unit: 'answers', bar: { kind: 'at most', value: 0 } }
 }
 
 /** A row for each contestant, then how quiet the machine was. */
-export function printRounds(bench: Bench, rounds: Rounds): void {
+export function printRounds(bench: Bench, rounds: Rounds<Contestant, Round>): void {
   const head = ['requests/s', 'min', 'max', 'CPU µs/request', 'min', 'max']
   const rows = [...rounds.of].map(([{ name }, own]) => rowOf(name, own))
   bench.print(table([['', ...head, 'its core', 'load’s core', 'others', 'new', 'wrong'], ...rows]))
