@@ -1,5 +1,5 @@
 // The words for one client request: its head, the decision about it, and what came of it.
-import type { Route, Side } from './route.ts'
+import type { Quirk, Route, Side } from './route.ts'
 import type { Milliseconds } from './units.ts'
 
 /** Flat pairs name, value, name, value …: order, case and repetition are part of what is kept and compared. */
@@ -77,15 +77,32 @@ export interface Decision {
 /** How an exchange ended, for metrics and the log. */
 export type Ending = 'complete' | 'aborted' | 'error'
 
+/** `busy`: nobody was asked, because no place came free in time; `circuit`: because too many had failed. */
+export const FAILURE_KINDS = [
+  'connect',
+  'tls',
+  'timeout',
+  'reset',
+  'truncated',
+  'protocol',
+  'busy',
+  'circuit',
+] as const
+export type FailureKind = (typeof FAILURE_KINDS)[number]
+
 /** What one side did wrong, where, and whether asking again is harmless. */
 export interface Failure {
   readonly side: Side
   readonly phase: 'connect' | 'send' | 'headers' | 'body'
-  readonly kind: 'connect' | 'tls' | 'timeout' | 'reset' | 'truncated' | 'protocol'
+  readonly kind: FailureKind
   /** Stable, for problem documents: `backend_connect`, `backend_timeout`, … */
   readonly code: string
   /** True when not one byte of the request can have reached the backend. */
   readonly retryable: boolean
+  /** True when a connection that was used again was closed before any byte of an answer: most likely it was closed before. */
+  readonly stale: boolean
+  /** What of the answer was refused, where `wire.accept` could let it in. */
+  readonly quirk: Quirk | null
   readonly detail: string
 }
 

@@ -1,30 +1,23 @@
-// Turns what undici and the sockets report into a Failure: which side, which phase, which kind, may it be asked again.
-import type { Failure } from '../model/exchange.ts'
-import type { Side } from '../model/route.ts'
+// Turns what went wrong on a connection into a Failure: which side, which phase, which kind, may it be asked again.
+import type { Failure, FailureKind } from '../model/exchange.ts'
+import type { Quirk, Side } from '../model/route.ts'
 
-/** `given up` is our own doing (client left, rollback): it is no failure of a backend. */
-export const GIVEN_UP = 'BANYAN_GIVEN_UP'
-export const TOTAL_TIMEOUT = 'BANYAN_TOTAL_TIMEOUT'
+/** Codes of our own timers. */
+export const TIMEOUT = { connect: 'BANYAN_CONNECT_TIMEOUT', head: 'BANYAN_HEAD_TIMEOUT', idle: 'BANYAN_IDLE_TIMEOUT', total: 'BANYAN_TOTAL_TIMEOUT' } as const
 
-const TIMEOUTS = new Set([
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-  'ETIMEDOUT',
-  TOTAL_TIMEOUT,
-])
-const RESETS = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'UND_ERR_SOCKET',
-  'UND_ERR_ABORTED',
-  'UND_ERR_DESTROYED',
-  'UND_ERR_CLOSED',
-])
+const TIMEOUTS = new Set<string>(['ETIMEDOUT', ...Object.values(TIMEOUT)])
+const RESETS = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'BANYAN_CLOSED'])
 const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/
 
+export interface Circumstances {
+  readonly side: Side
+  readonly phase: Failure['phase']
+  /** The connection had carried an exchange before, and not one byte of an answer came. */
+  readonly stale?: boolean
+}
+
 /** Detail texts name codes only: an error message may carry bytes of a backend or a secret in a URL. */
-export function classify(error: Error, side: Side, phase: Failure['phase']): Failure {
+export function classify(error: Error, { side, phase, stale = false }: Circumstances): Failure {
   const code = codeOf(error)
   const kind = kindOf(code, phase)
   return {
@@ -33,17 +26,42 @@ export function classify(error: Error, side: Side, phase: Failure['phase']): Fai
     kind,
     code: `backend_${kind}`,
     retryable: phase === 'connect',
+    stale,
+    quirk: null,
     detail: `${side} side: ${SENTENCES[kind]} (${code}, while ${DOING[phase]})`,
   }
 }
 
-const SENTENCES: Readonly<Record<Failure['kind'], string>> = {
+/** An answer that is not what HTTP/1.1 says; `why` is a sentence of ours, never the backend's bytes. */
+export function protocolFailure(why: string, quirk: Quirk | null, { side, phase }: Circumstances): Failure {
+  const hint = quirk === null ? '' : `; wire.accept: [${quirk}] on this backend would let it in`
+  return {
+    side,
+    phase,
+    kind: 'protocol',
+    code: 'backend_protocol',
+    retryable: false,
+    stale: false,
+    quirk,
+    detail: `${side} side: ${SENTENCES.protocol}: ${why}${hint}`,
+  }
+}
+
+/** Nobody was asked. */
+export function refusedFailure(kind: FailureKind, why: string, side: Side): Failure {
+  const code = kind === 'circuit' ? 'circuit_open' : kind === 'busy' ? 'backend_busy' : `backend_${kind}`
+  return { side, phase: 'connect', kind, code, retryable: true, stale: false, quirk: null, detail: `${side} side: ${why}` }
+}
+
+const SENTENCES: Readonly<Record<FailureKind, string>> = {
   connect: 'no connection',
   tls: 'the TLS handshake or certificate was refused',
   timeout: 'no progress in time',
   reset: 'the connection was closed before an answer',
   truncated: 'the answer ended early',
   protocol: 'the answer was not valid HTTP',
+  busy: 'no place was free in time',
+  circuit: 'too many requests had failed',
 }
 
 const DOING: Readonly<Record<Failure['phase'], string>> = {
@@ -61,12 +79,10 @@ function codeOf(error: Error): string {
   return error.name
 }
 
-function kindOf(code: string, phase: Failure['phase']): Failure['kind'] {
+function kindOf(code: string, phase: Failure['phase']): FailureKind {
   if (TIMEOUTS.has(code)) return 'timeout'
   if (TLS.test(code)) return 'tls'
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return 'protocol'
   if (phase === 'connect') return 'connect'
   if (RESETS.has(code)) return phase === 'body' ? 'truncated' : 'reset'
-  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'truncated'
   return 'protocol'
 }

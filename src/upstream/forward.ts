@@ -1,43 +1,75 @@
-// One request to one backend, streamed both ways. The only file that speaks undici's handler language.
+// One request to one backend: writes it, reads the answer, keeps back-pressure both ways, and lets go of everything when
+// told to. The framing towards the backend is made here, once, for every method.
 //
-// The last question before bytes reach a socket is `mayStart`: undici asks it (onRequestStart) when a connection is free,
-// and RequestBody asks it again when the first piece of a body is there, because undici writes the head together with it.
-import type { Duplex, Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
-import type { Failure, HeaderList } from '../model/exchange.ts'
-import type { Backend, Side } from '../model/route.ts'
-import { classify, GIVEN_UP, TOTAL_TIMEOUT } from './classify.ts'
-import { RequestBody } from './request-body.ts'
+// The last question before bytes reach a socket is `mayStart`: it is asked when a connection is free, and in the same turn
+// the head is written.
+import type { Socket } from 'node:net'
+import type { Failure } from '../model/exchange.ts'
+import type { Backend, Quirk, Side } from '../model/route.ts'
+import { bodyReader, type BodyReader, CHUNKED, chunkLine, type Framing, lastChunk, NO_BODY, UNTIL_CLOSE } from '../wire/body.ts'
+import { type Answer, HeadError, type Lenience, letIn, readAnswer } from '../wire/head.ts'
+import { classify, protocolFailure, refusedFailure, TIMEOUT } from './classify.ts'
+import type { Connection, ConnectionUser } from './connection.ts'
+import type { Pins } from './pins.ts'
+import type { Wanting } from './pool.ts'
+import type { Outcome, Place, Service } from './service.ts'
+
+/** Largest head of an answer; above it the backend's answer is a protocol failure. */
+const HEAD_BYTES = 64 * 1024
+const MOST_FIELDS = 1_000
+/** Informational answers to one request. */
+const MOST_INFORMED = 32
 
 export interface Outgoing {
   readonly side: Side
   readonly backend: Backend
   readonly method: string
-  /** Byte for byte (latin1). */
-  readonly target: string
-  readonly headers: HeaderList
-  /** null: no body is framed. A Content-Length among the headers sets the framing, else chunked. */
-  readonly body: Readable | null
-  /** Protocol to upgrade to, or null. */
-  readonly upgrade: string | null
+  /** The whole head with its empty line, as latin1 text; its framing says what `framing` says. */
+  readonly head: string
+  readonly framing: Framing
+  /** A 101 is welcome. */
+  readonly upgrade: boolean
+  /** `Expect: 100-continue` is in the head. */
+  readonly expects: boolean
+  /** Where connections stay that are bound to this client. */
+  readonly pins: Pins
+  /** Value of the cookie that keeps a client on one address; null: none. */
+  readonly stick: string | null
+  /** Address that has just failed this very request. */
+  readonly avoid: string | null
+  /** Only a connection that has carried nothing yet. */
+  readonly fresh: boolean
 }
 
 /** Who hears what comes of it. After `end`, `upgraded` or `failed` nothing more is called. */
 export interface Receiver {
-  /** Asked just before bytes go to a socket, perhaps twice. False gives the request up silently: nothing was sent. */
+  /** Asked just before bytes go to a socket. False gives the request up silently: nothing was sent. */
   mayStart(): boolean
-  /** Bytes go out in this turn. */
-  started(): void
-  informed(status: number, headers: readonly Buffer[]): void
-  head(status: number, reason: string, headers: readonly Buffer[]): void
-  data(chunk: Buffer): void
-  end(trailers: readonly Buffer[]): void
-  upgraded(status: number, headers: readonly Buffer[], socket: Duplex): void
+  /** The head goes out in this turn; the body may be written from now on. */
+  started(address: string): void
+  /** More of the body may be written. */
+  drained(): void
+  informed(answer: Answer): void
+  head(answer: Answer, framing: Framing): void
+  data(piece: Buffer): void
+  end(trailers: readonly string[]): void
+  /** `early` came right behind the head. */
+  upgraded(answer: Answer, socket: Socket, early: Buffer): void
   failed(failure: Failure): void
+  /** Something of the answer was let in by `wire.accept`. */
+  quirk(quirk: Quirk): void
+  /** An exception in the receiver or here: a fault of ours. */
+  broken(error: unknown): void
 }
 
 /** A request on its way. */
 export interface Sending {
+  /** Begins; before it nothing is called. */
+  send(): void
+  /** A piece of the body. False: wait for `drained`. */
+  write(piece: Buffer): boolean
+  /** The body is complete. */
+  finish(trailers: readonly string[]): void
   /** Stop reading the answer until `resume`. */
   pause(): void
   resume(): void
@@ -45,138 +77,332 @@ export interface Sending {
   giveUp(): void
 }
 
-export function forward(pool: Dispatcher, outgoing: Outgoing, receiver: Receiver): Sending {
-  const exchange = new Forwarding(outgoing, receiver)
-  exchange.dispatch(pool)
-  return exchange
+export function forward(service: Service, outgoing: Outgoing, receiver: Receiver): Sending {
+  return new Forwarding(service, outgoing, receiver)
 }
 
-class Forwarding implements Sending, Dispatcher.DispatchHandler {
+const GIVEN_UP: Outcome = { kind: 'given-up' }
+
+class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
+  readonly #service: Service
   readonly #outgoing: Outgoing
   #receiver: Receiver | null
-  #controller: Dispatcher.DispatchController | null = null
+  #leave: (() => void) | null = null
+  #place: Place | null = null
+  #connection: Connection | null = null
+  #reused = false
   #phase: Failure['phase'] = 'connect'
-  #started = false
+  /** The whole request is written. */
+  #sent: boolean
+  /** Of an answer's head that is not complete yet. */
+  #text = ''
+  #informed = 0
+  #answer: Answer | null = null
+  #reader: BodyReader | null = null
+  #closeDelimited = false
+  readonly accept: ReadonlySet<Quirk>
+  #quirks: Quirk[] | null = null
+  #headTimer: NodeJS.Timeout | null = null
+  #idleTimer: NodeJS.Timeout | null = null
   #totalTimer: NodeJS.Timeout | null = null
-  #body: RequestBody | null = null
 
-  constructor(outgoing: Outgoing, receiver: Receiver) {
+  constructor(service: Service, outgoing: Outgoing, receiver: Receiver) {
+    this.#service = service
     this.#outgoing = outgoing
     this.#receiver = receiver
+    this.#sent = outgoing.framing.kind === 'none'
+    this.accept = outgoing.backend.wire.accept
   }
 
-  dispatch(pool: Dispatcher): void {
-    const { method, target, headers, body, upgrade, backend } = this.#outgoing
-    const { headMs, idleMs, totalMs } = backend.timeouts
-    if (totalMs !== null) this.#totalTimer = setTimeout(this.#expire, totalMs)
-    if (body !== null) this.#body = new RequestBody(body, this.#mayStart)
-    pool.dispatch(
-      {
-        path: target,
-        method: method as Dispatcher.HttpMethod,
-        headers: headers as string[],
-        body: this.#body,
-        upgrade,
-        headersTimeout: headMs ?? 0,
-        bodyTimeout: idleMs ?? 0,
-        // undici would close the connection after HEAD and after a GET with a body; framing is ours, so it may stay.
-        reset: upgrade === null ? false : undefined,
-      } as Dispatcher.DispatchOptions,
-      this,
-    )
+  // ---- Sending
+
+  send(): void {
+    const { backend, pins, stick, avoid } = this.#outgoing
+    const { totalMs } = backend.timeouts
+    if (totalMs !== null) this.#totalTimer = setTimeout(this.#late, totalMs, TIMEOUT.total)
+    const pinned = pins.of(backend)
+    if (pinned !== null) {
+      this.#place = { ...pinned.place, over() {} }
+      if (!this.take(pinned.connection, false)) pinned.connection.destroy()
+      return
+    }
+    this.#leave = this.#service.enter({ stick, avoid, admitted: this.#admitted, refused: this.#refused })
+  }
+
+  write(piece: Buffer): boolean {
+    const socket = this.#connection?.socket
+    if (socket === undefined || socket.destroyed) return true
+    if (this.#outgoing.framing.kind !== 'chunked') return socket.write(piece)
+    socket.cork()
+    socket.write(chunkLine(piece.length), 'latin1')
+    socket.write(piece)
+    const more = socket.write('\r\n', 'latin1')
+    socket.uncork()
+    return more
+  }
+
+  finish(trailers: readonly string[]): void {
+    if (this.#sent) return
+    this.#sent = true
+    const socket = this.#connection?.socket
+    if (socket === undefined || socket.destroyed) return
+    if (this.#outgoing.framing.kind === 'chunked') socket.write(lastChunk(trailers), 'latin1')
+    if (this.#phase === 'send') this.#awaitHead()
   }
 
   pause(): void {
-    this.#controller?.pause()
+    this.#connection?.socket.pause()
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer)
   }
 
   resume(): void {
-    this.#controller?.resume()
+    this.#connection?.socket.resume()
+    this.#idleTimer?.refresh()
   }
 
   giveUp(): void {
     if (this.#receiver === null) return
-    this.#finish()
-    // Still waiting in the pool there is no controller: onRequestStart aborts as soon as it is called, and the body must
-    // let go of the client's stream now, because another request may be made of it.
-    if (this.#controller === null) this.#body?.destroy()
-    else this.#controller.abort(givenUp())
+    this.#finish(GIVEN_UP)
+    this.#connection?.destroy()
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#receiver === null) {
-      controller.abort(givenUp())
-      return
-    }
-    const allowed = this.#outgoing.body === null ? this.#mayStart() : this.#receiver.mayStart()
-    if (!allowed) this.giveUp()
-    else if (this.#started) this.#phase = 'headers'
-  }
+  // ---- Wanting
 
-  onRequestSent(): void {
-    if (this.#phase === 'send') this.#phase = 'headers'
-  }
-
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, reason?: string): void {
+  take(connection: Connection, reused: boolean): boolean {
     const receiver = this.#receiver
-    if (receiver === null) return
-    const headers = controller.rawHeaders as readonly Buffer[]
-    if (status < 200) {
-      receiver.informed(status, headers)
-      return
-    }
-    this.#phase = 'body'
-    receiver.head(status, reason ?? '', headers)
-  }
-
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#receiver?.data(chunk)
-  }
-
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
-    this.#finish()?.end((controller.rawTrailers ?? []) as readonly Buffer[])
-  }
-
-  onRequestUpgrade(controller: Dispatcher.DispatchController, status: number, _: unknown, socket: Duplex): void {
-    const receiver = this.#finish()
-    if (receiver === null) socket.destroy()
-    else receiver.upgraded(status, controller.rawHeaders as readonly Buffer[], socket)
-  }
-
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    this.#finish()?.failed(classify(error, this.#outgoing.side, this.#phase))
-  }
-
-  #mayStart = (): boolean => {
-    const receiver = this.#receiver
-    if (receiver === null || !receiver.mayStart()) {
-      this.giveUp()
-      return false
-    }
-    if (!this.#started) {
-      this.#started = true
-      this.#phase = 'send'
-      receiver.started()
+    if (receiver === null) return false
+    try {
+      if (!receiver.mayStart()) {
+        this.giveUp()
+        return false
+      }
+      this.#connection = connection
+      this.#reused = reused
+      connection.lend(this)
+      const { socket } = connection
+      if (this.#sent) {
+        socket.write(this.#outgoing.head, 'latin1')
+        this.#awaitHead()
+        receiver.started(this.#place?.address ?? '')
+      } else {
+        this.#phase = 'send'
+        socket.cork()
+        socket.write(this.#outgoing.head, 'latin1')
+        receiver.started(this.#place?.address ?? '')
+        socket.uncork()
+      }
+    } catch (error) {
+      this.#broken(error)
     }
     return true
   }
 
-  #expire = (): void => {
-    const error = Object.assign(new Error('total timeout'), { code: TOTAL_TIMEOUT })
-    this.#finish()?.failed(classify(error, this.#outgoing.side, this.#phase))
-    this.#controller?.abort(error)
+  failed(error: Error): void {
+    this.#fail(classify(error, this.#circumstances()))
   }
 
-  /** Hands the receiver out for its last call, once. */
-  #finish(): Receiver | null {
+  // ---- ConnectionUser
+
+  bytes(chunk: Buffer): void {
+    try {
+      if (this.#reader === null) this.#readHead(chunk)
+      else this.#readBody(chunk, 0)
+    } catch (error) {
+      if (error instanceof HeadError) this.#fail(protocolFailure(error.message, error.quirk, this.#circumstances()))
+      else this.#broken(error)
+    }
+  }
+
+  ended(): void {
+    try {
+      if (this.#closeDelimited) this.#complete(false)
+      else this.#fail(classify(CLOSED, this.#circumstances()))
+    } catch (error) {
+      this.#broken(error)
+    }
+  }
+
+  closed(error: Error | null): void {
+    this.#fail(classify(error ?? CLOSED, this.#circumstances()))
+  }
+
+  drained(): void {
+    try {
+      this.#receiver?.drained()
+    } catch (error) {
+      this.#broken(error)
+    }
+  }
+
+  // ---- Lenience
+
+  note(quirk: Quirk): void {
+    if (this.#quirks?.includes(quirk)) return
+    this.#quirks ??= []
+    this.#quirks.push(quirk)
+  }
+
+  // ---- the answer
+
+  #readHead(chunk: Buffer): void {
+    const before = this.#text.length
+    const text = this.#text + chunk.latin1Slice(0, Math.min(chunk.length, HEAD_BYTES + 1))
+    const found = readAnswer(text, MOST_FIELDS, this)
+    if (found === null || found.bytes > HEAD_BYTES) {
+      if (text.length > HEAD_BYTES) throw new HeadError(`a head of more than ${HEAD_BYTES} bytes`)
+      this.#text = text
+      return
+    }
+    this.#text = ''
+    const from = found.bytes - before
+    if (found.answer.status < 200) this.#inform(found.answer, chunk, from)
+    else this.#begin(found.answer, chunk, from)
+  }
+
+  #inform(answer: Answer, chunk: Buffer, from: number): void {
+    const receiver = this.#receiver as Receiver
+    if (answer.status === 101) {
+      if (!this.#outgoing.upgrade) throw new HeadError('a 101 that nobody asked for')
+      const connection = this.#connection as Connection
+      this.#finish({ kind: 'answer', status: 101 })
+      receiver.upgraded(answer, connection.detach(), chunk.subarray(from))
+      return
+    }
+    if (++this.#informed > MOST_INFORMED) throw new HeadError('informational answers without end')
+    if (answer.status === 100 && !this.#outgoing.expects) {
+      letIn('unsolicited-100', this, 'a 100 that nobody waits for')
+    } else receiver.informed(answer)
+    if (from < chunk.length && this.#receiver !== null) this.#readHead(chunk.subarray(from))
+  }
+
+  #begin(answer: Answer, chunk: Buffer, from: number): void {
+    const receiver = this.#receiver as Receiver
+    const framing = this.#framingOf(answer)
+    this.#answer = answer
+    this.#phase = 'body'
+    if (this.#headTimer !== null) clearTimeout(this.#headTimer)
+    this.#closeDelimited = framing.kind === 'close'
+    const { idleMs } = this.#outgoing.backend.timeouts
+    if (idleMs !== null) this.#idleTimer = setTimeout(this.#late, idleMs, TIMEOUT.idle)
+    receiver.head(answer, framing)
+    if (this.#receiver === null) return
+    this.#reader = bodyReader(framing, this)
+    if (this.#reader === null || this.#reader.done) this.#complete(from < chunk.length)
+    else if (from < chunk.length) this.#readBody(chunk, from)
+  }
+
+  /** RFC 9112, 6.3. */
+  #framingOf({ status, minor, fields }: Answer): Framing {
+    if (this.#outgoing.method === 'HEAD' || status === 204 || status === 304) return NO_BODY
+    if (fields.isChunked) {
+      if (minor === 0) throw new HeadError('a transfer coding in HTTP/1.0')
+      return CHUNKED
+    }
+    if (fields.length !== -1) return { kind: 'length', bytes: fields.length }
+    if (minor === 1 && !fields.closes) {
+      letIn('close-delimited', this, 'neither a length nor a coding nor Connection: close')
+    }
+    return UNTIL_CLOSE
+  }
+
+  #readBody(chunk: Buffer, from: number): void {
+    const reader = this.#reader as BodyReader
+    this.#idleTimer?.refresh()
+    const end = reader.read(chunk, from, this.#piece)
+    if (reader.done) this.#complete(end < chunk.length)
+  }
+
+  #piece = (piece: Buffer): void => {
+    this.#receiver?.data(piece)
+  }
+
+  /** `surplus`: bytes followed that belong to nobody. */
+  #complete(surplus: boolean): void {
+    const { fields, minor, status } = this.#answer as Answer
+    const connection = this.#connection as Connection
+    const place = this.#place
+    const trailers = this.#reader?.trailers ?? []
+    const quirks = this.#quirks
+    const receiver = this.#finish({ kind: 'answer', status })
+    if (receiver === null) return
+    const stays = minor === 1 ? !fields.closes : fields.stays
+    const reusable = stays && this.#sent && !surplus && !this.#closeDelimited && quirks === null && place !== null
+    if (!reusable) connection.destroy()
+    else if (this.#outgoing.pins.keeps(this.#outgoing.backend, fields)) {
+      connection.takeBack()
+      this.#outgoing.pins.keep(this.#outgoing.backend, { connection, place })
+    } else {
+      if (fields.keepAlive !== null) connection.idleMs = announcedMs(fields.keepAlive)
+      place.pool.giveBack(connection)
+    }
+    if (quirks !== null) for (const quirk of quirks) receiver.quirk(quirk)
+    receiver.end(trailers)
+  }
+
+  // ---- endings
+
+  #admitted = (place: Place): void => {
+    this.#leave = null
+    this.#place = place
+    place.pool.want(this, this.#outgoing.fresh)
+  }
+
+  #refused = (kind: Failure['kind'], why: string): void => {
+    this.#leave = null
+    this.#fail(refusedFailure(kind, why, this.#outgoing.side))
+  }
+
+  #awaitHead(): void {
+    this.#phase = 'headers'
+    const { headMs } = this.#outgoing.backend.timeouts
+    if (headMs !== null) this.#headTimer = setTimeout(this.#late, headMs, TIMEOUT.head)
+  }
+
+  #late = (code: string): void => {
+    this.#fail(classify(Object.assign(new Error(code), { code }), this.#circumstances()))
+  }
+
+  #circumstances() {
+    const stale = this.#reused && this.#text === '' && this.#informed === 0 && this.#answer === null
+    return { side: this.#outgoing.side, phase: this.#phase, stale }
+  }
+
+  #fail(failure: Failure): void {
+    const receiver = this.#finish({ kind: 'failure', failure: failure.kind })
+    this.#connection?.destroy()
+    if (receiver === null) return
+    try {
+      receiver.failed(failure)
+    } catch (error) {
+      receiver.broken(error)
+    }
+  }
+
+  #broken(error: unknown): void {
+    const receiver = this.#finish(GIVEN_UP)
+    this.#connection?.destroy()
+    receiver?.broken(error)
+  }
+
+  /** Hands the receiver out for its last call, once, and leaves every queue. */
+  #finish(outcome: Outcome): Receiver | null {
     const receiver = this.#receiver
+    if (receiver === null) return null
     this.#receiver = null
     if (this.#totalTimer !== null) clearTimeout(this.#totalTimer)
+    if (this.#headTimer !== null) clearTimeout(this.#headTimer)
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer)
+    this.#leave?.()
+    if (this.#connection === null) this.#place?.pool.forget(this)
+    this.#place?.over(outcome)
     return receiver
   }
 }
 
-function givenUp(): Error {
-  return Object.assign(new Error('given up'), { code: GIVEN_UP })
+const CLOSED = Object.assign(new Error('closed'), { code: 'BANYAN_CLOSED' })
+
+/** `timeout=5, max=100` → 5000; null where it says nothing. */
+function announcedMs(keepAlive: string): number | null {
+  const seconds = /(?:^|[,\s])timeout=(\d{1,9})/i.exec(keepAlive)?.[1]
+  return seconds === undefined ? null : Number(seconds) * 1000
 }

@@ -1,0 +1,42 @@
+// Opens sockets to backends: TCP, or TLS with the backend's own policy. Sockets stay half-open, so that a backend's end of
+// its answer is not our end of the request, and a tunnel's half-close crosses.
+import { constants } from 'node:crypto'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import type { BackendTls } from '../model/route.ts'
+
+export interface Target {
+  /** Name or address. */
+  readonly host: string
+  readonly port: number
+  /** What the certificate has to say; null: plain TCP. */
+  readonly tls: { readonly servername: string; readonly policy: BackendTls } | null
+}
+
+export function connectTo({ host, port, tls }: Target, opened: (socket: Socket) => void): Socket {
+  if (tls === null) {
+    const socket = connectTcp({ host, port, allowHalfOpen: true, noDelay: true, keepAlive: true })
+    socket.once('connect', () => opened(socket))
+    return socket
+  }
+  // tls.connect knows allowHalfOpen; its types do not. No session is kept: a resumed one would skip the check of the name.
+  const options: ConnectionOptions & { allowHalfOpen: boolean } = { host, port, allowHalfOpen: true, ...tlsOptions(tls) }
+  const socket = connectTls(options)
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true)
+  socket.once('secureConnect', () => opened(socket))
+  return socket
+}
+
+function tlsOptions({ servername, policy }: NonNullable<Target['tls']>): ConnectionOptions {
+  return {
+    rejectUnauthorized: policy.verify,
+    ALPNProtocols: ['http/1.1'],
+    // RFC 6066, 3: no address in SNI; the certificate is checked against `host` then.
+    ...(isIP(servername) === 0 ? { servername } : {}),
+    ...(policy.ca === null ? {} : { ca: policy.ca }),
+    ...(policy.minVersion === null ? {} : { minVersion: policy.minVersion }),
+    ...(policy.ciphers === null ? {} : { ciphers: policy.ciphers }),
+    ...(policy.legacyRenegotiation ? { secureOptions: constants.SSL_OP_LEGACY_SERVER_CONNECT } : {}),
+  }
+}

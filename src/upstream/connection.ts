@@ -1,0 +1,87 @@
+// One connection to a backend. It has at most one user at a time; bytes that come while it has none were asked for by
+// nobody, and end it: the next user must not take them for its answer (RFC 9112, 9.2; CVE-2026-48931).
+import type { Socket } from 'node:net'
+import type { Milliseconds } from '../model/units.ts'
+
+export interface ConnectionUser {
+  bytes(chunk: Buffer): void
+  /** The backend has said its last byte. */
+  ended(): void
+  /** The socket is gone; null: without an error. */
+  closed(error: Error | null): void
+  /** What was written has left. */
+  drained(): void
+}
+
+export class Connection {
+  readonly socket: Socket
+  /** When its last exchange ended. */
+  idleSince: Milliseconds = 0
+  /** How long it may stay idle, as the backend said; null: it did not. */
+  idleMs: Milliseconds | null = null
+  /** Exchanges that it has carried to their end. */
+  exchanges = 0
+  #user: ConnectionUser | null = null
+  #error: Error | null = null
+
+  /** `gone` is told once, whoever ended it. */
+  constructor(socket: Socket, gone: (connection: Connection) => void) {
+    this.socket = socket
+    socket.on('data', this.#data)
+    socket.on('end', this.#end)
+    socket.on('drain', this.#drain)
+    socket.on('error', this.#fail)
+    socket.on('close', () => {
+      gone(this)
+      const user = this.#user
+      this.#user = null
+      user?.closed(this.#error)
+    })
+  }
+
+  get usable(): boolean {
+    return !this.socket.destroyed && this.#error === null && this.socket.writable
+  }
+
+  lend(user: ConnectionUser): void {
+    this.#user = user
+  }
+
+  /** From now on nobody listens. */
+  takeBack(): void {
+    this.#user = null
+  }
+
+  /** Gives the bare socket away: an upgrade. */
+  detach(): Socket {
+    this.#user = null
+    const { socket } = this
+    socket.off('data', this.#data)
+    socket.off('end', this.#end)
+    socket.off('drain', this.#drain)
+    return socket
+  }
+
+  destroy(): void {
+    this.#user = null
+    this.socket.destroy()
+  }
+
+  #data = (chunk: Buffer): void => {
+    if (this.#user === null) this.socket.destroy()
+    else this.#user.bytes(chunk)
+  }
+
+  #end = (): void => {
+    if (this.#user === null) this.socket.destroy()
+    else this.#user.ended()
+  }
+
+  #drain = (): void => {
+    this.#user?.drained()
+  }
+
+  #fail = (error: Error): void => {
+    this.#error ??= error
+  }
+}

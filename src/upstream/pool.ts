@@ -1,0 +1,196 @@
+// The connections to one address of a backend, for one role.
+//
+// An answer nobody asked for may follow the right one by a moment, and would then answer the next request. So a connection
+// that comes back is in quarantine first, and another is opened meanwhile; only at the limit of connections is one in
+// quarantine used, the one that came back first. What has left quarantine is used last in, first out: the fewest stay busy.
+import type { Socket } from 'node:net'
+import type { Clock, Milliseconds } from '../model/units.ts'
+import { Connection } from './connection.ts'
+
+/** A backend that answers twice does it within this. */
+const QUARANTINE_MS = 6
+/** Idle connections are closed after this unless the backend announces less: below the 5 s of Node and Apache. */
+const IDLE_MS = 4_000
+/** A backend that says "timeout=5" may close at 5 s sharp: we go a second before. */
+const EARLIER_MS = 1_000
+
+export interface PoolOptions {
+  readonly connections: number
+  /** false: each connection carries one exchange. */
+  readonly reuse: boolean
+  readonly connectMs: Milliseconds | null
+  /** Begins a connection; tells once when it is open, TLS included. */
+  connect(opened: (socket: Socket) => void): Socket
+  readonly clock: Pick<Clock, 'monotonic'>
+}
+
+/** Somebody who wants a connection. */
+export interface Wanting {
+  /** False: not wanted any more. */
+  take(connection: Connection, reused: boolean): boolean
+  failed(error: Error): void
+}
+
+export class Pool {
+  readonly #options: PoolOptions
+  /** Out of quarantine; the last one came back last. */
+  readonly #ready: Connection[] = []
+  /** The first one came back first. */
+  readonly #quarantine: Connection[] = []
+  readonly #waiting: Wanting[] = []
+  readonly #all = new Set<Connection>()
+  readonly #opening = new Set<Socket>()
+  #closing = false
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  /** Connections open or opening. */
+  get size(): number {
+    return this.#all.size + this.#opening.size
+  }
+
+  get isIdle(): boolean {
+    return this.size === this.#ready.length + this.#quarantine.length && this.#waiting.length === 0
+  }
+
+  /** `fresh`: not one that has carried an exchange. */
+  want(wanting: Wanting, fresh = false): void {
+    const kept = fresh ? null : this.#kept()
+    if (kept !== null) {
+      if (!wanting.take(kept, true)) this.#keep(kept)
+      return
+    }
+    if (this.size < this.#options.connections) {
+      this.#waiting.push(wanting)
+      this.#open()
+      return
+    }
+    const early = this.#quarantine.shift()
+    if (early === undefined) {
+      this.#waiting.push(wanting)
+    } else if (fresh) {
+      this.#waiting.push(wanting)
+      early.destroy()
+    } else if (!wanting.take(early, true)) this.#quarantine.unshift(early)
+  }
+
+  forget(wanting: Wanting): void {
+    const at = this.#waiting.indexOf(wanting)
+    if (at !== -1) this.#waiting.splice(at, 1)
+  }
+
+  /** Back from its user, who has read its whole answer and written its whole request. */
+  giveBack(connection: Connection): void {
+    connection.takeBack()
+    connection.exchanges++
+    connection.idleSince = this.#options.clock.monotonic()
+    if (this.#closing || !this.#options.reuse || !connection.usable) {
+      connection.destroy()
+      return
+    }
+    // Nobody waits at the limit longer than they must.
+    if (this.#opening.size === 0 && this.#serve(connection, true)) return
+    this.#quarantine.push(connection)
+  }
+
+  /** Closes what has been idle for too long. */
+  sweep(): void {
+    const now = this.#options.clock.monotonic()
+    for (const list of [this.#ready, this.#quarantine]) {
+      for (const connection of [...list]) {
+        const { idleMs, idleSince } = connection
+        const limit = idleMs === null ? IDLE_MS : Math.min(IDLE_MS, Math.max(0, idleMs - EARLIER_MS))
+        if (now - idleSince >= limit) connection.destroy()
+      }
+    }
+  }
+
+  /** No new users; what is under way ends as it will. */
+  close(): void {
+    this.#closing = true
+    for (const connection of [...this.#ready, ...this.#quarantine]) connection.destroy()
+  }
+
+  destroy(): void {
+    this.#closing = true
+    for (const socket of [...this.#opening]) socket.destroy()
+    for (const connection of [...this.#all]) connection.socket.destroy()
+  }
+
+  #kept(): Connection | null {
+    const quarantine = this.#quarantine
+    if (quarantine.length > 0) {
+      const free = this.#options.clock.monotonic() - QUARANTINE_MS
+      let count = 0
+      while (count < quarantine.length && (quarantine[count] as Connection).idleSince <= free) count++
+      if (count > 0) this.#ready.push(...quarantine.splice(0, count))
+    }
+    for (;;) {
+      const connection = this.#ready.pop()
+      if (connection === undefined) return null
+      if (connection.usable) return connection
+      connection.destroy()
+    }
+  }
+
+  #keep(connection: Connection): void {
+    this.#ready.push(connection)
+  }
+
+  #open(): void {
+    const { connectMs } = this.#options
+    let timer: NodeJS.Timeout | null = null
+    let error: Error | null = null
+    const socket = this.#options.connect(() => {
+      settle()
+      const connection = new Connection(socket, this.#gone)
+      this.#all.add(connection)
+      if (!this.#serve(connection, false)) {
+        connection.idleSince = this.#options.clock.monotonic()
+        this.#quarantine.push(connection)
+      }
+    })
+    const onError = (reason: Error) => {
+      error ??= reason
+    }
+    const onClose = () => {
+      settle()
+      this.#waiting.shift()?.failed(error ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+    }
+    const settle = () => {
+      if (timer !== null) clearTimeout(timer)
+      this.#opening.delete(socket)
+      socket.off('close', onClose)
+    }
+    socket.on('error', onError)
+    socket.on('close', onClose)
+    this.#opening.add(socket)
+    if (connectMs !== null) {
+      timer = setTimeout(() => {
+        socket.destroy(Object.assign(new Error('connect timeout'), { code: 'BANYAN_CONNECT_TIMEOUT' }))
+      }, connectMs)
+    }
+  }
+
+  /** Gives it to the first who still wants one. */
+  #serve(connection: Connection, reused: boolean): boolean {
+    for (;;) {
+      const wanting = this.#waiting.shift()
+      if (wanting === undefined) return false
+      if (wanting.take(connection, reused)) return true
+    }
+  }
+
+  #gone = (connection: Connection): void => {
+    this.#all.delete(connection)
+    for (const list of [this.#ready, this.#quarantine]) {
+      const at = list.indexOf(connection)
+      if (at !== -1) list.splice(at, 1)
+    }
+    // Whoever waited for a place can have a new one.
+    const wanted = this.#waiting.length - this.#opening.size
+    if (wanted > 0 && this.size < this.#options.connections) this.#open()
+  }
+}
