@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { bodies } from './bodies.ts'
 import type { Question } from './kit/bench.ts'
 import { type Children, createChildren } from './kit/children.ts'
 import { isMet, type Verdict, verdictText } from './kit/figures.ts'
@@ -12,7 +13,7 @@ import { matching } from './matching.ts'
 import { rollback } from './rollback.ts'
 import { split } from './split.ts'
 
-const QUESTIONS: readonly Question[] = [split, rollback, matching]
+const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies]
 
 /** Whatever happens, a question is over by then. */
 const MOST_MINUTES = 30

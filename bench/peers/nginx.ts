@@ -20,18 +20,24 @@ export function nginxVersion(): string | null {
   return error === undefined ? (/nginx\/[\d.]+/.exec(stderr)?.[0] ?? 'nginx') : null
 }
 
-export async function startNginx(children: Children, directory: string, origin: OriginPorts): Promise<Nginx> {
+/** `more`: lines for its location. */
+export async function startNginx(
+  children: Children,
+  directory: string,
+  origin: OriginPorts,
+  more: readonly string[] = [],
+): Promise<Nginx> {
   const place = join(directory, 'nginx')
   mkdirSync(place)
   const port = await freePort()
   const file = join(place, 'nginx.conf')
-  writeFileSync(file, configuration(place, port, origin))
+  writeFileSync(file, configuration(place, port, origin, more))
   const child = children.start('nginx', ['nginx', '-p', place, '-c', file, '-e', 'stderr'], { core: PROXY_CORE })
   await listening(child, port, 10_000)
   return { child, port, workers: () => childrenOf(child.pid) }
 }
 
-function configuration(place: string, port: number, origin: OriginPorts): string {
+function configuration(place: string, port: number, origin: OriginPorts, more: readonly string[]): string {
   return `
 daemon off;
 worker_processes 1;
@@ -65,6 +71,7 @@ http {
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Port $server_port;
+      ${more.join('\n      ')}
     }
   }
 }
