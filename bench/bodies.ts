@@ -1,16 +1,15 @@
 // The question "what do large bodies cost?": 100 MiB up and down, with Content-Length and in chunks, against a relay that does
 // not read what it carries; and whether memory stays flat meanwhile.
 import type { Bench, Question } from './kit/bench.ts'
-import { MIB } from './kit/bodies.ts'
 import { type Answering, LOAD_CORE, PROXY_CORE } from './kit/children.ts'
-import { spreadOf, type Verdict } from './kit/figures.ts'
-import { type LoadRequest, requestOf, USERS } from './kit/load.ts'
+import { MIB, spreadOf, type Verdict } from './kit/figures.ts'
 import { forgetPeak, peakBytes, residentBytes } from './kit/memory.ts'
 import { createPatience } from './kit/quiet.ts'
 import { compared } from './kit/report.ts'
 import type { TransferRequest, Transfers, Way } from './kit/transfers.ts'
 import { megabytesPerSecond, printTransfers, type Transferring } from './kit/transfers-report.ts'
 import { alternate } from './kit/turns.ts'
+import { warmUp } from './kit/warm-up.ts'
 import { startBanyan } from './peers/banyan.ts'
 import { nginxVersion, startNginx } from './peers/nginx.ts'
 import type { OriginPorts } from './peers/origin.ts'
@@ -49,7 +48,10 @@ async function run(bench: Bench): Promise<readonly Verdict[]> {
   const peers = [banyan, relay, ...(nginx === null ? [] : [nginx])]
 
   const before = new Map<Peer, number>()
-  for (const peer of peers) before.set(peer, await warmedUp(bench, peer))
+  for (const peer of peers) {
+    await warmUp(bench, peer.port, peer.pids())
+    before.set(peer, residentBytes(peer.pids()))
+  }
   const transfers = children.startFile('transfers', 'kit/transfer-process.ts', LOAD_CORE)
   const all = WAYS.flatMap(way => peers.map((peer): Transferring<Peer> => ({ way, peer })))
   const patience = createPatience(turns.patienceMs)
@@ -101,23 +103,6 @@ async function transfer(
   const turn = await transfers.ask<Transfers>(request, 10 * 60_000)
   if (turn.bodies > 0) return turn
   throw new Error(`${peer.name}, ${way.direction}, ${way.framing}: no body arrived; instead:\n${turn.firstWrong}`)
-}
-
-/** Small requests first, so that memory which any work takes is not taken for that of bodies. Returns what is resident then. */
-async function warmedUp({ children, turns }: Bench, { port, pids }: Peer): Promise<number> {
-  const load = children.startFile('load generator', 'kit/load-process.ts', LOAD_CORE)
-  const request: LoadRequest = {
-    port,
-    connections: 64,
-    requests: Array.from({ length: USERS }, (_, user) => requestOf('/bytes/sized/200', user)),
-    length: 200,
-    warmupMs: turns.warmupMs,
-    measureMs: turns.measureMs,
-    pids: { proxy: pids(), origins: [] },
-  }
-  await load.ask(request, turns.warmupMs + turns.measureMs + 15_000)
-  await load.stop()
-  return residentBytes(pids())
 }
 
 async function startOurs({ children, directory, profile }: Bench, ports: OriginPorts): Promise<Peer> {

@@ -12,8 +12,9 @@ import type { Turns } from './kit/turns.ts'
 import { matching } from './matching.ts'
 import { rollback } from './rollback.ts'
 import { split } from './split.ts'
+import { tunnels } from './tunnels.ts'
 
-const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies]
+const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels]
 
 /** Whatever happens, a question is over by then. */
 const MOST_MINUTES = 30

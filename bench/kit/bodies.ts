@@ -1,10 +1,10 @@
 // Large bodies that cost next to nothing: one block of random bytes again and again, framed in advance, and checked by samples.
 import type { Writable } from 'node:stream'
+import { MIB } from './figures.ts'
 import { seeded } from './many-routes.ts'
 
 export type Framing = 'sized' | 'chunked'
 
-export const MIB = 1024 * 1024
 const CHUNK_BYTES = 64 * 1024
 const BLOCK = randomBlock()
 const CHUNKED_BLOCK = Buffer.concat(

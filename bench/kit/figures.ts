@@ -1,5 +1,7 @@
 // The arithmetic of a bench: medians, percentiles, ratios against a bar, and the text that shows them.
 
+export const MIB = 1024 * 1024
+
 /** What several rounds of one measurement gave. */
 export interface Spread {
   readonly min: number

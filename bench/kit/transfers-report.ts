@@ -1,7 +1,6 @@
 // Transfers of large bodies as text: a row for each way and each peer.
 import type { Bench } from './bench.ts'
-import { MIB } from './bodies.ts'
-import { median, shown, spreadOf, table } from './figures.ts'
+import { MIB, median, shown, spreadOf, table } from './figures.ts'
 import type { Transfers, Way } from './transfers.ts'
 import { disturbance, othersShare, type Rounds } from './turns.ts'
 
