@@ -21,6 +21,7 @@ export interface Read {
   readonly mistakes: readonly Mistake[]
   readonly files: readonly string[]
   place(pointer: string): Place
+  fileOf?(pointer: string): string | null
 }
 
 /** So many are in the message; all of them are in the details. */
@@ -33,7 +34,8 @@ export function configure(
   file: string | null,
   at: EpochMs,
 ): Configured {
-  const compiled = read.config === null ? null : compilePlan(read.config, { file, loadedAt: at, place: read.place })
+  const { place, fileOf = () => null } = read
+  const compiled = read.config === null ? null : compilePlan(read.config, { file, loadedAt: at, place, fileOf })
   const mistakes = [...read.mistakes, ...(compiled?.mistakes ?? [])]
   const errors = mistakes.filter(mistake => mistake.level === 'error')
   if (read.config === null || compiled === null || errors.length > 0) {

@@ -14,6 +14,8 @@ export interface About {
   readonly secret?: boolean
   /** `file:PATH` may stand here. */
   readonly fromFile?: boolean
+  /** Of a mapping with free names: what is said about the value under some of them. */
+  readonly byName?: (name: string) => z.ZodType | null
 }
 
 const words = new WeakMap<object, About>()
@@ -47,7 +49,7 @@ export function child(schema: z.ZodType, key: PropertyKey): z.ZodType | null {
     const shape = bare.shape as Record<string, z.ZodType>
     return typeof key === 'string' && Object.hasOwn(shape, key) ? (shape[key] as z.ZodType) : null
   }
-  if (bare instanceof z.ZodRecord) return bare.valueType as z.ZodType
+  if (bare instanceof z.ZodRecord) return aboutOf(bare).byName?.(String(key)) ?? (bare.valueType as z.ZodType)
   if (bare instanceof z.ZodArray) return bare.element as z.ZodType
   if (bare instanceof z.ZodUnion) {
     for (const option of bare.options as readonly z.ZodType[]) {

@@ -47,7 +47,7 @@ export async function interpolate(root: Located, schema: z.ZodType, sources: Sou
       const file = isAbsolute(named) ? named : join(dirname(node.at.file), named)
       try {
         files.push(file)
-        return { ...node, outside: true, value: (await sources.readText(file)).replace(/\r?\n$/, '') }
+        return { ...node, outside: true, from: file, value: (await sources.readText(file)).replace(/\r?\n$/, '') }
       } catch (error) {
         return refuse((error as Error).message, 'the path is relative to the file of the configuration')
       }

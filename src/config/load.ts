@@ -1,5 +1,6 @@
 // routes.yaml → Config, or every mistake in it at once, each with its place.
 import type { Mistake } from '../model/errors.ts'
+import type { EpochMs } from '../model/units.ts'
 import { check } from './check.ts'
 import { expandInclude, type ReadFile, readBytes, readText } from './files.ts'
 import { kindHint } from './hint.ts'
@@ -21,12 +22,16 @@ export interface Loaded {
   readonly texts: ReadonlyMap<string, string>
   /** Where a JSON Pointer into the whole configuration stands: the value, or the nearest that holds it. */
   readonly place: (pointer: string) => Place
+  /** The file that a value came from by `file:`; null for any other. */
+  readonly fileOf: (pointer: string) => string | null
 }
 
 export interface LoadFile {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly readFile?: ReadFile
+  /** Default: the system's clock. */
+  readonly now?: () => EpochMs
 }
 
 export interface LoadText {
@@ -37,30 +42,40 @@ export interface LoadText {
   readonly interpolate: boolean
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly readFile?: ReadFile
+  /** Default: the system's clock. */
+  readonly now?: () => EpochMs
 }
 
 const MAX_MISTAKES = 500
 
 /** Never rejects: what cannot be read is a mistake too. */
-export async function loadConfig({ file, env, readFile = readBytes }: LoadFile): Promise<Loaded> {
+export async function loadConfig({ file, env, readFile = readBytes, now = Date.now }: LoadFile): Promise<Loaded> {
   try {
-    return await loadText({ text: await readText(file, readFile), file, interpolate: true, env, readFile })
+    return await loadText({ text: await readText(file, readFile), file, interpolate: true, env, readFile, now })
   } catch (error) {
     const nowhere = { file, line: 0, column: 0 }
     const { message, hint = null } = error as { message: string; hint?: string | null }
     const mistake: Mistake = { ...nowhere, path: '', message, found: null, allowed: null, hint, level: 'error' }
-    return { config: null, mistakes: [mistake], files: [file], text: '', texts: new Map(), place: () => nowhere }
+    return {
+      config: null,
+      mistakes: [mistake],
+      files: [file],
+      text: '',
+      texts: new Map(),
+      place: () => nowhere,
+      fileOf: () => null,
+    }
   }
 }
 
 export async function loadText(from: LoadText): Promise<Loaded> {
-  const { file, env = {}, readFile = readBytes } = from
+  const { file, env = {}, readFile = readBytes, now = Date.now } = from
   const text = from.text.replace(/^\uFEFF/, '')
   const sources: Sources | null = from.interpolate ? { env, readText: path => readText(path, readFile) } : null
   const reading = new Reading(sources)
   const main = await reading.read(text, file)
   const root = main === null ? null : merge(main, await reading.readIncluded(main, file), reading.mistakes)
-  const config = root === null || reading.broken ? null : validate(root, reading.mistakes)
+  const config = root === null || reading.broken ? null : validate(root, reading.mistakes, now())
   const files = [...new Set(reading.files)]
   return {
     config: reading.mistakes.some(({ level }) => level === 'error') ? null : config,
@@ -69,6 +84,7 @@ export async function loadText(from: LoadText): Promise<Loaded> {
     text,
     texts: reading.texts,
     place: pointer => (root === null ? { file, line: 1, column: 1 } : nearestTo(root, pathOf(pointer)).node.at),
+    fileOf: pointer => (root === null ? null : (nearestTo(root, pathOf(pointer)).node.from ?? null)),
   }
 }
 
@@ -174,12 +190,12 @@ function merge(main: Located, others: readonly Located[], mistakes: Mistake[]): 
   return { ...main, items }
 }
 
-function validate(root: Located, mistakes: Mistake[]): Config | null {
+function validate(root: Located, mistakes: Mistake[], now: EpochMs): Config | null {
   const data = plainOf(root)
   const parsed = configSchema.safeParse(data)
   const findings = [
     ...(parsed.error?.issues ?? []).flatMap(issue => findingsOf(issue, configSchema, root)),
-    ...check(data, path => shortOf(nearestTo(root, path).node.at)),
+    ...check(data, path => shortOf(nearestTo(root, path).node.at), now),
   ]
   mistakes.push(...findings.filter(finding => !concernsRefused(finding, root)).map(finding => locate(finding, root)))
   return parsed.success ? parsed.data : null

@@ -47,8 +47,8 @@ function nameHint(text: string): string | null {
   return fitting === '' || fitting === text ? null : `for example ${fitting}`
 }
 
-const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-const isToken = (text: string) => new RegExp(`^${TOKEN}$`).test(text)
+export const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+export const isToken = (text: string) => new RegExp(`^${TOKEN}$`).test(text)
 
 /** Name of a header, cookie or query parameter. */
 export function fieldName() {

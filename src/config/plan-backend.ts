@@ -1,43 +1,64 @@
 // A backend's settings → the Backend that the data path reads.
-import type { Backend, Quirk } from '../model/route.ts'
+import type { Backend, Profile, Quirk } from '../model/route.ts'
 import type { NamedBackend } from './schema.ts'
 
 /** HTTP/1.0 and bodies that end with the connection are legal HTTP (RFC 9112, 2.3 and 6.3): today's clients get them too. */
 const LEGAL: readonly Quirk[] = ['http-1.0', 'close-delimited']
+/** Of a backend whose health is watched: without it, nothing says when an address came back. */
+const SLOW_START_MS = 10_000
 
-export function compileBackend(named: NamedBackend, profile: 'transparent' | 'standard'): Backend {
+export function compileBackend(named: NamedBackend, profile: Profile): Backend {
+  const { name, urls, host, timeouts, connections, tls, balance, health, maxConcurrent, queue, circuit, retry, wire } =
+    named
   return {
-    name: named.name,
-    origins: [named.url],
-    host: named.host === 'preserve' ? null : named.host,
+    name,
+    origins: urls,
+    host: host === 'preserve' ? null : host,
     timeouts: {
-      connectMs: named.timeouts.connect,
-      headMs: named.timeouts.head,
-      idleMs: named.timeouts.idle,
-      totalMs: named.timeouts.total,
+      connectMs: timeouts.connect,
+      headMs: timeouts.head,
+      idleMs: timeouts.idle,
+      totalMs: timeouts.total,
     },
-    connections: named.connections,
+    connections,
     tls: {
-      verify: named.tls.verify,
-      ca: named.tls.ca ?? null,
-      servername: named.tls.servername ?? null,
-      minVersion: null,
-      ciphers: null,
-      legacyRenegotiation: false,
+      verify: tls.verify,
+      ca: tls.ca ?? null,
+      servername: tls.servername ?? null,
+      minVersion: tls.minVersion ?? null,
+      ciphers: tls.ciphers ?? null,
+      legacyRenegotiation: tls.legacyRenegotiation,
     },
-    balance: { kind: 'least' },
-    health: null,
-    slowStartMs: 0,
-    maxConcurrent: null,
-    queue: { size: 200, waitMs: 2000 },
-    circuit: null,
-    retry: { methods: new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']), budgetPercent: 20 },
+    balance,
+    health:
+      health === null
+        ? null
+        : {
+            path: health.path,
+            intervalMs: health.interval,
+            timeoutMs: health.timeout,
+            healthyAfter: health.healthy,
+            unhealthyAfter: health.unhealthy,
+          },
+    slowStartMs: named.slowStart ?? (health === null ? 0 : SLOW_START_MS),
+    maxConcurrent,
+    queue: { size: queue.size, waitMs: queue.wait },
+    circuit:
+      circuit === null
+        ? null
+        : {
+            errorPercent: circuit.errors,
+            minRequests: circuit.min,
+            windowMs: circuit.window,
+            openMs: circuit.open,
+          },
+    retry: { methods: new Set(retry.methods), budgetPercent: retry.budget },
     wire: {
-      accept: new Set(profile === 'transparent' ? LEGAL : []),
-      version: '1.1',
-      reuse: true,
-      bufferChunked: false,
-      bufferBytes: 16 * 2 ** 20,
+      accept: new Set([...(profile === 'transparent' ? LEGAL : []), ...wire.accept]),
+      version: wire.version,
+      reuse: wire.reuse === 'always',
+      bufferChunked: wire.chunkedRequests === 'buffer',
+      bufferBytes: wire.bufferLimit,
     },
   }
 }

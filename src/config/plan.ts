@@ -8,18 +8,11 @@ import { findTies } from '../routing/match.ts'
 import { networks } from '../routing/network.ts'
 import { normalisePath } from '../routing/target.ts'
 import { compileBackend } from './plan-backend.ts'
+import { fallbackPolicy, otherSideOn, rewriteOf } from './plan-side.ts'
 import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
 
 /** The default's route in metrics and logs; no id of the configuration can look like it. */
 export const DEFAULT_ROUTE = '_default'
-
-const NO_POLICIES = {
-  fallback: null,
-  otherSideOn: new Set<number>(),
-  cache: 'keep',
-  etag: 'keep',
-  leaks: 'count',
-} as const satisfies Partial<Route>
 
 export interface Place {
   readonly file: string
@@ -32,6 +25,8 @@ export interface PlanSource {
   readonly loadedAt: EpochMs
   /** Where a JSON Pointer stands in the text. */
   readonly place: (pointer: string) => Place
+  /** The file that a value came from by `file:`; null for any other. */
+  readonly fileOf?: (pointer: string) => string | null
 }
 
 /** A plan with `mistakes` of level error must not be used. */
@@ -44,7 +39,7 @@ export function compilePlan(
   // Equal backends are one object: pools are found by identity.
   function backendFor(side: SideConfig | undefined): Backend | null {
     if (side === undefined) return null
-    const backend = compileBackend(backendOf(config, side), 'transparent')
+    const backend = compileBackend(backendOf(config, side), config.proxy.profile)
     const key = JSON.stringify(backend, (_, value) => (value instanceof Set ? [...value] : value))
     const known = backends.get(key)
     if (known !== undefined) return known
@@ -62,7 +57,7 @@ export function compilePlan(
       match,
       template: match.paths[0] ?? '/',
       sides: { legacy: backendFor(route.legacy), new: backendFor(route.new) },
-      rewrites: { legacy: null, new: null },
+      rewrites: { legacy: rewriteOf(route.legacy, match.paths), new: rewriteOf(route.new, match.paths) },
       data: route.data ?? null,
       declaredWeight: route.weight,
       sticky: route.sticky,
@@ -71,7 +66,11 @@ export function compilePlan(
           ? null
           : { header: route.override.header, from: networks(route.override.from) },
       ambiguous: route.ambiguous === 400 ? ('reject' as const) : ('legacy' as const),
-      ...NO_POLICIES,
+      fallback: fallbackPolicy(route),
+      otherSideOn: otherSideOn(route),
+      cache: route.cache,
+      etag: route.etag,
+      leaks: route.leaks,
       owner: route.owner ?? null,
     })
   })
@@ -89,29 +88,40 @@ export function compilePlan(
     firstStart: config.split.firstStart,
     controlledByFile: config.control === 'file',
     clientIp: { from: networks(config.proxy.clientIp.from), hops: config.proxy.clientIp.hops },
-    profile: 'transparent',
-    limits: {
-      headBytes: config.proxy.limits.head,
-      fields: 200,
-      targetBytes: 16 * 2 ** 10,
-      bodyBytes: null,
-      connections: config.proxy.limits.connections,
-      perAddress: null,
-    },
-    timeouts: {
-      requestHeadMs: config.proxy.timeouts.requestHead,
-      keepAliveMs: config.proxy.timeouts.keepAlive,
-      stallMs: 60_000,
-      minBytesPerSecond: 100,
-    },
-    proxyProtocol: false,
-    tls: null,
-    errorPage: null,
-    drain: { graceMs: config.proxy.drain.grace, deadlineMs: config.proxy.drain.deadline },
+    ...listenerOf(config.proxy, source),
     file: source.file,
     loadedAt: source.loadedAt,
   }
   return { plan: Object.freeze(plan), mistakes: [...ties(routes, source), ...confusions(config, routes, source)] }
+}
+
+function listenerOf(
+  { profile, limits, timeouts, proxyProtocol, tls, errors, drain }: Config['proxy'],
+  { fileOf }: PlanSource,
+): Pick<Plan, 'profile' | 'limits' | 'timeouts' | 'proxyProtocol' | 'tls' | 'tlsFiles' | 'errorPage' | 'drain'> {
+  const tlsFiles = ['/proxy/tls/cert', '/proxy/tls/key'].flatMap(pointer => fileOf?.(pointer) ?? [])
+  return {
+    profile,
+    limits: {
+      headBytes: limits.head,
+      fields: limits.fields,
+      targetBytes: limits.target,
+      bodyBytes: limits.body,
+      connections: limits.connections,
+      perAddress: limits.perAddress,
+    },
+    timeouts: {
+      requestHeadMs: timeouts.requestHead,
+      keepAliveMs: timeouts.keepAlive,
+      stallMs: timeouts.stall,
+      minBytesPerSecond: timeouts.minRate,
+    },
+    proxyProtocol,
+    tls: tls ?? null,
+    tlsFiles,
+    errorPage: errors.page,
+    drain: { graceMs: drain.grace, deadlineMs: drain.deadline },
+  }
 }
 
 function fallbackOf(config: Config, backendFor: (side: SideConfig) => Backend | null): Route | null {
@@ -131,7 +141,11 @@ function fallbackOf(config: Config, backendFor: (side: SideConfig) => Backend | 
     sticky: [],
     override: null,
     ambiguous: 'legacy' as const,
-    ...NO_POLICIES,
+    fallback: null,
+    otherSideOn: new Set<number>(),
+    cache: 'keep' as const,
+    etag: 'keep' as const,
+    leaks: 'count' as const,
     owner: null,
   })
 }

@@ -3,8 +3,8 @@
 import { z } from 'zod'
 import { network } from './addresses.ts'
 import { later } from './later.ts'
-import { headerName, method, pathPattern } from './patterns.ts'
-import { duration, percent, secret, size, sizeOrNone, text } from './values.ts'
+import { headerName } from './patterns.ts'
+import { duration, percent, secret, size, text } from './values.ts'
 
 const count = (most = 1_000_000) => z.int().min(1).max(most)
 const side = z.enum(['legacy', 'new'])
@@ -12,7 +12,7 @@ const texts = z.array(text())
 const sizeOf = () => size(1, 2 ** 40)
 
 /** Headers that are set and removed, in the order remove, set. */
-export const headerChanges = z.strictObject({
+const headerChanges = z.strictObject({
   set: later(z.record(headerName(), text()).describe('headers to set, replacing what was there'), {}),
   remove: later(z.array(headerName()).describe('headers to remove'), []),
 })
@@ -38,18 +38,6 @@ const cohort = z
     side: side.describe('the side that serves it'),
   })
   .describe('a named set of users and their side')
-
-const fallback = z
-  .strictObject({
-    on: later(
-      z
-        .array(z.union([z.enum(['connect', 'timeout']), z.int().min(400).max(599)]))
-        .describe('failures of the new side that legacy answers instead: connect, timeout, statuses'),
-      [],
-    ),
-    methods: later(z.array(method()).describe('methods that may be asked twice')),
-  })
-  .describe('from new to legacy only, before a byte reached the client')
 
 const shadow = z
   .strictObject({
@@ -248,76 +236,10 @@ const ramp = z
 export const policiesLater = {
   pin: pin.exactOptional(),
   cohorts: later(z.array(cohort).describe('users whose side is said, before any draw'), []),
-  fallback: fallback.exactOptional(),
   shadow: shadow.exactOptional(),
   compare: compare.exactOptional(),
   translate: translate.exactOptional(),
   ramp: ramp.exactOptional(),
-  otherSideOn: later(z.array(z.int().min(400).max(499)).describe('statuses of a GET that ask the other side'), []),
-  cache: later(z.enum(['keep', 'private-while-split']).describe('Cache-Control of answers on a split route'), 'keep'),
-  etag: later(z.enum(['keep', 'per-side']).describe('makes ETags of both sides differ'), 'keep'),
-}
-
-/** Rewriting towards one side. */
-export const sideLater = {
-  path: later(pathPattern().describe('path on this side, if it differs')),
-  headers: headerChanges.exactOptional().describe('changes of headers towards this side'),
-  cookies: z
-    .strictObject({
-      prefix: later(text().describe('put before the names of this side’s cookies')),
-      shared: later(texts.describe('cookies that both sides see'), []),
-    })
-    .exactOptional()
-    .describe('two applications on one host'),
-}
-
-/** What a backend is known to do wrong, and what it cannot take. */
-const quirks = [
-  'bare-lf',
-  'double-content-length',
-  'odd-header-name',
-  'control-byte',
-  'te-identity',
-  'space-in-chunk-size',
-  'unsolicited-100',
-  'close-delimited',
-  'http-1.0',
-  'http-0.9',
-] as const
-
-export const backendLater = {
-  balance: later(z.enum(['least', 'round-robin']).describe('how several urls share the load'), 'least'),
-  health: later(text().describe('path that is probed; none: no probes'), 'none'),
-  maxConcurrent: later(z.union([z.literal('none'), count()]).describe('requests at the same time; more wait'), 'none'),
-  queue: later(
-    z
-      .strictObject({
-        size: count().describe('requests that may wait'),
-        wait: duration(1).describe('how long, at most'),
-      })
-      .describe('where requests wait for a free place'),
-  ),
-  wire: z
-    .strictObject({
-      accept: later(
-        z.array(z.enum(quirks)).describe('quirks of its answers that are let in, re-framed and counted'),
-        [],
-      ),
-      version: later(z.enum(['1.1', '1.0']).describe('HTTP version towards it'), '1.1'),
-      reuse: later(z.enum(['always', 'never']).describe('whether connections are used again'), 'always'),
-      chunkedRequests: later(
-        z.enum(['stream', 'buffer']).describe('for backends that need a Content-Length'),
-        'stream',
-      ),
-    })
-    .exactOptional()
-    .describe('quirks of an old backend'),
-}
-
-export const backendTlsLater = {
-  minVersion: later(z.enum(['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']).describe('oldest TLS version spoken')),
-  ciphers: later(text().describe('OpenSSL cipher list')),
-  legacyRenegotiation: later(z.boolean().describe('allows servers without RFC 5746'), false),
 }
 
 /** Process-wide. */
@@ -328,5 +250,3 @@ export const listenerLater = {
       .describe('TLS on this listener'),
   ),
 }
-
-export const bodyLimit = later(sizeOrNone().describe('bytes of a request’s body; none: no limit'), null)

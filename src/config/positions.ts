@@ -49,6 +49,8 @@ export interface Located {
   readonly secret: boolean
   /** The value came from the environment or a file: it must not be repeated. */
   readonly outside: boolean
+  /** The file that `file:` took it from. */
+  readonly from?: string
 }
 
 export interface ReadText {

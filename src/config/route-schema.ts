@@ -1,84 +1,14 @@
 // The schema of one route: what is matched, who may serve it, and by which policies.
 import { z } from 'zod'
-import { backendReference, backendUrl, hostName, hostPattern, hostPolicy, isUrl, network } from './addresses.ts'
+import { hostPattern, network } from './addresses.ts'
 import { inherited, later } from './later.ts'
-import { fieldName, headerName, id, method, name, pathPattern, stickySource, valuePattern } from './patterns.ts'
-import { backendLater, backendTlsLater, policiesLater, sideLater, writesLater } from './planned.ts'
-import { durationOrNone, pem, percent, text } from './values.ts'
+import { fieldName, headerName, id, method, pathPattern, stickySource, valuePattern } from './patterns.ts'
+import { policiesLater, writesLater } from './planned.ts'
+import { side } from './side-schema.ts'
+import { percent, text } from './values.ts'
 
-// ---- backends
-
-const timeouts = {
-  connect: durationOrNone().describe('from dispatch to an open connection, TLS included').prefault('5s'),
-  head: durationOrNone().describe('from the request’s last byte to the answer’s head').prefault('none'),
-  idle: durationOrNone().describe('between two pieces of the answer’s body; any progress restarts it').prefault('none'),
-  total: durationOrNone().describe('the whole exchange').prefault('none'),
-}
-
-const tls = {
-  verify: z.boolean().describe('checks the backend’s certificate; false is loud in status').prefault(true),
-  ca: pem().exactOptional().describe('authorities to trust instead of the system’s, as file:PATH'),
-  servername: hostName().exactOptional().describe('name to send and check instead of the URL’s host'),
-}
-
-const backendSettings = {
-  host: hostPolicy()
-    .describe('the Host header that the backend gets: `preserve` keeps the client’s, a name replaces it')
-    .prefault('preserve'),
-  connections: z.int().min(1).max(65_535).describe('connections to the backend, at most').prefault(128),
-}
-
-const url = backendUrl().exactOptional().describe('where it is')
-
-export const backendSchema = z
-  .strictObject({
-    url,
-    urls: z
-      .array(backendUrl())
-      .min(1)
-      .exactOptional()
-      .describe('the same as a list; more than one entry: not in this version'),
-    ...backendSettings,
-    timeouts: z.strictObject(timeouts).describe('time limits of one exchange; none is no limit').prefault({}),
-    tls: z
-      .strictObject({ ...tls, ...backendTlsLater })
-      .describe('for https')
-      .prefault({}),
-    ...backendLater,
-  })
-  .describe('one service, named once and used by many routes; `url` or `urls` says where')
-
-export type BackendConfig = z.output<typeof backendSchema>
-
-// ---- sides
-
-const sideObject = z.strictObject({
-  url,
-  backend: name()
-    .exactOptional()
-    .describe('a name under `backends`; what stands beside it here wins over the backend’s own'),
-  ...inherited(backendSettings),
-  timeouts: z
-    .strictObject(inherited(timeouts))
-    .exactOptional()
-    .describe('time limits of one exchange; none is no limit'),
-  tls: z
-    .strictObject({ ...inherited(tls), ...backendTlsLater })
-    .exactOptional()
-    .describe('for https'),
-  ...sideLater,
-})
-
-/** Has `backend` or `url`, never both (see check.ts). */
-export type SideConfig = z.output<typeof sideObject>
-
-// The object comes first in the union: on the way back to the words of the file a text form would take anything.
-const side = () =>
-  z.codec(z.union([sideObject, backendReference()]), z.custom<SideConfig>(), {
-    decode: value => (typeof value !== 'string' ? value : isUrl(value) ? { url: value } : { backend: value }),
-    encode: value =>
-      value === undefined || Object.keys(value).length > 1 ? value : (value.backend ?? value.url ?? value),
-  })
+export { type BackendConfig, backendSchema } from './backend-schema.ts'
+export type { SideConfig } from './side-schema.ts'
 
 // ---- what is matched
 
@@ -141,6 +71,36 @@ const policies = {
     .union([z.literal('legacy'), z.literal(400)])
     .describe('raw and normalised path take different routes: legacy serves it, counted; or 400')
     .prefault('legacy'),
+  fallback: z
+    .strictObject({
+      on: z
+        .array(z.union([z.int().min(400).max(599), z.enum(['connect', 'timeout'])]))
+        .describe('failures of new that legacy answers instead: connect, timeout, statuses; empty: off')
+        .prefault([]),
+      methods: z
+        .array(method())
+        .describe('which requests; with data: shared and on: [connect] also unsafe ones')
+        .prefault(['GET', 'HEAD', 'OPTIONS']),
+    })
+    .exactOptional()
+    .describe('from new to legacy only, before a byte reached the client; default off'),
+  otherSideOn: z
+    .array(z.int().min(400).max(499))
+    .describe(
+      'statuses of a GET that ask the other side before the client hears of them, as [404] for assets; empty: off',
+    )
+    .prefault([]),
+  cache: z
+    .enum(['keep', 'private-while-split'])
+    .describe('private-while-split: answers of a split route that a shared cache may keep are marked private')
+    .prefault('keep'),
+  etag: z.enum(['keep', 'per-side']).describe('per-side: ETags of both sides never match each other').prefault('keep'),
+  leaks: z
+    .enum(['count', 'rewrite'])
+    .describe(
+      'redirects and cookies that point at a backend’s own address: counted, or rewritten to the address that the client used',
+    )
+    .prefault('count'),
   owner: text('a text up to 100 characters', '[\\s\\S]{1,100}')
     .exactOptional()
     .describe('who to ask; shown everywhere'),

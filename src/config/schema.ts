@@ -1,10 +1,11 @@
 // The one schema of routes.yaml: types, defaults, validation, the JSON Schema and the reference page come from here. Rules that
 // need several keys at once are in check.ts.
 import { z } from 'zod'
-import { address, addressOrNone, hostName, network } from './addresses.ts'
+import { address, addressOrNone, hostName } from './addresses.ts'
 import { later } from './later.ts'
 import { defaultTarget, id, name, store } from './patterns.ts'
-import { bodyLimit, listenerLater } from './planned.ts'
+import { listenerLater } from './planned.ts'
+import { proxy } from './proxy-schema.ts'
 import {
   type BackendConfig,
   backendSchema,
@@ -14,74 +15,7 @@ import {
   routeSchema,
   type SideConfig,
 } from './route-schema.ts'
-import { duration, percent, secret, size, text } from './values.ts'
-
-const KIB = 2 ** 10
-
-const proxy = z.strictObject({
-  listen: address().describe('where clients come in').prefault('0.0.0.0:8080'),
-  workers: later(
-    z
-      .union([z.int().min(1).max(1024), z.literal('auto')])
-      .describe('processes that share the port; auto: one per core'),
-    1,
-  ),
-  profile: later(
-    z.enum(['transparent', 'standard']).describe('transparent: limits that today’s traffic exceeds only report'),
-    'transparent',
-  ),
-  clientIp: z
-    .strictObject({
-      from: z.array(network()).describe('peers whose X-Forwarded-* and Forwarded count; empty: nobody’s').prefault([]),
-      hops: z.int().min(1).max(32).describe('how many such proxies stand in a row').prefault(1),
-    })
-    .describe('how the address of a client is found')
-    .prefault({}),
-  proxyProtocol: later(z.boolean().describe('peers of clientIp speak the PROXY protocol'), false),
-  limits: z
-    .strictObject({
-      head: size(4 * KIB, KIB * KIB)
-        .describe('request line and headers; more is answered 431')
-        .prefault('64KiB'),
-      fields: later(z.int().min(1).max(10_000).describe('header fields of a request'), 200),
-      target: later(size(KIB, KIB * KIB).describe('request target'), 16 * KIB),
-      body: bodyLimit,
-      connections: z.int().min(1).max(1_000_000).describe('client connections at the same time').prefault(10_000),
-      perAddress: later(
-        z.union([z.literal('none'), z.int().min(1).max(1_000_000)]).describe('connections of one client address'),
-        'none',
-      ),
-    })
-    .describe('hard limits of the listener')
-    .prefault({}),
-  timeouts: z
-    .strictObject({
-      requestHead: duration(1).describe('from the first byte of a request to the end of its head').prefault('10s'),
-      keepAlive: duration(1)
-        .describe('between two requests on a connection; longer than that of the balancer in front')
-        .prefault('75s'),
-    })
-    .describe('patience with clients')
-    .prefault({}),
-  drain: z
-    .strictObject({
-      grace: duration().describe('readiness fails, the listener goes on: time for balancers to notice').prefault('5s'),
-      deadline: duration().describe('from then on: time for requests in flight to end').prefault('30s'),
-      tunnels: later(z.enum(['spread', 'close']).describe('how open tunnels end'), 'spread'),
-    })
-    .describe('what happens on SIGTERM')
-    .prefault({}),
-  errors: z
-    .strictObject({
-      page: later(
-        text().describe('default: problem+json, HTML or text as the client accepts; or file:PATH'),
-        'default',
-      ),
-    })
-    .exactOptional()
-    .describe('answers that the proxy gives by itself'),
-  ...listenerLater,
-})
+import { percent, secret, text } from './values.ts'
 
 const root = z.strictObject({
   proxy: proxy.describe('the listener that clients see').prefault({}),
@@ -187,7 +121,7 @@ export const SHARED_KEYS = ['routes', 'backends', 'groups'] as const
 type Declared = z.output<typeof root>
 
 /** A route with everything that it inherits. `weight` is what the file declares for it: its group's, 0 or 100 with one side. */
-export type RouteConfig = DeclaredRoute & Omit<typeof policyDefaults, 'data' | 'owner' | 'override'>
+export type RouteConfig = DeclaredRoute & Omit<typeof policyDefaults, 'data' | 'fallback' | 'owner' | 'override'>
 
 export const configSchema = z.codec(
   root,
@@ -200,21 +134,28 @@ export const configSchema = z.codec(
 
 export type Config = z.output<typeof configSchema>
 export type { BackendConfig, SideConfig }
-export type NamedBackend = BackendConfig & { readonly name: string; readonly url: string }
+export type NamedBackend = Omit<BackendConfig, 'url' | 'urls'> & {
+  readonly name: string
+  readonly urls: readonly string[]
+}
 
 /** What stands behind a side, or a backend's name: the side's own words, then the backend's, then the defaults. */
 export function backendOf(config: Pick<Config, 'backends'>, side: SideConfig): NamedBackend {
-  const { backend: called, url, timeouts, tls, ...own } = side
-  const base = (called === undefined ? undefined : config.backends[called]) ?? backendDefaults
-  const origin = url ?? base.url ?? base.urls?.[0]
-  if (origin === undefined) throw new TypeError(`no such backend: ${called}`)
+  const { backend: called, url: own, path: _, headers: __, cookies: ___, ...over } = side
+  const { url, urls, ...base } = (called === undefined ? undefined : config.backends[called]) ?? backendDefaults
+  const origin = own ?? url
+  const origins = origin === undefined ? urls : [origin]
+  if (origins?.[0] === undefined) throw new TypeError(`no such backend: ${called}`)
   return {
     ...base,
-    ...own,
-    name: called ?? origin,
-    url: origin,
-    timeouts: { ...base.timeouts, ...timeouts },
-    tls: { ...base.tls, ...tls },
+    ...over,
+    name: called ?? origins[0],
+    urls: origins,
+    queue: { ...base.queue, ...over.queue },
+    retry: { ...base.retry, ...over.retry },
+    timeouts: { ...base.timeouts, ...over.timeouts },
+    tls: { ...base.tls, ...over.tls },
+    wire: { ...base.wire, ...over.wire },
   }
 }
 

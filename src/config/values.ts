@@ -17,8 +17,8 @@ export interface Form<Out> {
   readonly allowed: string
   /** What editors check; texts with `${…}` always pass there. */
   readonly pattern?: string
-  /** A number is read by the digits that people see. */
-  readonly numbers?: 'as-text' | 'allowed'
+  /** A number is read by the digits that people see. Editors refuse one, or allow it in these bounds. */
+  readonly numbers?: 'as-text' | { readonly minimum: number; readonly maximum: number }
   readonly secret?: boolean
   readonly fromFile?: boolean
   read(text: string): Out | Wrong
@@ -44,8 +44,7 @@ export function form<Out>(words: Form<Out>): FormSchema<Out> {
     encode: value => (value === undefined ? undefined : words.write(value)),
   })
   const pattern = words.pattern === undefined ? {} : { pattern: `^(${words.pattern})$|\\$\\{` }
-  const type =
-    words.numbers === 'allowed' ? { type: ['number', 'string'], minimum: 0, maximum: 100 } : { type: 'string' }
+  const type = typeof words.numbers === 'object' ? { type: ['number', 'string'], ...words.numbers } : { type: 'string' }
   return describeAs(codec, {
     allowed: words.allowed,
     json: { ...type, ...pattern },
@@ -76,7 +75,7 @@ export function durationOrNone() {
     allowed: 'a duration such as 250ms, 10s or 5m, or none',
     pattern: `${DURATION}|none`,
     numbers: 'as-text',
-    read: text => (text === 'none' ? null : readDuration(text, 1, 'for no limit write none')),
+    read: text => (text === 'none' ? null : readDuration(text, 1, NO_LIMIT)),
     write: ms => (ms === null ? 'none' : writeDuration(ms)),
   })
 }
@@ -120,14 +119,33 @@ export function sizeOrNone() {
     allowed: 'a size such as 64KiB or 1MiB, or none',
     pattern: `${SIZE}|none`,
     numbers: 'as-text',
-    read: text => (text === 'none' ? null : readSize(text, 1, Number.MAX_SAFE_INTEGER)),
+    read: text => (text === 'none' ? null : readSize(text, 1, Number.MAX_SAFE_INTEGER, NO_LIMIT)),
     write: bytes => (bytes === null ? 'none' : writeSize(bytes)),
   })
 }
 
-function readSize(text: string, min: number, max: number): number | Wrong {
+/** Bytes a second; 0 is no limit. */
+export function rate() {
+  return form<number>({
+    allowed: 'bytes a second as a size, such as 100B or 1KiB, or none',
+    pattern: `${SIZE}|none`,
+    numbers: 'as-text',
+    read(text) {
+      if (text === 'none') return 0
+      const [, size] = /^(.+)\/s$/.exec(text) ?? []
+      if (size !== undefined) return new Wrong('a size is enough: it counts for each second', `write ${size}`)
+      return readSize(text, 1, 2 ** 40, NO_LIMIT)
+    },
+    write: bytes => (bytes === 0 ? 'none' : writeSize(bytes)),
+  })
+}
+
+const NO_LIMIT = 'for no limit write none'
+
+function readSize(text: string, min: number, max: number, zeroHint: string | null = null): number | Wrong {
   const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)$/i.exec(text) ?? []
   if (digits === undefined || unit === undefined) return new Wrong('not a size')
+  if (Number(digits) === 0 && zeroHint !== null) return new Wrong('must be above 0', zeroHint)
   if (unit === '') return new Wrong('a size needs its unit', `write ${digits}B or ${digits}KiB`)
   if (!Object.hasOwn(UNIT_BYTES, unit)) {
     const meant = Object.keys(UNIT_BYTES).find(known => known[0] === unit[0]?.toUpperCase())
@@ -149,9 +167,40 @@ export function percent() {
   return form<number>({
     allowed: '0 to 100 with up to two decimals, as 5 or 5%',
     pattern: '(100(\\.0{1,2})?|[0-9]{1,2}(\\.[0-9]{1,2})?)%?',
-    numbers: 'allowed',
+    numbers: { minimum: 0, maximum: 100 },
     read: readPercent,
     write: value => value,
+  })
+}
+
+/** A percent above 0. */
+export function share() {
+  return form<number>({
+    allowed: 'a percent above 0, as 5 or 5%',
+    pattern: '(100(\\.0{1,2})?|[0-9]{1,2}(\\.[0-9]{1,2})?)%?',
+    numbers: { minimum: 0.01, maximum: 100 },
+    read(text) {
+      const value = readPercent(text)
+      return value === 0 ? new Wrong('must be above 0') : value
+    },
+    write: value => value,
+  })
+}
+
+/** A whole number from 1; null is no limit. */
+export function countOrNone(most: number) {
+  return form<number | null>({
+    allowed: `a whole number 1 to ${most}, or none`,
+    pattern: '[0-9]+|none',
+    numbers: { minimum: 1, maximum: most },
+    read(text) {
+      if (text === 'none') return null
+      if (!/^[0-9]{1,15}$/.test(text)) return new Wrong('not a whole number')
+      const value = Number(text)
+      if (value === 0) return new Wrong('less than 1', 'for no limit write none')
+      return value > most ? new Wrong(`more than ${most}`) : value
+    },
+    write: value => value ?? 'none',
   })
 }
 
@@ -183,19 +232,5 @@ export function secret() {
     fromFile: true,
     read: text => (text === '' ? null : text),
     write: text => text ?? '',
-  })
-}
-
-/** Certificates. */
-export function pem() {
-  return form<string>({
-    allowed: 'PEM text, or file:PATH',
-    pattern: '[\\s\\S]*-----BEGIN CERTIFICATE-----[\\s\\S]*|file:.+',
-    fromFile: true,
-    read: text =>
-      text.includes('-----BEGIN CERTIFICATE-----')
-        ? text
-        : new Wrong('no certificate in it', 'write file:PATH to take it from a file'),
-    write: text => text,
   })
 }

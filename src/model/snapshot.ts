@@ -36,6 +36,12 @@ export interface Plan {
   readonly proxyProtocol: boolean
   /** PEM texts of the data listener; null: plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null
+  /**
+   * Where both came from, if by `file:`. A configuration with `watch` reloads when they change, as with all of its files. Without
+   * it nobody reloads, and a certificate must be renewed all the same: the listener looks at these files by itself, and takes
+   * them up when they read well and fit together (`config/certificate`).
+   */
+  readonly tlsFiles: readonly string[]
   /** HTML text with `{status}`, `{title}`, `{detail}`, `{code}` and `{exchange}`; null: our own page. */
   readonly errorPage: string | null
   readonly drain: { readonly graceMs: Milliseconds; readonly deadlineMs: Milliseconds }

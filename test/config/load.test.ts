@@ -28,10 +28,13 @@ t.test('everything has a default', async t => {
   t.strictSame(config, {
     proxy: {
       listen: { host: '0.0.0.0', port: 8080 },
+      profile: 'transparent',
       clientIp: { from: [], hops: 1 },
-      limits: { head: 65_536, connections: 10_000 },
-      timeouts: { requestHead: 10_000, keepAlive: 75_000 },
+      proxyProtocol: false,
+      limits: { head: 65_536, fields: 200, target: 16_384, body: null, connections: 10_000, perAddress: null },
+      timeouts: { requestHead: 10_000, keepAlive: 75_000, stall: 60_000, minRate: 100 },
       drain: { grace: 5000, deadline: 30_000 },
+      errors: { page: null },
     },
     admin: { listen: { host: '127.0.0.1', port: 9900 }, hosts: [], behindTls: false },
     health: { listen: { host: '127.0.0.1', port: 9901 } },
@@ -76,16 +79,18 @@ t.test('the sample of the contract loads', async t => {
   t.match(basket, { match: { paths: ['/basket', '/basket/:item'] }, group: 'checkout', weight: 0 })
   t.strictSame(config && backendOf(config, { backend: 'mono' }), {
     name: 'mono',
-    url: 'http://10.0.0.5:3001',
     urls: ['http://10.0.0.5:3001'],
     host: 'preserve',
     connections: 128,
+    balance: { kind: 'least' },
+    health: null,
+    maxConcurrent: null,
+    circuit: null,
+    queue: { size: 200, wait: 2000 },
+    retry: { methods: ['GET', 'HEAD', 'OPTIONS', 'TRACE'], budget: 20 },
     timeouts: { connect: 1000, head: null, idle: null, total: null },
-    tls: { verify: true },
-    balance: 'least',
-    health: 'none',
-    maxConcurrent: 'none',
-    wire: { accept: [] },
+    tls: { verify: true, legacyRenegotiation: false },
+    wire: { accept: [], version: '1.1', reuse: 'always', chunkedRequests: 'stream', bufferLimit: 16 * 2 ** 20 },
   })
 })
 
@@ -125,7 +130,7 @@ routes:
   const route = config?.routes[0]
   t.match(config && route?.new && backendOf(config, route.new), {
     name: 'mono',
-    url: 'https://m',
+    urls: ['https://m'],
     host: 'beta.example.com',
     connections: 128,
     timeouts: { connect: 1000, head: null, idle: null, total: null },

@@ -30,6 +30,7 @@ export function planOf(routes: readonly Route[], more: Partial<Plan> = {}): Plan
     timeouts: { requestHeadMs: 10_000, keepAliveMs: 75_000, stallMs: 60_000, minBytesPerSecond: 0 },
     proxyProtocol: false,
     tls: null,
+    tlsFiles: [],
     errorPage: null,
     drain: { graceMs: 0, deadlineMs: 1000 },
     file: null,

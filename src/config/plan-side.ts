@@ -1,0 +1,39 @@
+// What a route says about its sides → the rewrites and the fallback that the data path reads; null where nothing is done.
+import type { FallbackPolicy, PathRewrite, SideRewrite } from '../model/route.ts'
+import type { RouteConfig, SideConfig } from './schema.ts'
+
+/** `paths` are the route's own; a side says `path` only where there is exactly one, see check-rewrites.ts. */
+export function rewriteOf(side: SideConfig | undefined, paths: readonly string[]): SideRewrite | null {
+  const { path, headers, cookies } = side ?? {}
+  const rewrite: SideRewrite = {
+    path: path === undefined ? null : pathRewrite(paths[0] as string, path),
+    headers:
+      headers === undefined || (headers.remove.length === 0 && Object.keys(headers.set).length === 0)
+        ? null
+        : { remove: new Set(headers.remove), set: Object.entries(headers.set) },
+    cookies: cookies?.prefix === undefined ? null : { prefix: cookies.prefix, shared: new Set(cookies.shared) },
+  }
+  return rewrite.path === null && rewrite.headers === null && rewrite.cookies === null ? null : rewrite
+}
+
+function pathRewrite(own: string, theirs: string): PathRewrite | null {
+  const [from, to] = [own, theirs].map(path => path.replace(/\/\*$/, '')) as [string, string]
+  return from === to ? null : { from, to }
+}
+
+/** Also inherited: a route with one side has nothing to fall back to. */
+export function fallbackPolicy({ fallback, legacy, new: next }: RouteConfig): FallbackPolicy | null {
+  if (fallback === undefined || fallback.on.length === 0 || fallback.methods.length === 0) return null
+  if (legacy === undefined || next === undefined) return null
+  return {
+    connect: fallback.on.includes('connect'),
+    timeout: fallback.on.includes('timeout'),
+    statuses: new Set(fallback.on.filter(one => typeof one === 'number')),
+    methods: new Set(fallback.methods),
+  }
+}
+
+/** Also inherited, likewise. */
+export function otherSideOn({ otherSideOn: statuses, legacy, new: next }: RouteConfig): ReadonlySet<number> {
+  return new Set(legacy === undefined || next === undefined ? [] : statuses)
+}
