@@ -27,6 +27,8 @@ export interface BanyanOptions {
   readonly paths: readonly string[]
   /** Directory for a CPU profile, written when it ends; null: none. */
   readonly profile: string | null
+  /** To each backend, at most; absent: what Banyan has by default. */
+  readonly connections?: number
 }
 
 /** Thousands of routes take a while to check. */
@@ -42,6 +44,7 @@ export async function startBanyan(
   mkdirSync(place)
   const [port, adminPort, healthPort] = [await freePort(), await freePort(), await freePort()]
   const token = randomBytes(24).toString('hex')
+  const limit = options.connections === undefined ? {} : { connections: options.connections }
   // A fixed seed: the same users are on the new side in every run. The configuration takes it from the environment only.
   const config = {
     proxy: { listen: `127.0.0.1:${port}`, drain: { grace: '0s', deadline: '2s' } },
@@ -52,8 +55,8 @@ export async function startBanyan(
     split: { seed: '${BANYAN_SEED}', firstStart: 'declared' },
     log: { access: options.access },
     backends: {
-      mono: { url: `http://127.0.0.1:${origin.legacy}` },
-      next: { url: `http://127.0.0.1:${origin.new}` },
+      mono: { url: `http://127.0.0.1:${origin.legacy}`, ...limit },
+      next: { url: `http://127.0.0.1:${origin.new}`, ...limit },
     },
     defaults: { weight: 50, sticky: ['header:x-user-id'], data: 'shared' },
     routes: options.paths.map((path, i) => ({ id: `route-${i}`, match: { path }, legacy: 'mono', new: 'next' })),

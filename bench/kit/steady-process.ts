@@ -1,0 +1,109 @@
+// A normal client: asks at a steady rate, whatever became of what it asked before, and tells how long the answers took.
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { AnswerReader, createTally, type Tally } from './answers.ts'
+import { answerParent } from './children.ts'
+import { between, type Pids, readCores } from './core-use.ts'
+import { percentile } from './figures.ts'
+import { requestOf } from './load.ts'
+import type { Timed } from './turns.ts'
+
+export interface SteadyRequest {
+  readonly port: number
+  readonly perSecond: number
+  readonly measureMs: number
+  readonly pids: Pids
+}
+
+export interface Steady extends Timed {
+  readonly asked: number
+  /** Not answered in time, or answered otherwise than expected. */
+  readonly failed: number
+  readonly firstFailed: string | null
+  /** Waiting for a free connection counts. */
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+const LINES = 16
+const ANSWER_BYTES = 200
+/** Who waits longer has not been served. */
+const MOST_WAIT_MS = 5_000
+const REQUEST = requestOf(`/bytes/sized/${ANSWER_BYTES}`, 42)
+
+answerParent(async ({ port, perSecond, measureMs, pids }: SteadyRequest): Promise<Steady> => {
+  const tally = createTally()
+  const lines: Line[] = []
+  for (let i = 0; i < LINES; i++) lines.push(await Line.open(port, tally))
+  const total = Math.round((perSecond * measureMs) / 1000)
+  const before = readCores(pids)
+  const from = performance.now()
+  /** When those that wait for a free connection began to. */
+  const waiting: number[] = []
+  let asked = 0
+  while (performance.now() < from + measureMs || lines.some(line => line.isBusy()) || waiting.length > 0) {
+    const now = performance.now()
+    if (now > from + measureMs + MOST_WAIT_MS) break
+    for (; asked < total && from + (asked * 1000) / perSecond <= now; asked++) waiting.push(now)
+    for (const line of lines) if (waiting.length > 0 && !line.isBusy()) line.ask(waiting.shift() as number)
+    await new Promise(resolve => setTimeout(resolve, 1))
+  }
+  const used = between(before, readCores(pids))
+  for (const line of lines) line.end()
+  const took = lines.flatMap(line => line.tookMs)
+  const served = took.filter(ms => ms <= MOST_WAIT_MS).length
+  if (served === 0) throw new Error(`nothing was answered; instead:\n${tally.firstWrong}`)
+  return {
+    ...used,
+    asked,
+    failed: asked - served,
+    firstFailed: served < asked ? (tally.firstWrong ?? `no answer within ${MOST_WAIT_MS} ms`) : null,
+    p50Ms: percentile(took, 0.5),
+    p99Ms: percentile(took, 0.99),
+  }
+})
+
+/** One kept-alive connection. One that breaks stays busy: what it had asked has failed, and others ask on. */
+class Line {
+  readonly tookMs: number[] = []
+  readonly #socket: Socket
+  #since: number | null = null
+
+  static async open(port: number, tally: Tally): Promise<Line> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    await once(socket, 'connect')
+    return new Line(socket, tally)
+  }
+
+  private constructor(socket: Socket, tally: Tally) {
+    this.#socket = socket
+    const reader = new AnswerReader(tally, ANSWER_BYTES)
+    socket.on('error', error => {
+      tally.firstWrong ??= error.message
+    })
+    socket.on('data', (bytes: Buffer) => {
+      const complete = reader.take(bytes, bytes.length)
+      if (complete < 0) socket.destroy()
+      if (complete <= 0 || this.#since === null) return
+      this.tookMs.push(performance.now() - this.#since)
+      this.#since = null
+    })
+    socket.on('close', () => {
+      tally.firstWrong ??= 'a connection was closed'
+    })
+  }
+
+  isBusy(): boolean {
+    return this.#since !== null
+  }
+
+  /** `since`: when it was to be asked. */
+  ask(since: number): void {
+    this.#since = since
+    this.#socket.write(REQUEST)
+  }
+
+  end(): void {
+    this.#socket.destroy()
+  }
+}
