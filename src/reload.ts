@@ -3,7 +3,7 @@ import { type Difference, differences, needsRestart } from './config/diff.ts'
 import type { Configured } from './configured.ts'
 import type { Control, Outcome } from './control/control.ts'
 import type { LogLine } from './log.ts'
-import type { Actor } from './model/control.ts'
+import type { Actor, Command } from './model/control.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
 
 export interface ReloadParts {
@@ -28,7 +28,7 @@ export interface Reloaded {
 export interface Reloader {
   configured(): Configured
   state(): { readonly lastReload: 'none' | 'ok' | 'failed'; readonly lastError: string | null }
-  /** Rejects with a BanyanError, and the configuration in force stays. */
+  /** One after another, so that what was read last is in force. Rejects with a BanyanError, and the configuration stays. */
   reload(actor: Actor, reason: string | null, source: string): Promise<Reloaded>
   /** What the file says by now and only a restart puts in force. */
   late(): readonly Mistake[]
@@ -41,6 +41,8 @@ export function createReloader(parts: ReloadParts): Reloader {
   let configured = parts.first
   let lastReload: 'none' | 'ok' | 'failed' = 'none'
   let lastError: string | null = null
+  /** Settles with the reload that was asked for last. */
+  let turn: Promise<unknown> = Promise.resolve()
 
   function late(): readonly Mistake[] {
     // Compared with what was read at the start, because that is what runs.
@@ -48,35 +50,42 @@ export function createReloader(parts: ReloadParts): Reloader {
     return changed.map(change => restartWarning(configured, change.path))
   }
 
+  async function reloadNow(reread: () => Promise<Configured>, command: Command): Promise<Reloaded> {
+    try {
+      const next = await reread()
+      const changes = differences(configured.shown, next.shown)
+      const outcome = await control.reload(next.plan, command)
+      configured = next
+      parts.inForce(next)
+      lastReload = 'ok'
+      lastError = null
+      parts.counted('ok')
+      const waiting = late()
+      for (const { path } of waiting) log('warn', `${path} changed: in force after a restart`)
+      return { outcome, changes, warnings: [...next.warnings, ...waiting] }
+    } catch (error) {
+      lastReload = 'failed'
+      lastError = error instanceof Error ? error.message : String(error)
+      parts.counted('failed')
+      log('error', 'reload refused; the configuration in force stays', { error: lastError })
+      throw error
+    }
+  }
+
   return {
     late,
     configured: () => configured,
     state: () => ({ lastReload, lastError }),
     async reload(actor, reason, source) {
-      if (parts.reread === null) {
+      const { reread } = parts
+      if (reread === null) {
         throw new BanyanError('no_file', 'there is no configuration file: started with --legacy alone', {
           hint: 'start with -c routes.yaml',
         })
       }
-      try {
-        const next = await parts.reread()
-        const changes = differences(configured.shown, next.shown)
-        const outcome = await control.reload(next.plan, { type: 'reload', source, actor, reason })
-        configured = next
-        parts.inForce(next)
-        lastReload = 'ok'
-        lastError = null
-        parts.counted('ok')
-        const waiting = late()
-        for (const { path } of waiting) log('warn', `${path} changed: in force after a restart`)
-        return { outcome, changes, warnings: [...next.warnings, ...waiting] }
-      } catch (error) {
-        lastReload = 'failed'
-        lastError = error instanceof Error ? error.message : String(error)
-        parts.counted('failed')
-        log('error', 'reload refused; the configuration in force stays', { error: lastError })
-        throw error
-      }
+      const reloaded = turn.then(() => reloadNow(reread, { type: 'reload', source, actor, reason }))
+      turn = reloaded.catch(() => {})
+      return reloaded
     },
     async check(text) {
       try {

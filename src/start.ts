@@ -1,6 +1,5 @@
 // `banyan start`: configuration and flags become a running process; signals drain, reload and break the glass.
 import { randomBytes } from 'node:crypto'
-import { statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { type App, startApp } from './app.ts'
@@ -12,7 +11,7 @@ import { backendSchema } from './config/route-schema.ts'
 import type { Config } from './config/schema.ts'
 import { shown } from './config/shown.ts'
 import { Wrong } from './config/values.ts'
-import { type FileWatch, watchFiles } from './config/watch.ts'
+import { type FileWatch, stampOf, watchFiles } from './config/watch.ts'
 import { type Configured, configure, type Read } from './configured.ts'
 import { createLog } from './log.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
@@ -35,8 +34,12 @@ export interface StartIo {
 /** Runs until a signal ends it. 0: drained; 2: mistakes in the configuration. */
 export async function start(options: StartOptions, io: StartIo): Promise<number> {
   const file = options.config ?? (options.legacy === null ? 'routes.yaml' : null)
-  const read = () => readConfigured(file, options, io)
-  const readAt = systemClock.now()
+  const watch = createWatch(options)
+  const read = async () => {
+    const outcome = await readConfigured(file, options, io)
+    watch.follow(outcome)
+    return outcome
+  }
   const first = await read()
   if ('loaded' in first) {
     io.stderr.write(
@@ -45,30 +48,35 @@ export async function start(options: StartOptions, io: StartIo): Promise<number>
     return 2
   }
   const signals = catchSignals()
-  const watch = createWatch(options)
-  const app = await run(first.configured, io, { read: file === null ? null : read, reloaded: watch.follow })
-  watch.follow(first.configured, app)
-  // Edited while it was read or while the rest started: the watch saw only what came after.
-  if (watch.watches() && first.configured.files.some(file => changedSince(file, readAt))) void app.reload('watch')
+  const app = await run(first.configured, io, file === null ? null : read)
+  watch.begin(app)
   const code = await untilStopped(app, signals, io)
   watch.close()
   return code
 }
 
-type Outcome = { readonly configured: Configured } | { readonly loaded: Loaded; readonly error: BanyanError }
+/** `stamps`: of all that was read, each from before. */
+type Outcome = { readonly stamps: ReadonlyMap<string, string> } & (
+  | { readonly configured: Configured }
+  | { readonly loaded: Loaded; readonly error: BanyanError }
+)
 
 async function readConfigured(file: string | null, options: StartOptions, io: StartIo): Promise<Outcome> {
   const path = file === null ? null : isAbsolute(file) ? file : join(io.cwd, file)
+  const stamps = new Map<string, string>()
+  const before = (one: string) => {
+    if (!stamps.has(one)) stamps.set(one, stampOf(one))
+  }
   const loaded =
     path === null
       ? await loadText({ text: '{}', file: 'command line', interpolate: false })
-      : await loadConfig({ file: path, env: io.env })
+      : await loadConfig({ file: path, env: io.env, before })
   try {
     const flagged: Read = loaded.config === null ? loaded : { ...loaded, config: withFlags(loaded.config, options) }
-    return { configured: configure(flagged, shown, path, systemClock.now()) }
+    return { stamps, configured: configure(flagged, shown, path, systemClock.now()) }
   } catch (error) {
     if (!(error instanceof BanyanError) || error.code !== 'invalid_config') throw error
-    return { loaded, error }
+    return { stamps, loaded, error }
   }
 }
 
@@ -100,33 +108,35 @@ export function mistakesText(
   return mistakes.map(one => `${formatMistake(one, texts.get(one.file) ?? null, colour).join('\n')}\n`).join('')
 }
 
-function changedSince(file: string, at: number): boolean {
-  return (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= at
-}
-
-/** Follows the files of the configuration in force, which a reload may change. */
+/** Follows the files that were read last, also those of a configuration that was refused: there it is mended. */
 function createWatch(options: StartOptions) {
   let app: App | null = null
   let watch: FileWatch | null = null
+  let wanted = false
+  let files: Outcome['stamps'] = new Map()
+
+  function renew(): void {
+    watch?.close()
+    const onChange = () => void app?.reload('watch')
+    watch = wanted && app !== null ? watchFiles({ files, onChange, log: () => {} }) : null
+  }
+
   return {
-    follow(configured: Configured, started?: App): void {
-      app ??= started ?? null
-      watch?.close()
-      const wanted = (options.watch || configured.config.watch) && configured.plan.file !== null
-      const onChange = () => void app?.reload('watch')
-      watch = wanted ? watchFiles({ files: configured.files, onChange, log: () => {} }) : null
+    follow(outcome: Outcome): void {
+      files = outcome.stamps
+      if ('configured' in outcome) wanted = options.watch || outcome.configured.config.watch
+      renew()
     },
-    watches: () => watch !== null,
+    /** What has changed since it was read is told now. */
+    begin(started: App): void {
+      app = started
+      renew()
+    },
     close: () => watch?.close(),
   }
 }
 
-interface RunParts {
-  readonly read: (() => Promise<Outcome>) | null
-  readonly reloaded: (configured: Configured) => void
-}
-
-async function run(configured: Configured, io: StartIo, { read, reloaded }: RunParts): Promise<App> {
+async function run(configured: Configured, io: StartIo, read: (() => Promise<Outcome>) | null): Promise<App> {
   const { log: options } = configured.config
   const instance = io.env.BANYAN_INSTANCE ?? `${hostname()}-${process.pid}`
   const format = options.format === 'auto' ? (io.stdout.isTTY === true ? 'pretty' : 'json') : options.format
@@ -162,7 +172,6 @@ async function run(configured: Configured, io: StartIo, { read, reloaded }: RunP
     adminToken,
     instance,
     cwd: io.cwd,
-    reloaded,
     tokenMade(file, secret) {
       if (io.stderr.isTTY === true) io.stderr.write(`admin token (also in ${file}): ${secret}\n`)
       else log.line('info', `admin token written to ${file}`)

@@ -8,6 +8,9 @@ import { MAX_BYTES } from './positions.ts'
 /** Rejects as `node:fs` does. */
 export type ReadFile = (path: string) => Promise<Uint8Array>
 
+/** Told of a file, or a directory that a pattern looks into, just before it is read. */
+export type BeforeRead = (path: string) => void
+
 /** Never more than one byte above the limit, whatever stands behind the name. */
 export const readBytes: ReadFile = async path => {
   const chunks: Buffer[] = []
@@ -49,13 +52,15 @@ export interface Expanded {
 }
 
 /** Files that an `include` names, relative to the file that it stands in, sorted; never that file itself. */
-export async function expandInclude(include: string, from: string): Promise<Expanded> {
+export async function expandInclude(include: string, from: string, before: BeforeRead): Promise<Expanded> {
   const base = dirname(from)
   const place = (name: string) => (isAbsolute(name) ? name : join(base, name))
   const wild = include.search(/[*?[{]/)
   if (wild === -1) return { files: [place(include)], directory: null }
+  const directory = place(dirname(`${include.slice(0, wild)}x`))
+  before(directory)
   const found: string[] = []
   for await (const name of glob(include, { cwd: base })) found.push(place(name))
   const files = found.filter(file => resolve(file) !== resolve(from)).sort()
-  return { files, directory: place(dirname(`${include.slice(0, wild)}x`)) }
+  return { files, directory }
 }

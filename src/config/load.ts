@@ -2,7 +2,7 @@
 import type { Mistake } from '../model/errors.ts'
 import type { EpochMs } from '../model/units.ts'
 import { check } from './check.ts'
-import { expandInclude, type ReadFile, readBytes, readText } from './files.ts'
+import { type BeforeRead, expandInclude, type ReadFile, readBytes, readText } from './files.ts'
 import { kindHint } from './hint.ts'
 import { interpolate, type Sources } from './interpolate.ts'
 import { concernsRefused, type Finding, findingsOf, locate } from './mistakes.ts'
@@ -30,6 +30,7 @@ export interface LoadFile {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly readFile?: ReadFile
+  readonly before?: BeforeRead
   /** Default: the system's clock. */
   readonly now?: () => EpochMs
 }
@@ -42,16 +43,20 @@ export interface LoadText {
   readonly interpolate: boolean
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly readFile?: ReadFile
+  readonly before?: BeforeRead
   /** Default: the system's clock. */
   readonly now?: () => EpochMs
 }
 
 const MAX_MISTAKES = 500
+const unheard: BeforeRead = () => {}
 
 /** Never rejects: what cannot be read is a mistake too. */
-export async function loadConfig({ file, env, readFile = readBytes, now = Date.now }: LoadFile): Promise<Loaded> {
+export async function loadConfig(from: LoadFile): Promise<Loaded> {
+  const { file, readFile = readBytes, before = unheard } = from
   try {
-    return await loadText({ text: await readText(file, readFile), file, interpolate: true, env, readFile, now })
+    before(file)
+    return await loadText({ ...from, text: await readText(file, readFile), interpolate: true })
   } catch (error) {
     const nowhere = { file, line: 0, column: 0 }
     const { message, hint = null } = error as { message: string; hint?: string | null }
@@ -69,10 +74,13 @@ export async function loadConfig({ file, env, readFile = readBytes, now = Date.n
 }
 
 export async function loadText(from: LoadText): Promise<Loaded> {
-  const { file, env = {}, readFile = readBytes, now = Date.now } = from
+  const { file, env = {}, readFile = readBytes, before = unheard, now = Date.now } = from
   const text = from.text.replace(/^\uFEFF/, '')
-  const sources: Sources | null = from.interpolate ? { env, readText: path => readText(path, readFile) } : null
-  const reading = new Reading(sources)
+  const readOne = (path: string) => {
+    before(path)
+    return readText(path, readFile)
+  }
+  const reading = new Reading(from.interpolate ? { env, readText: readOne } : null, before)
   const main = await reading.read(text, file)
   const root = main === null ? null : merge(main, await reading.readIncluded(main, file), reading.mistakes)
   const config = root === null || reading.broken ? null : validate(root, reading.mistakes, now())
@@ -91,14 +99,16 @@ export async function loadText(from: LoadText): Promise<Loaded> {
 /** The texts of one load, and what was found wrong in them before their meaning. */
 class Reading {
   readonly #sources: Sources | null
+  readonly #before: BeforeRead
   readonly mistakes: Mistake[] = []
   readonly files: string[] = []
   readonly texts = new Map<string, string>()
   /** Some text is not YAML: what the rest means cannot be said. */
   broken = false
 
-  constructor(sources: Sources | null) {
+  constructor(sources: Sources | null, before: BeforeRead) {
     this.#sources = sources
+    this.#before = before
   }
 
   async read(text: string, file: string): Promise<Located | null> {
@@ -129,7 +139,7 @@ class Reading {
         refuse({ message: 'other files are only allowed in files' })
         continue
       }
-      const { files, directory } = await expandInclude(value, from)
+      const { files, directory } = await expandInclude(value, from, this.#before)
       if (directory !== null) this.files.push(directory)
       if (files.length === 0) refuse({ message: 'no file has such a name', level: 'warning' })
       for (const file of files) {

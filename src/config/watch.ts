@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs'
 
 export interface WatchFiles {
-  /** A directory counts by the names in it. */
-  readonly files: readonly string[]
+  /** Each with its stamp from before it was read, so that nothing is missed since. A directory counts by the names in it. */
+  readonly files: ReadonlyMap<string, string>
   /** Called once for changes that come together. The next look waits until it is done. */
   readonly onChange: (changed: readonly string[]) => unknown
   readonly log: (level: 'error', message: string, details?: Record<string, unknown>) => void
@@ -18,15 +18,15 @@ export interface FileWatch {
 }
 
 interface Seen {
-  /** Of what was last told; the content counts, so that touching a file is no change. */
+  /** Of what was last read or told; the content counts, so that touching a file is no change. */
   told: string
   content: string
   stamp: string
 }
 
-/** What is there when it is called is known; it never throws and never keeps the process alive. */
+/** It never throws and never keeps the process alive. */
 export function watchFiles({ files, onChange, log, intervalMs = 1000 }: WatchFiles): FileWatch {
-  const seen = new Map(files.map(file => [file, firstLook(file)]))
+  const seen = new Map([...files].map(([file, read]) => [file, firstLook(file, read)]))
   let timer: NodeJS.Timeout | null = null
 
   async function look(): Promise<void> {
@@ -56,11 +56,11 @@ export function watchFiles({ files, onChange, log, intervalMs = 1000 }: WatchFil
   }
 }
 
-function firstLook(file: string): Seen {
-  // The stamp first: what changes in between is seen at the next look.
+function firstLook(file: string, read: string): Seen {
   const stamp = stampOf(file)
   const content = contentOf(file)
-  return { told: content, content, stamp }
+  // The stamp once more: only when nothing has changed up to here, this is the content that was read.
+  return { told: stampOf(file) === read ? content : UNREAD, content, stamp }
 }
 
 /** Whether the content is another than at the last look. */
@@ -75,7 +75,7 @@ function moved(file: string, one: Seen): boolean {
 }
 
 /** Every way of changing a file changes one of these; a symlink is followed, so a swapped one shows another inode. */
-function stampOf(file: string): string {
+export function stampOf(file: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats = statSync(file, { bigint: true })
     return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
@@ -97,3 +97,5 @@ function contentOf(file: string): string {
 }
 
 const ABSENT = 'absent'
+/** Equals no content. */
+const UNREAD = 'unread'

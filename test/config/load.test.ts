@@ -235,8 +235,10 @@ t.test('included files', async t => {
     'routes.d/notes.txt': 'not yaml: [',
     'more.yaml': 'backends: { other: { url: "http://o" } }\n',
   })
-  const loaded = await loadConfig({ file: at('routes.yaml'), env: {} })
+  const told: string[] = []
+  const loaded = await loadConfig({ file: at('routes.yaml'), env: {}, before: path => told.push(path) })
   t.same(loaded.mistakes, [])
+  t.same(told, loaded.files, 'each before it is read')
   t.same(
     loaded.config?.routes.map(({ id }) => id),
     ['a', 'b', 'c'],

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { watchFiles } from '../../src/config/watch.ts'
+import { stampOf, watchFiles } from '../../src/config/watch.ts'
 
 const INTERVAL_MS = 5
 
@@ -22,14 +22,23 @@ function scratch(t: Test): (name: string) => string {
   return name => join(directory, name)
 }
 
+function stampsOf(files: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(files.map(file => [file, stampOf(file)]))
+}
+
 /** A watch whose news are awaited one by one. The timers of a watch do not keep a process alive, so the test does. */
-function watching(t: Test, files: readonly string[], onChange: (changed: readonly string[]) => unknown = () => {}) {
+function watching(
+  t: Test,
+  files: readonly string[],
+  onChange: (changed: readonly string[]) => unknown = () => {},
+  read = stampsOf(files),
+) {
   const news: (readonly string[])[] = []
   const errors: string[] = []
   let wake = () => {}
   const alive = setInterval(() => {}, 1000)
   const watch = watchFiles({
-    files,
+    files: read,
     intervalMs: INTERVAL_MS,
     log: (_level, message) => errors.push(message),
     onChange(changed) {
@@ -116,6 +125,24 @@ t.test('gone and come, and a file that was not there', async t => {
   t.same(await next(), [at('a')])
   writeFileSync(at('later'), '1')
   t.same(await next(), [at('later')])
+})
+
+t.test('what has changed since it was read is told, once', async t => {
+  const at = scratch(t)
+  const files = ['same', 'written', 'renamed', 'gone', 'come', 'routes.d'].map(at)
+  mkdirSync(at('routes.d'))
+  for (const name of ['same', 'written', 'renamed', 'renamed.next', 'gone']) writeFileSync(at(name), '1')
+  const read = stampsOf(files)
+  writeFileSync(at('written'), '2')
+  renameSync(at('renamed.next'), at('renamed'))
+  rmSync(at('gone'))
+  writeFileSync(at('come'), '1')
+  writeFileSync(join(at('routes.d'), 'a.yaml'), '1')
+  const { next, news } = watching(t, files, undefined, read)
+  t.same(await next(), files.slice(1))
+  writeFileSync(at('same'), '2')
+  t.same(await next(), [at('same')])
+  t.same(news, [])
 })
 
 t.test('a directory counts by its names', async t => {

@@ -200,6 +200,19 @@ t.test('connections that say nothing hold up nothing', async t => {
   t.equal(idle.length, 8)
 })
 
+t.test('who connected just before the end may still ask', async t => {
+  const backend = await orders(t)
+  const banyan = await start(t, backend.url, { grace: '0s', deadline: NEVER })
+  const clients = Array.from({ length: 20 }, () => rawClient(t, banyan.port))
+  await Promise.all(clients.map(({ socket }) => new Promise(resolve => socket.once('connect', resolve))))
+  banyan.signal('SIGTERM')
+  await eventually(() => refusesConnections(banyan.port), 'it does not listen any more')
+  for (const client of clients) client.send(get('/fast'))
+  const answers = await Promise.all(clients.map(client => client.closed))
+  t.equal(answers.filter(text => /^HTTP\/1\.1 200 [\s\S]*fast$/.test(text)).length, clients.length)
+  t.equal((await within(banyan.ended, 'it ends')).end, 0)
+})
+
 t.test('a client that never closes its half holds up nothing beyond the deadline', async t => {
   const backend = await orders(t)
   const banyan = await start(t, backend.url, { grace: '0s', deadline: '300ms' })

@@ -1,14 +1,19 @@
 // A Banyan as its user runs it: bin/banyan.js as a child process, known by its streams, ports, files and exit code only.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { cannotRun } from '../store/child.ts'
 import { type ApiAnswer, call, eventually, TOKEN } from './harness.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 export const BIN = join(ROOT, 'bin/banyan.js')
 /** What the operating system answers where nobody listens. */
 export const NOBODY = 'http://127.0.0.1:1'
+
+/** The system ends it with its parent: a test that is killed, at its timeout say, cannot tidy up. */
+const LEASH = cannotRun('setpriv', '--pdeathsig', 'KILL', 'true') === false ? ['setpriv', '--pdeathsig', 'KILL'] : []
 
 export interface LogLine {
   readonly level: string
@@ -51,7 +56,7 @@ export interface ProcessOptions {
 export function spawnBanyan(t: Pick<Test, 'teardown'>, args: readonly string[], options: ProcessOptions): Process {
   // The test runner puts its own loaders into every Node that is spawned; `env` becomes the Node without them.
   const plain = ['env', '-u', 'NODE_OPTIONS', options.node ?? process.execPath, options.bin ?? BIN]
-  const [command, ...rest] = [...(options.under ?? []), ...plain, ...args]
+  const [command, ...rest] = [...LEASH, ...(options.under ?? []), ...LEASH, ...plain, ...args]
   const child = spawn(command!, rest, {
     cwd: options.cwd,
     env: { PATH: process.env.PATH, HOME: options.cwd, NODE_COMPILE_CACHE: compileCache(), ...options.env },
@@ -220,6 +225,21 @@ export async function insist(child: Process, name: NodeJS.Signals): Promise<Ende
     return gone
   }, `${name} ends it`)
   return child.ended
+}
+
+/** Why `slowDisk` cannot be had here; false where it can. */
+export const noTrace = cannotRun('strace', '-o', '/dev/null', 'true')
+
+/** From now on every fsync of the process takes 300 ms longer; false where that cannot be done. */
+export async function slowDisk(t: Test, { pid }: Process): Promise<boolean> {
+  const inject = 'inject=fsync,fdatasync:delay_enter=300000'
+  const args = ['-f', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject, '-p', String(pid)]
+  const tracer = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => tracer.kill('SIGKILL'))
+  const [said] = await once(tracer.stderr, 'data')
+  const isAttached = String(said).includes('attached')
+  if (!isAttached) t.comment(`not tried: strace may not attach here: ${said}`)
+  return isAttached
 }
 
 /** Halves the time of a start. Who is killed writes nothing there, so one that ends by itself comes first. */

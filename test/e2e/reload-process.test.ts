@@ -1,9 +1,34 @@
 // Reload and break glass by signal and by file: what is good comes in force, what is bad changes nothing, and all of it is told.
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { cannotRun } from '../store/child.ts'
 import { eventually, named, rawClient, temporary } from './harness.ts'
-import { configText, manyUsers, metrics, type Running, sidesOf, splitConfig, startProcess, within } from './process.ts'
+import {
+  configText,
+  manyUsers,
+  metrics,
+  noTrace,
+  type Running,
+  sidesOf,
+  slowDisk,
+  splitConfig,
+  startProcess,
+  within,
+} from './process.ts'
 
 /** Mostly it is the watch that is waited for, not the machine. */
 t.jobs = 3
@@ -33,6 +58,10 @@ async function scene(t: Test): Promise<Scene> {
 
 async function side(banyan: Running): Promise<string | null> {
   return (await sidesOf(banyan, ['anybody']))[0] ?? null
+}
+
+async function declared(banyan: Running): Promise<number> {
+  return (await banyan.api('GET', '/routes/all')).json.weight.declared
 }
 
 function comesTo(banyan: Running, wanted: string): Promise<void> {
@@ -167,6 +196,18 @@ t.test('--watch: files that are included, also one that comes later', async t =>
   await comesTo(banyan, 'new')
 })
 
+t.test('--watch: a mistake in a file that was not included before is mended there', async t => {
+  const { cwd, file, text, start } = await scene(t)
+  const banyan = await start(['--watch'])
+  const { routes, ...rest } = JSON.parse(text(100))
+  writeFileSync(join(cwd, 'more.yaml'), JSON.stringify({ routes: [{ ...routes[0], legacy: 'nobody' }] }))
+  writeFileSync(file, JSON.stringify({ ...rest, include: 'more.yaml' }))
+  t.match((await banyan.line(/^reload refused/)).error, /more\.yaml:\d+:\d+/)
+  t.equal(await side(banyan), 'legacy')
+  writeFileSync(join(cwd, 'more.yaml'), JSON.stringify({ routes }))
+  await comesTo(banyan, 'new')
+})
+
 t.test('--watch: an edit that is made while it starts', async t => {
   const { cwd, file, text, start } = await scene(t)
   const started = start(['--watch'])
@@ -174,6 +215,51 @@ t.test('--watch: an edit that is made while it starts', async t => {
   await eventually(() => existsSync(join(cwd, '.banyan/state.db')), 'the store is made')
   writeFileSync(file, text(100))
   await comesTo(await started, 'new')
+})
+
+t.test('--watch: a file that was written before, and is renamed over it while it starts', async t => {
+  const { cwd, file, text, start } = await scene(t)
+  writeFileSync(`${file}.next`, text(100))
+  const started = start(['--watch'])
+  await eventually(() => existsSync(join(cwd, '.banyan/state.db')), 'the store is made')
+  renameSync(`${file}.next`, file)
+  await comesTo(await started, 'new')
+})
+
+t.test('--watch: an edit that is made while a reload is being saved', { skip: noTrace }, async t => {
+  const { cwd, file, text, start } = await scene(t)
+  const banyan = await start(['--watch'])
+  if (!(await slowDisk(t, banyan))) return
+  const log = join(cwd, '.banyan/state.db-wal')
+  const saved = () => statSync(log, { bigint: true }).mtimeNs
+  const before = saved()
+  writeFileSync(file, text(50))
+  banyan.signal('SIGHUP')
+  // By then the file was read; the new configuration is in force when its entry is on the disk.
+  await eventually(() => saved() > before, 'it is being saved')
+  writeFileSync(file, text(100))
+  await eventually(async () => (await declared(banyan)) === 100, 'the last edit is in force')
+})
+
+t.test('reloads do not overtake each other', { skip: cannotRun('mkfifo', '--version') }, async t => {
+  const { cwd, file, text, start } = await scene(t)
+  const banyan = await start()
+  // A file that takes its time: whoever reads it waits until somebody writes.
+  const slow = join(cwd, 'slow.yaml')
+  spawnSync('mkfifo', [slow])
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(text(10)), include: 'slow.yaml' }))
+  banyan.signal('SIGHUP')
+  const writer = await readerOf(slow)
+  writeFileSync(file, text(100))
+  banyan.signal('SIGHUP')
+  for (let i = 0; i < 50 && (await declared(banyan)) !== 100; i++);
+  writeSync(writer, '{}')
+  closeSync(writer)
+  await eventually(async () => {
+    const { entries } = (await banyan.api('GET', '/audit')).json
+    return entries.filter((entry: { action: string }) => entry.action === 'reload').length === 2
+  }, 'both are done')
+  t.equal(await declared(banyan), 100, 'what was read last is in force')
 })
 
 t.test('SIGUSR2: everything on legacy at once, audited, counted, and still so after a restart', async t => {
@@ -225,13 +311,24 @@ t.test('signals that come in heaps end nothing', async t => {
     if (i % 10 === 0) banyan.signal('SIGUSR2')
     t.equal((await fetch(banyan.proxy)).status, 200)
   }
-  await eventually(async () => {
-    const [route] = (await banyan.api('GET', '/routes')).json.routes
-    return route.weight.declared === 30
-  }, 'the last file is in force')
+  await eventually(async () => (await declared(banyan)) === 30, 'the last file is in force')
   t.equal(await side(banyan), 'legacy', 'and so is the rollback')
   t.match((await within(banyan.api('GET', '/audit/verify'), 'the audit is walked')).json, { ok: true })
 })
+
+/** Opens a pipe for writing as soon as somebody reads it; before, the system refuses. */
+async function readerOf(pipe: string): Promise<number> {
+  let opened = -1
+  await eventually(() => {
+    try {
+      opened = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+    }
+    return opened !== -1
+  }, 'it is being read')
+  return opened
+}
 
 function actorOf(entry: { readonly actor: { readonly name: string } }): string {
   return entry.actor.name

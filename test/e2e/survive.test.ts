@@ -12,9 +12,11 @@ import { type ApiAnswer, call, eventually, named, temporary } from './harness.ts
 import {
   manyUsers,
   metrics,
+  noTrace,
   type Running,
   type StartOptions,
   sidesOf,
+  slowDisk,
   splitConfig,
   startProcess,
   within,
@@ -232,8 +234,6 @@ t.test('a store that cannot save: break glass without it', { skip: noMount }, as
   const again = await start({ under: disk.under })
   t.notOk((await sidesOf(again, USERS)).includes('new'), 'nor does an orderly end forget it')
 })
-
-const noTrace = cannotRun('strace', '-o', '/dev/null', 'true')
 
 t.test(
   'a slow disk: a rollback is in force at once, and wins over what was asked before it',
@@ -486,18 +486,6 @@ async function smallDisk(t: Test, directory: string): Promise<SmallDisk> {
     mend: () => rmSync(filler),
     read: name => (existsSync(place(name)) ? readFileSync(place(name), 'latin1') : ''),
   }
-}
-
-/** From now on every fsync of the process takes 300 ms longer; false where that cannot be done. */
-async function slowDisk(t: Test, { pid }: Running): Promise<boolean> {
-  const inject = 'inject=fsync,fdatasync:delay_enter=300000'
-  const args = ['-f', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject, '-p', String(pid)]
-  const tracer = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  t.teardown(() => tracer.kill('SIGKILL'))
-  const [said] = await once(tracer.stderr, 'data')
-  const isAttached = String(said).includes('attached')
-  if (!isAttached) t.comment(`not tried: strace may not attach here: ${said}`)
-  return isAttached
 }
 
 function mulberry32(start: number): () => number {
