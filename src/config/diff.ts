@@ -1,4 +1,5 @@
 // What differs between two configurations, leaf by leaf, as texts for people. Works on shown ones, so secrets stay `***`.
+import { createHash } from 'node:crypto'
 
 export interface Difference {
   /** JSON Pointer. */
@@ -12,6 +13,7 @@ const AT_START = [
   '/proxy/listen',
   '/proxy/limits',
   '/proxy/timeouts',
+  '/proxy/proxyProtocol',
   '/admin',
   '/health',
   '/sides',
@@ -31,6 +33,8 @@ export function differences(before: unknown, after: unknown): readonly Differenc
 
 /** True: a reload takes note of it, and only a restart puts it in force. */
 export function needsRestart(difference: Difference): boolean {
+  // A renewed certificate is taken up; a listener that begins or ends to speak TLS is another one.
+  if (difference.path.startsWith('/proxy/tls/')) return difference.before === null || difference.after === null
   return AT_START.some(path => difference.path === path || difference.path.startsWith(`${path}/`))
 }
 
@@ -42,9 +46,16 @@ function leaves(value: unknown, path = '', out = new Map<string, string>()): Map
       leaves(item, `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, out)
     }
   } else if (value !== undefined) {
-    out.set(path, typeof value === 'string' ? value : JSON.stringify(value))
+    out.set(path, typeof value === 'string' ? folded(value) : JSON.stringify(value))
   }
   return out
+}
+
+/** Certificates and pages in one line, so that a change of them is seen and the rest still found. */
+function folded(text: string): string {
+  const [line = ''] = text.split('\n', 1)
+  if (line === text) return text
+  return `${line.slice(0, 80)} … (${Buffer.byteLength(text)} bytes, SHA-256 ${createHash('sha256').update(text).digest('hex').slice(0, 12)})`
 }
 
 /** Routes are told apart by their id, so that one inserted in front is one difference. */

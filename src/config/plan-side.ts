@@ -21,19 +21,12 @@ function pathRewrite(own: string, theirs: string): PathRewrite | null {
   return from === to ? null : { from, to }
 }
 
-/** Also inherited: a route with one side has nothing to fall back to. */
-export function fallbackPolicy({ fallback, legacy, new: next }: RouteConfig): FallbackPolicy | null {
+export function fallbackPolicy({ fallback }: RouteConfig): FallbackPolicy | null {
   if (fallback === undefined || fallback.on.length === 0 || fallback.methods.length === 0) return null
-  if (legacy === undefined || next === undefined) return null
   return {
     connect: fallback.on.includes('connect'),
     timeout: fallback.on.includes('timeout'),
     statuses: new Set(fallback.on.filter(one => typeof one === 'number')),
     methods: new Set(fallback.methods),
   }
-}
-
-/** Also inherited, likewise. */
-export function otherSideOn({ otherSideOn: statuses, legacy, new: next }: RouteConfig): ReadonlySet<number> {
-  return new Set(legacy === undefined || next === undefined ? [] : statuses)
 }

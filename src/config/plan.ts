@@ -8,7 +8,7 @@ import { findTies } from '../routing/match.ts'
 import { networks } from '../routing/network.ts'
 import { normalisePath } from '../routing/target.ts'
 import { compileBackend } from './plan-backend.ts'
-import { fallbackPolicy, otherSideOn, rewriteOf } from './plan-side.ts'
+import { fallbackPolicy, rewriteOf } from './plan-side.ts'
 import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
 
 /** The default's route in metrics and logs; no id of the configuration can look like it. */
@@ -67,7 +67,7 @@ export function compilePlan(
           : { header: route.override.header, from: networks(route.override.from) },
       ambiguous: route.ambiguous === 400 ? ('reject' as const) : ('legacy' as const),
       fallback: fallbackPolicy(route),
-      otherSideOn: otherSideOn(route),
+      otherSideOn: new Set(route.otherSideOn),
       cache: route.cache,
       etag: route.etag,
       leaks: route.leaks,

@@ -33,26 +33,41 @@ function sectionOf(key: string, schema: z.ZodType): string {
   }
   const list = unwrap(schema) instanceof z.ZodArray
   const rows =
-    fields.length === 0 ? [rowOf(key, schema, false)] : rowsOf(list ? (fields[0] as Field)[1] : schema, '', false)
+    fields.length === 0
+      ? [rowOf(key, schema, false)]
+      : rowsOf(list ? (fields[0] as Field)[1] : schema, '', false, new Map())
   return `${head}\n${['| Key | Allowed | Default | Meaning |', '|---|---|---|---|', ...rows].join('\n')}\n`
 }
 
-function rowsOf(schema: z.ZodType, above: string, late: boolean): readonly string[] {
+/** `known` are mappings that have their rows already, with the key that they stand under. */
+function rowsOf(schema: z.ZodType, above: string, late: boolean, known: Map<z.ZodType, string>): readonly string[] {
   return fieldsOf(schema).flatMap(([name, inside]) => {
     const key = name === ITEM ? `${above}[]` : above === '' ? name : `${above}.${name}`
     const lateInside = late || isLater(inside)
+    const shape = mappingIn(inside)
+    const first = shape === null ? undefined : known.get(shape)
+    if (first !== undefined) return [rowOf(key, inside, lateInside, first)]
+    if (shape !== null) known.set(shape, key)
     const own = name === ITEM || name === ANY ? [] : [rowOf(key, inside, lateInside)]
-    return [...own, ...rowsOf(inside, key, lateInside)]
+    return [...own, ...rowsOf(inside, key, lateInside, known)]
   })
 }
 
-function rowOf(key: string, schema: z.ZodType, late: boolean): string {
+/** Both sides of a route are one mapping, so are both ways of a translation. */
+function mappingIn(schema: z.ZodType): z.ZodType | null {
+  const bare = unwrap(schema)
+  if (bare instanceof z.ZodUnion)
+    return (bare.options as readonly z.ZodType[]).find(one => one instanceof z.ZodObject) ?? null
+  return bare instanceof z.ZodObject ? bare : null
+}
+
+function rowOf(key: string, schema: z.ZodType, late: boolean, sameAs?: string): string {
   const bare = unwrap(schema)
   const holds = bare instanceof z.ZodObject || (bare instanceof z.ZodRecord && fieldsOf(bare).length > 0)
   const fallback = defaultOf(schema)
   const cells = [
     `\`${key}\``,
-    holds ? 'a mapping' : allowed(schema),
+    sameAs !== undefined ? `the same as \`${sameAs}\`` : holds ? 'a mapping' : allowed(schema),
     holds || fallback === undefined ? '' : code(fallback),
     `${late ? `${MARK} ` : ''}${descriptionOf(schema)}`,
   ]

@@ -164,10 +164,11 @@ const backendDefaults = backendSchema.parse({})
 function inherit(route: DeclaredRoute, { defaults, groups }: Declared): RouteConfig {
   const whole = { ...policyDefaults, ...defaults, ...route }
   const oneSided = route.new === undefined ? 0 : route.legacy === undefined ? 100 : null
-  return {
-    ...whole,
-    weight: oneSided ?? (route.group === undefined ? whole.weight : (groups[route.group]?.weight ?? 0)),
-  }
+  const weight = oneSided ?? (route.group === undefined ? whole.weight : (groups[route.group]?.weight ?? 0))
+  if (oneSided === null) return { ...whole, weight }
+  // There is no other side to ask.
+  const { fallback: _, ...rest } = whole
+  return { ...rest, otherSideOn: [], weight }
 }
 
 function withoutForeignWeight(route: RouteConfig): DeclaredRoute {

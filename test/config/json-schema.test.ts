@@ -31,6 +31,32 @@ t.test('what the schema refuses, the loader refuses', async t => {
     { routes: [{ id: 'a', match: { path: '/a' }, legacy: 'http://a', weight: '5 %' }] },
     { routes: [{ id: 'a', match: { path: '/a' }, legacy: 'http://a', sticky: ['cookies:a'] }] },
     { routes: [{ match: { path: '/a' } }] },
+    { proxy: { profile: 'strict' } },
+    { proxy: { limits: { perAddress: 0 } } },
+    { proxy: { timeouts: { minRate: 100 } } },
+    { proxy: { tls: { cert: 'file:a' } } },
+    ...[
+      { balance: 'round-robin' },
+      { health: 'ping' },
+      { health: {} },
+      { maxConcurrent: 'many' },
+      { circuit: 'on' },
+      { circuit: { errors: 0 } },
+      { queue: { size: -1 } },
+      { retry: { methods: ['POST'] } },
+      { wire: { version: 2 } },
+      { wire: { accept: ['bare-cr'] } },
+      { tls: { minVersion: 'TLS1' } },
+    ].map(words => ({ backends: { a: { url: 'http://a', ...words } } })),
+    ...[
+      { fallback: { on: [200] } },
+      { otherSideOn: [500] },
+      { leaks: 'hide' },
+      { new: { url: 'http://n', headers: { set: { 'a b': 'c' } } } },
+      { new: { url: 'http://n', headers: { set: { a: 'b\n' } } } },
+      { new: { url: 'http://n', cookies: { prefix: 'a b' } } },
+      { new: { url: 'http://n', path: 'v2' } },
+    ].map(words => ({ routes: [{ id: 'a', match: { path: '/a' }, legacy: 'http://a', data: 'shared', ...words }] })),
   ]
   for (const value of wrong) {
     const text = JSON.stringify(value)
@@ -45,6 +71,40 @@ t.test('what is right, in both', async t => {
     { split: { seed: '$' + '{SECRET}' }, log: { level: 'debug' } },
     { backends: { a: { url: 'http://$' + '{NAME}:1' } } },
     { groups: { pay: { weight: '2.5%' } } },
+    { proxy: { profile: 'standard', limits: { body: '1MiB', perAddress: 5 }, timeouts: { minRate: 'none' } } },
+    { proxy: { errors: { page: '<b>{status}</b>' } } },
+    {
+      backends: {
+        a: {
+          urls: ['http://a', 'http://b'],
+          balance: 'cookie:node',
+          health: '/ping',
+          slowStart: '5s',
+          maxConcurrent: 5,
+          queue: { size: 0 },
+          circuit: {},
+          retry: { methods: [], budget: 5 },
+          wire: { accept: ['bare-lf'], version: 1.1, reuse: 'never', chunkedRequests: 'buffer', bufferLimit: '1MiB' },
+        },
+        b: { url: 'http://b', health: { path: '/p', interval: '1m' }, circuit: 'none', maxConcurrent: 'none' },
+      },
+    },
+    {
+      routes: [
+        {
+          id: 'a',
+          match: { path: '/a/*' },
+          legacy: { url: 'http://l', cookies: { prefix: 'l_', shared: ['lang'] } },
+          new: { url: 'http://n', path: '/v2/*', headers: { set: { 'x-a': 'b c' }, remove: ['x-b'] } },
+          data: 'shared',
+          fallback: { on: ['connect', 503], methods: ['GET'] },
+          otherSideOn: [404],
+          cache: 'private-while-split',
+          etag: 'per-side',
+          leaks: 'rewrite',
+        },
+      ],
+    },
     {
       routes: [
         { id: 'a', match: { paths: '/a' }, legacy: { url: 'http://a', timeouts: { head: 'none' } }, weight: undefined },

@@ -17,12 +17,23 @@ t.test('in the words of the file', async t => {
     proxy: {
       listen: '0.0.0.0:8080',
       limits: { head: '64KiB', body: 'none' },
-      timeouts: { requestHead: '10s', keepAlive: '75s' },
+      timeouts: { requestHead: '10s', keepAlive: '75s', stall: '1m', minRate: '100B' },
+      errors: { page: 'default' },
     },
     sides: { listen: 'none' },
     store: 'sqlite:.banyan/state.db',
     split: { seed: '', firstStart: 'hold' },
-    backends: { mono: { urls: ['http://10.0.0.5:3001'], timeouts: { connect: '1s', head: 'none' } } },
+    backends: {
+      mono: {
+        urls: ['http://10.0.0.5:3001', 'http://10.0.0.6:3001'],
+        balance: 'least',
+        // A path alone is the same.
+        health: { path: '/ping', interval: '5s', timeout: '2s', healthy: 2, unhealthy: 3 },
+        circuit: { errors: 50, min: 20, window: '10s', open: '5s' },
+        wire: { version: '1.1', bufferLimit: '16MiB' },
+        timeouts: { connect: '1s', head: 'none' },
+      },
+    },
     routes: [
       {
         id: 'orders',

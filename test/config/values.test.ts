@@ -13,8 +13,18 @@ import {
   hostPolicy,
   network,
 } from '../../src/config/addresses.ts'
+import { balance, httpVersion, probePath, probePathOrNone, repeatable } from '../../src/config/backend-forms.ts'
 import { defaultTarget, method, pathPattern, stickySource, store, valuePattern } from '../../src/config/patterns.ts'
-import { duration, durationOrNone, percent, size, sizeOrNone } from '../../src/config/values.ts'
+import {
+  countOrNone,
+  duration,
+  durationOrNone,
+  percent,
+  rate,
+  share,
+  size,
+  sizeOrNone,
+} from '../../src/config/values.ts'
 
 const SEED = Number(process.env.SEED ?? 4711)
 
@@ -36,6 +46,19 @@ const GOOD: readonly (readonly [z.ZodType, unknown, unknown])[] = [
   [percent(), 0.01, 0.01],
   [percent(), '99.99%', 99.99],
   [percent(), 100, 100],
+  [share(), '0.01%', 0.01],
+  [countOrNone(10), 10, 10],
+  [countOrNone(10), '1', 1],
+  [countOrNone(10), 'none', null],
+  [rate(), '100B', 100],
+  [rate(), 'none', 0],
+  [balance(), 'least', { kind: 'least' }],
+  [balance(), 'cookie:node', { kind: 'cookie', name: 'node' }],
+  [probePath(), '/a?b=c&d', '/a?b=c&d'],
+  [probePathOrNone(), 'none', null],
+  [repeatable(), 'DELETE', 'DELETE'],
+  [httpVersion(), 1, '1.0'],
+  [httpVersion(), 1.1, '1.1'],
   [address(), ':8080', { host: '0.0.0.0', port: 8080 }],
   [address(), '127.0.0.1:0', { host: '127.0.0.1', port: 0 }],
   [address(), '[::1]:8080', { host: '::1', port: 8080 }],
@@ -90,6 +113,13 @@ const BAD: readonly (readonly [z.ZodType, unknown])[] = [
   ...['', '%', 'a', '1e1', '5%%', Number.NaN, Number.POSITIVE_INFINITY, 100.01, -0.01, '+5'].map(
     text => [percent(), text] as const,
   ),
+  ...['', '0', '0.0', 0, '100.01'].map(text => [share(), text] as const),
+  ...['', '0', '11', '-1', '1.5', 'None', '1e3', null, true].map(text => [countOrNone(10), text] as const),
+  ...['', '0B', '100', '1B/s', 'off'].map(text => [rate(), text] as const),
+  ...['', 'Least', 'cookie:', 'cookie:a=b', 'cookie:a;b'].map(text => [balance(), text] as const),
+  ...['', 'a', '/a b', '/a#b', '/ü', '/a\n'].map(text => [probePath(), text] as const),
+  ...['', 'POST', 'PATCH', 'get', 'CONNECT', 'G T'].map(text => [repeatable(), text] as const),
+  ...['', '2', 2, '1.', 'HTTP/1.1'].map(text => [httpVersion(), text] as const),
   ...['', ':', 'a', 'a:b', 'a:1:2', '[::1', '::1:80', '[a]:1', ' :80', 'a b:80', 'none'].map(
     text => [address(), text] as const,
   ),
