@@ -1,16 +1,27 @@
 // Opens sockets to backends: TCP, or TLS with the backend's own policy. Sockets stay half-open, so that a backend's end of
 // its answer is not our end of the request, and a tunnel's half-close crosses.
 import { constants } from 'node:crypto'
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { connect as connectTcp, isIP, Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import type { BackendTls } from '../model/route.ts'
 
 export interface Target {
-  /** Name or address. */
+  /** An address; a name would be resolved by Node, behind our back. */
   readonly host: string
   readonly port: number
   /** What the certificate has to say; null: plain TCP. */
   readonly tls: { readonly servername: string; readonly policy: BackendTls } | null
+}
+
+/** What cannot even be tried, as a certificate that OpenSSL does not read, fails as everything else does: by an event. */
+export function connectSafely(target: Target, opened: (socket: Socket) => void): Socket {
+  try {
+    return connectTo(target, opened)
+  } catch (error) {
+    const socket = new Socket()
+    socket.destroy(error instanceof Error ? error : new Error(String(error)))
+    return socket
+  }
 }
 
 export function connectTo({ host, port, tls }: Target, opened: (socket: Socket) => void): Socket {
@@ -20,7 +31,12 @@ export function connectTo({ host, port, tls }: Target, opened: (socket: Socket) 
     return socket
   }
   // tls.connect knows allowHalfOpen; its types do not. No session is kept: a resumed one would skip the check of the name.
-  const options: ConnectionOptions & { allowHalfOpen: boolean } = { host, port, allowHalfOpen: true, ...tlsOptions(tls) }
+  const options: ConnectionOptions & { allowHalfOpen: boolean } = {
+    host,
+    port,
+    allowHalfOpen: true,
+    ...tlsOptions(tls),
+  }
   const socket = connectTls(options)
   socket.setNoDelay(true)
   socket.setKeepAlive(true)
@@ -34,9 +50,22 @@ function tlsOptions({ servername, policy }: NonNullable<Target['tls']>): Connect
     ALPNProtocols: ['http/1.1'],
     // RFC 6066, 3: no address in SNI; the certificate is checked against `host` then.
     ...(isIP(servername) === 0 ? { servername } : {}),
+    secureContext: contextOf(policy),
+  }
+}
+
+/** Reading authorities takes longer than a handshake: once for each policy. */
+const contexts = new WeakMap<BackendTls, SecureContext>()
+
+function contextOf(policy: BackendTls): SecureContext {
+  const known = contexts.get(policy)
+  if (known !== undefined) return known
+  const context = createSecureContext({
     ...(policy.ca === null ? {} : { ca: policy.ca }),
     ...(policy.minVersion === null ? {} : { minVersion: policy.minVersion }),
     ...(policy.ciphers === null ? {} : { ciphers: policy.ciphers }),
     ...(policy.legacyRenegotiation ? { secureOptions: constants.SSL_OP_LEGACY_SERVER_CONNECT } : {}),
-  }
+  })
+  contexts.set(policy, context)
+  return context
 }

@@ -1,96 +1,202 @@
-// Services by backend and role, so that a shadow can never take a primary's socket. They outlive snapshots; after a swap,
-// those that nobody names any more finish their work and close.
+// Services by backend and role. They outlive snapshots; after a swap, those that nobody names any more finish their work
+// and close.
+//
+// What is shared, and by whom: names are resolved once for all; probes of one address too. A *site* (addresses, connections,
+// circuit, retry budget) belongs to all backends that differ only in how their requests are made; the connections in it to
+// one role each, so that a shadow can never take a primary's socket. The *gate* belongs to the name: a route that changes a
+// timeout of a backend has no capacity of its own.
+
+import type { FailureKind } from '../model/exchange.ts'
 import type { Backend, Role } from '../model/route.ts'
-import type { Clock } from '../model/units.ts'
-import { connectTo, type Target } from './connect.ts'
-import { Pool } from './pool.ts'
-import type { Entrant, Service } from './service.ts'
+import type { Clock, EpochMs } from '../model/units.ts'
+import { BackendService } from './backend-service.ts'
+import { Circuit } from './circuit.ts'
+import { Gate } from './gate.ts'
+import { createProbers } from './prober.ts'
+import { createResolver, type Lookup } from './resolver.ts'
+import { RetryBudget } from './retry-budget.ts'
+import type { Service } from './service.ts'
+import { Site } from './site.ts'
 
 const SWEEP_MS = 1_000
 
+export interface ServicesParts {
+  readonly clock: Clock
+  /** 0 ≤ … < 1. */
+  readonly chance: () => number
+  readonly lookup: Lookup
+  /** Makes the cookies of `balance: cookie` say nothing about addresses; the same wherever they are to be understood. */
+  readonly secret: string
+}
+
+/** One address, as people look at it. */
+export interface AddressState {
+  readonly backend: string
+  readonly origin: string
+  /** `host:port`. */
+  readonly address: string
+  readonly healthy: boolean
+  /** Why it is not. */
+  readonly why: 'probes' | 'failures' | 'untried' | null
+  readonly inFlight: number
+  readonly connections: number
+  /** 0 to 1, below 1 while it starts slowly. */
+  readonly share: number
+  readonly lastFailure: { readonly kind: FailureKind; readonly at: EpochMs } | null
+}
+
+/** One backend, as people look at it. */
+export interface BackendState {
+  readonly backend: string
+  /** Under way and waiting; null: it has no limit. */
+  readonly gate: { readonly limit: number; readonly inside: number; readonly waiting: number } | null
+  /** null: it has none. */
+  readonly circuit: 'closed' | 'open' | null
+}
+
 export interface Services {
   of(backend: Backend, role: Role): Service
-  /** Closes gracefully every service whose backend is not in the list. */
+  /** Closes gracefully everything whose backend is not in the list. */
   retain(backends: Iterable<Backend>): void
+  states(): AddressState[]
+  backends(): BackendState[]
   /** Ends everything at once. */
   destroy(): void
 }
 
-export function createServices(clock: Clock): Services {
-  const services = new Map<string, Service>()
-  // A frozen Backend is met again and again: its service is found once.
-  const found = new WeakMap<Backend, Map<Role, Service>>()
-  const timer = setInterval(() => {
-    for (const service of services.values()) service.sweep()
-  }, SWEEP_MS)
+interface Shared {
+  readonly site: Site
+  readonly gate: Gate | null
+  readonly circuit: Circuit | null
+  readonly budget: RetryBudget
+  readonly services: Map<Role, BackendService>
+}
+
+export function createServices({ clock, chance, lookup, secret }: ServicesParts): Services {
+  const resolver = createResolver(lookup, clock)
+  const probers = createProbers(chance)
+  const shared = new Map<string, Shared>()
+  const gates = new Map<string, Gate>()
+  /** Not named any more, and not yet at the end of their work. */
+  let closing: readonly Shared[] = []
+  // A frozen Backend is met again and again: what it has is found once.
+  let found = new WeakMap<Backend, Shared>()
+  const timer = setInterval(sweep, SWEEP_MS)
   timer.unref()
 
-  const keyOf = (backend: Backend, role: Role) =>
-    JSON.stringify([role, backend], (_, value) => (value instanceof Set ? [...value] : value))
+  function sweep(): void {
+    const now = clock.monotonic()
+    resolver.sweep()
+    for (const { site, budget } of shared.values()) {
+      site.sweep()
+      budget.turn(now)
+    }
+    for (const { site } of closing) site.sweep()
+    if (closing.length > 0) closing = closing.filter(({ site }) => !site.isDrained)
+  }
+
+  function gateOf(backend: Backend): Gate | null {
+    const { maxConcurrent, queue } = backend
+    if (maxConcurrent === null) return null
+    const key = gateKey(backend)
+    let gate = gates.get(key)
+    if (gate === undefined) {
+      gate = new Gate(maxConcurrent, queue, clock, (run, afterMs) => setTimeout(run, afterMs).unref())
+      gates.set(key, gate)
+    }
+    return gate
+  }
+
+  function sharedOf(backend: Backend): Shared {
+    const known = found.get(backend)
+    if (known !== undefined) return known
+    const key = siteKey(backend)
+    let one = shared.get(key)
+    if (one === undefined) {
+      const site = new Site(backend, { resolver, probers, clock, chance, secret })
+      const circuit = backend.circuit === null ? null : new Circuit(backend.circuit)
+      const budget = new RetryBudget(backend.retry.budgetPercent)
+      one = { site, gate: gateOf(backend), circuit, budget, services: new Map() }
+      shared.set(key, one)
+    }
+    found.set(backend, one)
+    return one
+  }
 
   return {
     of(backend, role) {
-      let roles = found.get(backend)
-      if (roles === undefined) {
-        roles = new Map()
-        found.set(backend, roles)
-      }
-      let service = roles.get(role)
+      const one = sharedOf(backend)
+      let service = one.services.get(role)
       if (service === undefined) {
-        const key = keyOf(backend, role)
-        service = services.get(key) ?? createService(backend, clock)
-        services.set(key, service)
-        roles.set(role, service)
+        const { site, gate, budget } = one
+        const circuit = role === 'primary' ? one.circuit : null
+        service = new BackendService({ role, site, gate, circuit, budget, clock })
+        one.services.set(role, service)
+        if (role === 'primary') site.beginProbes()
       }
       return service
     },
     retain(backends) {
-      const wanted = new Set<string>()
+      const sites = new Set<string>()
+      const limits = new Set<string>()
       for (const backend of backends) {
-        for (const role of ['primary', 'shadow', 'relay'] as const) wanted.add(keyOf(backend, role))
+        sites.add(siteKey(backend))
+        limits.add(gateKey(backend))
       }
-      for (const [key, service] of services) {
-        if (wanted.has(key)) continue
-        services.delete(key)
-        service.close()
+      for (const [key, one] of shared) {
+        if (sites.has(key)) continue
+        shared.delete(key)
+        one.site.close()
+        closing = [...closing, one]
       }
+      for (const key of gates.keys()) if (!limits.has(key)) gates.delete(key)
+      // A snapshot that comes back finds something open. One that is about to go may open a site that the next call closes.
+      found = new WeakMap()
     },
+    states: () => [...shared.values()].flatMap(({ site }) => statesOf(site, clock)),
+    backends: () =>
+      [...shared.values()].map(({ site, gate, circuit }) => ({
+        backend: site.backend.name,
+        gate: gate === null ? null : { limit: gate.limit, inside: gate.inside, waiting: gate.waiting },
+        circuit: circuit === null ? null : circuit.isClosed ? 'closed' : 'open',
+      })),
     destroy() {
       clearInterval(timer)
-      for (const service of services.values()) service.destroy()
+      for (const { site } of [...shared.values(), ...closing]) site.destroy()
+      probers.destroy()
     },
   }
 }
 
-function createService(backend: Backend, clock: Clock): Service {
-  const origin = backend.origins[0] as string
-  const target = targetOf(origin, backend)
-  const pool = new Pool({
-    connections: backend.connections,
-    reuse: backend.wire.reuse && backend.wire.version === '1.1',
-    connectMs: backend.timeouts.connectMs,
-    clock,
-    connect: opened => connectTo(target, opened),
-  })
-  return {
-    enter(entrant: Entrant) {
-      entrant.admitted({ address: origin, pool, over() {} })
-      return () => {}
-    },
-    isOpen: false,
-    sweep: () => pool.sweep(),
-    close: () => pool.close(),
-    destroy: () => pool.destroy(),
-  }
+function statesOf(site: Site, clock: Clock): AddressState[] {
+  return site.addresses.map(address => ({
+    backend: site.backend.name,
+    origin: address.origin,
+    address: address.name,
+    healthy: address.isGood,
+    why: whyBad(address),
+    inFlight: address.inFlight,
+    connections: address.connections,
+    share: address.share(clock.monotonic()),
+    lastFailure: address.lastFailure,
+  }))
 }
 
-export function targetOf(origin: string, backend: Backend): Target {
-  const url = new URL(origin)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const secure = url.protocol === 'https:'
-  return {
-    host,
-    port: Number(url.port) || (secure ? 443 : 80),
-    tls: secure ? { servername: backend.tls.servername ?? host, policy: backend.tls } : null,
-  }
+function whyBad({ standing, isGood }: Site['addresses'][number]): AddressState['why'] {
+  if (isGood) return null
+  if (standing.opinion === 'good') return 'probes'
+  return standing.opinion === 'untried' ? 'untried' : 'failures'
+}
+
+function gateKey({ name, origins, maxConcurrent, queue }: Backend): string {
+  return JSON.stringify([name, origins, maxConcurrent, queue])
+}
+
+/** Everything but what only concerns single requests: their head, their body, how long their answer may take. */
+function siteKey(backend: Backend): string {
+  const { name, origins, host, timeouts, connections, tls, balance, health, slowStartMs, circuit, retry, wire } =
+    backend
+  const pooled = [timeouts.connectMs, connections, tls, wire.reuse, wire.version]
+  const judged = [balance, health, health === null ? null : host, slowStartMs, circuit, retry.budgetPercent]
+  return JSON.stringify([gateKey(backend), name, origins, pooled, judged])
 }
