@@ -6,6 +6,7 @@ import { form, Wrong } from './values.ts'
 
 const BEGIN = '-----BEGIN CERTIFICATE-----'
 const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+const KEY = /-----BEGIN (?:\w+ )*PRIVATE KEY-----[\s\S]+?-----END (?:\w+ )*PRIVATE KEY-----/
 const DAY_MS = 86_400_000
 /** Who renews by machine does it earlier. */
 const SOON_DAYS = 14
@@ -57,20 +58,41 @@ export function privateKey() {
     pattern: 'file:.+',
     secret: true,
     fromFile: true,
-    read(text) {
-      if (!/-----BEGIN (\w+ )*PRIVATE KEY-----/.test(text)) return new Wrong('no private key in it')
-      if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(text)) {
-        return new Wrong('the key is encrypted; write it without its passphrase: openssl pkey -in KEY -out PLAIN_KEY')
-      }
-      try {
-        createPrivateKey(text)
-        return text
-      } catch {
-        return new Wrong('the private key in it cannot be read')
-      }
-    },
+    read: readKey,
     write: text => text,
   })
+}
+
+function readKey(text: string): string | Wrong {
+  const [block] = KEY.exec(text) ?? []
+  if (block === undefined) return new Wrong('no private key in it')
+  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(block)) {
+    return new Wrong('the key is encrypted; write it without its passphrase: openssl pkey -in KEY -out PLAIN_KEY')
+  }
+  try {
+    createPrivateKey(block)
+    return block
+  } catch {
+    return new Wrong('the private key in it cannot be read')
+  }
+}
+
+export interface Pair {
+  readonly cert: string
+  readonly key: string
+}
+
+/**
+ * What the files of a plan's `tlsFiles` hold by now, for a listener that looks at them by itself. A Wrong says why the pair in use
+ * stays: files are written one after the other, and in between they do not fit together.
+ */
+export function renewedPair(inUse: Pair, texts: readonly string[]): Pair | Wrong {
+  const cert = readCertificate(texts.find(text => text.includes(BEGIN)) ?? inUse.cert)
+  if (cert instanceof Wrong) return cert
+  const key = readKey(texts.findLast(text => text.includes('PRIVATE KEY-----')) ?? inUse.key)
+  if (key instanceof Wrong) return key
+  const trouble = pairTrouble(cert, key)
+  return trouble === null ? { cert, key } : new Wrong(trouble)
 }
 
 /** Why a server could not use them together; null: it can. */

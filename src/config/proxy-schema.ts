@@ -45,7 +45,7 @@ export const proxy = z.strictObject({
   profile: z
     .enum(['transparent', 'standard'])
     .describe(
-      'transparent: what exceeds limits.fields, target, body or timeouts.minRate passes, and is only reported; standard: it is refused. Timeouts towards backends are the same in both',
+      'transparent: what exceeds limits.fields, target or body, or timeouts.stall or minRate, passes and is only reported (ten times the stall ends it all the same); standard: it is refused. Timeouts towards backends are the same in both',
     )
     .prefault('transparent'),
   clientIp: z

@@ -39,7 +39,7 @@ export interface Plan {
   /**
    * Where both came from, if by `file:`. A configuration with `watch` reloads when they change, as with all of its files. Without
    * it nobody reloads, and a certificate must be renewed all the same: the listener looks at these files by itself, and takes
-   * them up when they read well and fit together (`config/certificate`).
+   * them up when they read well and fit together (`renewedPair` in config/certificate).
    */
   readonly tlsFiles: readonly string[]
   /** HTML text with `{status}`, `{title}`, `{detail}`, `{code}` and `{exchange}`; null: our own page. */

@@ -35,8 +35,8 @@ t.test('what only a restart puts in force', async t => {
   const at = (path: string, before: string | null = 'a', after: string | null = 'b') =>
     needsRestart({ path, before, after })
   t.equal(at('/proxy/listen'), true)
-  t.equal(at('/proxy/limits/fields'), true)
-  t.equal(at('/proxy/proxyProtocol'), true)
+  t.equal(at('/proxy/limits/fields'), false)
+  t.equal(at('/proxy/proxyProtocol'), false)
   t.equal(at('/proxy/errors/page'), false)
   t.equal(at('/backends/m/urls/1'), false)
   t.equal(at('/proxy/tls/cert'), false, 'a renewed certificate is taken up')

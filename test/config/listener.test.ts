@@ -1,5 +1,6 @@
 // The listener that clients see: profile, limits, patience, its certificate, its error page.
 import t from 'tap'
+import { renewedPair } from '../../src/config/certificate.ts'
 import { differences } from '../../src/config/diff.ts'
 import { loadConfig, loadText } from '../../src/config/load.ts'
 import { shown } from '../../src/config/shown.ts'
@@ -153,6 +154,25 @@ t.test('TLS', { skip: made === null ? 'there is no openssl here' : false }, asyn
       /\/proxy\/tls\/key \/etc\/key.pem does not exist$/,
     ])
     t.same((await fromFiles(TLS, {})).files, ['/etc/routes.yaml', '/etc/cert.pem', '/etc/key.pem'])
+  })
+
+  await t.test('files that are looked at again: taken up when they fit together', async t => {
+    const inUse = { cert, key: key.trimEnd() }
+    const next = { cert: other.cert, key: other.key.trimEnd() }
+    t.same(renewedPair(inUse, [cert, key]), inUse)
+    t.same(renewedPair(inUse, []), inUse)
+    t.same(renewedPair(inUse, [other.cert, other.key]), next)
+    t.same(renewedPair(inUse, [`${other.key}${other.cert}`]), next, 'one file for both')
+    t.same(renewedPair(inUse, [cert]), inUse, 'the key came from the environment')
+    for (const [texts, message] of [
+      [[other.cert, key], 'the key does not belong to the certificate'],
+      [[cert, other.key], 'the key does not belong to the certificate'],
+      [[cert.slice(0, 200), key], 'no certificate in it'],
+      [[cert, key.slice(0, 60)], 'no private key in it'],
+      [[cert, encryptedKey], /the key is encrypted/],
+    ] as const) {
+      t.match(renewedPair(inUse, texts), { message })
+    }
   })
 
   await t.test('dates are warned of', async t => {
