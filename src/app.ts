@@ -1,6 +1,7 @@
 // Introduces the rooms to each other: opens the store, puts a snapshot in force, starts the listeners, and takes it all down.
 import { createHmac, randomBytes } from 'node:crypto'
 import { dirname, join, resolve } from 'node:path'
+import { getHeapStatistics } from 'node:v8'
 import { createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
 import { createEvents } from './admin/events.ts'
@@ -25,6 +26,7 @@ import type { Snapshot } from './model/snapshot.ts'
 import type { Clock } from './model/units.ts'
 import { createProxyServer } from './proxy/server.ts'
 import { createReloader } from './reload.ts'
+import { createSightings } from './sightings.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { createSpill } from './store/spill.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -32,7 +34,8 @@ import type { Store } from './store/store.ts'
 import { createTraffic } from './traffic.ts'
 import { forward } from './upstream/forward.ts'
 import { couldBeUs } from './upstream/own-address.ts'
-import { createPools } from './upstream/pools.ts'
+import { lookupSystem } from './upstream/resolver.ts'
+import { createServices } from './upstream/services.ts'
 import { BACKEND_HEADER, createSideDispatcher } from './upstream/side-door.ts'
 import { VERSION } from './version.ts'
 
@@ -85,13 +88,13 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const directory = config.store.kind === 'sqlite' ? dirname(resolve(options.cwd, config.store.path)) : null
   const store = await openStore(options)
-  const pools = createPools()
+  const sightings = createSightings()
   const traffic = createTraffic(clock)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
   const metrics = createMetrics({ version: VERSION, current, perRoute: config.metrics.perRoute === 'always' })
   const events = createEvents(randomBytes(4).toString('hex'))
-  let recall = () => 0
+  let swapped = () => {}
   let listening = ''
 
   const control = await openControl(
@@ -102,7 +105,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       swap(snapshot) {
         if (live.snapshot === null) live.snapshot = createLive(snapshot)
         else live.snapshot.swap(snapshot)
-        recall()
+        swapped()
       },
       load: () => store.load(),
       commit: (controlState, draft) => store.commit(controlState, draft),
@@ -135,7 +138,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     check: options.check,
     control,
     inForce(configured) {
-      pools.retain(configured.plan.backends)
+      services.retain(configured.plan.backends)
       traffic.retain(new Set([...configured.plan.byId.keys(), DEFAULT_ROUTE]))
       options.reloaded?.(configured)
     },
@@ -145,16 +148,31 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const mark = createHmac('sha256', options.configured.plan.seed ?? control.state().seed)
   const loopMark = mark.update('banyan loop mark').digest('hex').slice(0, 16)
+  const secret = createHmac('sha256', options.configured.plan.seed ?? control.state().seed)
+    .update('banyan addresses')
+    .digest('hex')
+  const services = createServices({
+    clock,
+    chance: options.chance.random,
+    lookup: lookupSystem,
+    secret,
+  })
   const proxyPort = { current: config.proxy.listen.port }
   const access = log.access
   const proxy = createProxyServer(
     {
       current,
-      ask: (asking, listening) => forward(pools.of(asking.backend, 'primary'), asking, listening),
+      ask: (asking, listening) => forward(services.of(asking.backend, 'primary'), asking, listening),
+      hasChoice: backend => services.of(backend, 'primary').hasChoice,
+      mayRetry: backend => services.of(backend, 'primary').retry(),
       observe(exchange) {
         metrics.exchange(exchange)
         traffic.exchange(exchange)
         access?.(exchange)
+      },
+      note(note) {
+        metrics.note(note)
+        sightings.note(note)
       },
       tunnel(route, side, change) {
         metrics.tunnel(route, side, change)
@@ -173,12 +191,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     {
       host: config.proxy.listen.host,
       port: config.proxy.listen.port,
-      limits: options.configured.plan.limits,
-      requestHeadMs: config.proxy.timeouts.requestHead,
-      keepAliveMs: config.proxy.timeouts.keepAlive,
+      heapShare: () => {
+        const { used_heap_size, heap_size_limit } = getHeapStatistics()
+        return used_heap_size / heap_size_limit
+      },
     },
   )
-  recall = () => proxy.recall()
+  swapped = () => {
+    proxy.recall()
+    proxy.swapped()
+  }
 
   const accessParts = {
     clock,
@@ -212,7 +234,13 @@ export async function startApp(options: AppOptions): Promise<App> {
       listen: listening,
       store: { kind: store.kind, healthy: control.healthy(), unsaved: control.unsaved() },
       config: { file: control.plan().file, loadedAt: control.plan().loadedAt, ...reloader.state() },
-      warnings: warningsOf([...reloader.configured().warnings, ...reloader.late()], control, current(), forwarders),
+      warnings: warningsOf(
+        [...reloader.configured().warnings, ...reloader.late()],
+        control,
+        current(),
+        forwarders,
+        sightings.warnings(),
+      ),
     }),
     newSeed: () => randomBytes(24).toString('base64url'),
   })
@@ -220,13 +248,14 @@ export async function startApp(options: AppOptions): Promise<App> {
     ready: () => ({ ready: state === 'ready', why: state }),
     metrics,
   })
+  const dispatcher = createSideDispatcher(door => doorBackend(control.plan(), door))
   const sides =
     config.sides.listen === null
       ? null
       : await createSideDoors({
           access: createAccess({ ...accessParts, hint: 'X-Banyan-Token: <token>' }),
           plan: () => control.plan(),
-          dispatcher: createSideDispatcher(pools, door => doorBackend(control.plan(), door)),
+          dispatcher,
           backendHeader: BACKEND_HEADER,
         })
 
@@ -281,7 +310,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     glass?.close()
     events.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
-    await pools.destroy()
+    services.destroy()
+    dispatcher.destroy()
     await control.close()
     await store.close()
     log.flush()

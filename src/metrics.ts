@@ -2,7 +2,8 @@
 // out when somebody scrapes. Labels come from the configuration and fixed lists, never from traffic.
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import type { RollbackTrigger } from './model/control.ts'
-import type { Exchange, Failure } from './model/exchange.ts'
+import { type Exchange, FAILURE_KINDS, type FailureKind } from './model/exchange.ts'
+import { LIMITS, type Note } from './model/note.ts'
 import type { RouteId, Side } from './model/route.ts'
 import type { Snapshot } from './model/snapshot.ts'
 import type { Milliseconds } from './model/units.ts'
@@ -17,11 +18,11 @@ const HISTOGRAM_ROUTES = 500
 const NO_ROUTE = '_none'
 
 const SIDES: readonly Side[] = ['legacy', 'new']
-const KINDS: readonly Failure['kind'][] = ['connect', 'tls', 'timeout', 'reset', 'truncated', 'protocol']
 
 export interface Metrics {
   readonly contentType: string
   exchange(exchange: Exchange): void
+  note(note: Note): void
   tunnel(route: RouteId, side: Side, change: 1 | -1): void
   rolledBack(routes: readonly RouteId[], trigger: RollbackTrigger, ms: Milliseconds): void
   reloaded(result: 'ok' | 'failed'): void
@@ -78,7 +79,32 @@ export function createMetrics(parts: MetricsParts): Metrics {
   ])
   const tunnels = new Series('banyan_tunnels', 'Open upgraded connections', ['route', 'side'], 'gauge')
   const rollbacks = new Series('banyan_rollbacks_total', 'Rollbacks accepted', ['route', 'trigger'])
+  const quirks = new Series('banyan_wire_quirks_total', 'What of backends’ answers is not HTTP/1.1, by side', [
+    'side',
+    'quirk',
+  ])
+  const cuts = new Series('banyan_would_have_cut_total', 'Crossings of limits that profile: transparent only reports', [
+    'limit',
+  ])
+  for (const limit of LIMITS) cuts.of([limit])
+  const reaped = new Series('banyan_slow_clients_total', 'Clients cut because they were too slow', ['phase'])
+  for (const phase of ['silent', 'head', 'body', 'answer']) reaped.of([phase])
+  const shed = new Series('banyan_shed_total', 'What was not done, because there was too much', ['what'])
+  for (const what of ['keep-alive', 'request', 'connection']) shed.of([what])
+  const leaks = new Series('banyan_legacy_leaks_total', 'Answers that point at a backend’s own address', [
+    'route',
+    'side',
+    'where',
+  ])
+  const cacheable = new Series(
+    'banyan_shared_cache_answers_total',
+    'Answers of split routes that a shared cache may keep',
+    ['route', 'side'],
+  )
+  for (const metric of [quirks, cuts, reaped, shed]) registry.registerMetric(metric as unknown as Metric)
   const own: readonly Written[] = [
+    leaks,
+    cacheable,
     requests,
     requestSeconds,
     backendSeconds,
@@ -153,7 +179,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   }
 
   function sideOf(id: RouteId, timed: string, side: Side): BoundSide {
-    const kinds = KINDS.map(kind => [kind, errors.of([id, side, 'primary', kind])] as const)
+    const kinds = FAILURE_KINDS.map(kind => [kind, errors.of([id, side, 'primary', kind])] as const)
     return {
       request: requestSeconds.of([timed, side]),
       backend: backendSeconds.of([timed, side, 'primary']),
@@ -203,6 +229,14 @@ export function createMetrics(parts: MetricsParts): Metrics {
       if (exchange.overheadMs !== null) one.overhead.add(exchange.overheadMs / 1000)
       if (failure !== null) (one[failure.side].errors.get(failure.kind) as Count).value++
     },
+    note(note) {
+      if (note.kind === 'quirk') quirks.of([note.side, note.quirk]).value++
+      else if (note.kind === 'would-cut') cuts.of([note.limit]).value++
+      else if (note.kind === 'reaped') reaped.of([note.phase]).value++
+      else if (note.kind === 'shed') shed.of([note.what]).value++
+      else if (note.kind === 'leak') leaks.of([note.route, note.side, note.where]).value++
+      else if (note.kind === 'shared-cache') cacheable.of([note.route, note.side]).value++
+    },
     tunnel(route, side, change) {
       const open = tunnels.of([route, side])
       // One that outlived its route was forgotten with it.
@@ -234,7 +268,7 @@ interface Bound {
 interface BoundSide {
   readonly request: Timing
   readonly backend: Timing
-  readonly errors: ReadonlyMap<Failure['kind'], Count>
+  readonly errors: ReadonlyMap<FailureKind, Count>
 }
 
 const CLASSES = ['error', '1xx', '2xx', '3xx', '4xx', '5xx'] as const

@@ -6,12 +6,13 @@ import type { Route } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Status } from './api.ts'
 
-/** `forwarders` are peers that forward for others without being named. */
+/** `forwarders` are peers that forward for others without being named; `seen` is what traffic showed. */
 export function warningsOf(
   mistakes: readonly Mistake[],
   control: Control,
   snapshot: Snapshot,
   forwarders: ReadonlySet<string>,
+  seen: Status['warnings'],
 ): Status['warnings'] {
   const { plan } = snapshot
   const heldUnits = new Map<string, Route>()
@@ -32,6 +33,7 @@ export function warningsOf(
       message: `held at 0 % since the first start of this store; the file declares ${route.declaredWeight} %: set a weight, or return to the file`,
       route: route.id,
     })),
+    ...seen,
     ...plan.backends
       .filter(backend => !backend.tls.verify)
       .map(backend => ({

@@ -140,9 +140,12 @@ function* checkTls(tls: Data, base: Data, path: Path): Generator<Finding> {
   }
 }
 
+const DURATION = duration()
+
 function* checkHealth(health: Data, path: Path): Generator<Finding> {
-  const timeout = duration().safeParse(health.timeout ?? '2s').data
-  const interval = duration().safeParse(health.interval ?? '5s').data
+  if (health.timeout === undefined && health.interval === undefined) return
+  const timeout = DURATION.safeParse(health.timeout ?? '2s').data
+  const interval = DURATION.safeParse(health.interval ?? '5s').data
   if (timeout === undefined || interval === undefined || timeout <= interval) return
   yield {
     path: [...path, health.timeout === undefined ? 'interval' : 'timeout'],

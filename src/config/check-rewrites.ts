@@ -15,9 +15,12 @@ export function* checkRewrites(side: Data, patterns: readonly string[], path: Pa
       hint: 'add prefix: n_',
     }
   }
-  const theirs = pathPattern().safeParse(side.path).data
+  if (side.path === undefined) return
+  const theirs = PATTERN.safeParse(side.path).data
   if (theirs !== undefined) yield* checkPath(theirs, patterns, [...path, 'path'])
 }
+
+const PATTERN = pathPattern()
 
 function* checkPath(theirs: string, patterns: readonly string[], path: Path): Generator<Finding> {
   const own = patterns[0]

@@ -78,16 +78,7 @@ export interface Decision {
 export type Ending = 'complete' | 'aborted' | 'error'
 
 /** `busy`: nobody was asked, because no place came free in time; `circuit`: because too many had failed. */
-export const FAILURE_KINDS = [
-  'connect',
-  'tls',
-  'timeout',
-  'reset',
-  'truncated',
-  'protocol',
-  'busy',
-  'circuit',
-] as const
+export const FAILURE_KINDS = ['connect', 'tls', 'timeout', 'reset', 'truncated', 'protocol', 'busy', 'circuit'] as const
 export type FailureKind = (typeof FAILURE_KINDS)[number]
 
 /** What one side did wrong, where, and whether asking again is harmless. */

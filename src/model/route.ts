@@ -35,7 +35,10 @@ export interface BackendTls {
 }
 
 /** How several addresses share the load; `cookie` keeps a client on the address that its cookie names. */
-export type Balance = { readonly kind: 'least' } | { readonly kind: 'round' } | { readonly kind: 'cookie'; readonly name: string }
+export type Balance =
+  | { readonly kind: 'least' }
+  | { readonly kind: 'round' }
+  | { readonly kind: 'cookie'; readonly name: string }
 
 /** Probes of each address of a backend. */
 export interface HealthPolicy {

@@ -1,10 +1,9 @@
-// The first steps of a request: is it well formed, whose is it, which route, which side. Reads the snapshot once.
-import type { IncomingMessage } from 'node:http'
+// From a request's head to a decision: checks what its framing alone does not forbid, finds out who asks, matches, decides.
 import type { Decision, RequestHead } from '../model/exchange.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Milliseconds } from '../model/units.ts'
-import { forwardedOf } from './client.ts'
-import { type Facts, type Forwarded, readFacts } from './headers.ts'
+import type { Request } from '../wire/head.ts'
+import type { Forwarded } from './client.ts'
 import type { ProxyParts } from './parts.ts'
 
 /** A request that somebody will serve. */
@@ -16,7 +15,7 @@ export interface Accepted {
   readonly traceparent: string
   readonly snapshot: Snapshot
   readonly head: RequestHead
-  readonly facts: Facts
+  readonly request: Request
   readonly forwarded: Forwarded
   readonly decision: Decision
 }
@@ -26,66 +25,100 @@ export interface Refused {
   readonly refused: string
   readonly detail: string
   readonly id: string
+  readonly method: string
+  readonly address: string
 }
 
-export function accept(parts: ProxyParts, req: IncomingMessage): Accepted | Refused {
+/** `forwardedBy` says who asks, once the head is known to be sane. */
+export function accept(
+  parts: ProxyParts,
+  request: Request,
+  secure: boolean,
+  forwardedBy: (snapshot: Snapshot) => Forwarded,
+): Accepted | Refused {
   const at = parts.clock.monotonic()
   const id = parts.ids.exchange()
   const snapshot = parts.current()
-  const facts = readFacts(req.rawHeaders)
-  const wrong = malformed(req, facts)
-  if (wrong !== null) return { ...wrong, id }
-  if (facts.loopMark === parts.loopMark) {
-    return { refused: 'loop', detail: 'this request already passed here: a backend’s address is our own listener', id }
+  const { fields, method } = request
+  const forwarded = forwardedBy(snapshot)
+  const refuse = ({ refused, detail }: Wrong): Refused => ({ refused, detail, id, method, address: forwarded.client })
+  const target = originForm(request, secure)
+  if (typeof target !== 'string') return refuse(target)
+  const long = overLimits(parts, snapshot, request)
+  if (long !== null) return refuse(long)
+  if (fields.loopMark !== null && fields.loopMark === parts.loopMark) {
+    return refuse({
+      refused: 'loop',
+      detail: 'this request already passed here: a backend’s address is our own listener',
+    })
   }
-  const forwarded = forwardedOf(req.socket, req.rawHeaders, snapshot.plan.clientIp)
-  if (facts.forwards && !forwarded.trusted) parts.unnamedForwarder(forwarded.peer)
+  if (fields.forwards && !forwarded.trusted) parts.unnamedForwarder(forwarded.peer)
   const head: RequestHead = {
-    method: req.method ?? 'GET',
-    target: originForm(req.url ?? '/'),
-    host: hostName(facts.host ?? ''),
-    headers: req.rawHeaders,
+    method,
+    target,
+    host: hostName(fields.host ?? ''),
+    headers: fields.list,
     address: forwarded.client,
   }
   const decision = snapshot.decide(head)
-  if (decision === null) return { refused: 'no_route', detail: 'no route matches, and there is no default backend', id }
+  if (decision === null)
+    return refuse({ refused: 'no_route', detail: 'no route matches, and there is no default backend' })
   if (decision === 'reject') {
-    return { refused: 'ambiguous_path', detail: 'the path as sent and as normalised take different routes', id }
+    return refuse({ refused: 'ambiguous_path', detail: 'the path as sent and as normalised take different routes' })
   }
-  const given = traceOf(facts.traceparent)
+  const given = traceOf(fields.traceparent)
   const traceId = given ?? parts.ids.trace()
-  const traceparent = facts.traceparent === null ? `00-${traceId}-${parts.ids.span()}-01` : ''
-  return { at, id, traceId, traceparent, snapshot, head, facts, forwarded, decision }
+  const traceparent = fields.traceparent === null ? `00-${traceId}-${parts.ids.span()}-01` : ''
+  return { at, id, traceId, traceparent, snapshot, head, request, forwarded, decision }
 }
 
-type Wrong = Omit<Refused, 'id'>
+interface Wrong {
+  readonly refused: string
+  readonly detail: string
+}
 
-/** What Node's parser lets through and a proxy must not. */
-function malformed(req: IncomingMessage, { host, hosts, coding }: Facts): Wrong | null {
-  if (req.httpVersionMajor !== 1) {
-    return { refused: 'version_unsupported', detail: 'HTTP/1.0 and HTTP/1.1 are served here' }
+function overLimits(parts: ProxyParts, { plan }: Snapshot, { target, fields }: Request): Wrong | null {
+  const { limits, profile } = plan
+  if (target.length > limits.targetBytes) {
+    if (profile === 'standard')
+      return { refused: 'target_too_long', detail: `the target is longer than ${limits.targetBytes} bytes` }
+    parts.note({ kind: 'would-cut', limit: 'target' })
   }
-  if (coding === 'other' || (coding !== null && req.httpVersionMinor === 0)) {
-    return { refused: 'bad_request', detail: 'a transfer coding other than chunked, or one in HTTP/1.0' }
+  if (fields.known.length > limits.fields) {
+    if (profile === 'standard')
+      return { refused: 'too_many_fields', detail: `more than ${limits.fields} header fields` }
+    parts.note({ kind: 'would-cut', limit: 'fields' })
   }
-  if (hosts > 1) return { refused: 'bad_request', detail: 'more than one Host' }
-  if (host === '') return { refused: 'bad_request', detail: 'empty Host' }
-  const url = req.url ?? ''
-  if (url.startsWith('/')) return null
-  const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]
-  if (authority === undefined) {
+  const { bodyBytes } = limits
+  if (bodyBytes !== null && fields.length > bodyBytes) {
+    if (profile === 'standard')
+      return { refused: 'body_too_large', detail: `the body is longer than ${bodyBytes} bytes` }
+    parts.note({ kind: 'would-cut', limit: 'body' })
+  }
+  return null
+}
+
+/** RFC 9112, 3.2: `http://host/path` → `/path`; everything else stays byte for byte. */
+function originForm({ method, target, fields }: Request, secure: boolean): string | Wrong {
+  if (target.charCodeAt(0) === 0x2f) return target
+  if (method === 'CONNECT') return { refused: 'method_refused', detail: 'CONNECT is not forwarded' }
+  if (target === '*') {
+    return method === 'OPTIONS' ? target : { refused: 'bad_request', detail: '* is a target of OPTIONS only' }
+  }
+  const [whole, scheme, authority] = /^(https?):\/\/([^/?#]*)/i.exec(target) ?? []
+  if (whole === undefined || scheme === undefined || authority === undefined || authority === '') {
     return { refused: 'bad_request', detail: 'the request target is neither a path nor a URL' }
   }
-  return host !== null && authority.toLowerCase() === host.toLowerCase()
-    ? null
-    : { refused: 'host_mismatch', detail: 'the target’s authority is not the Host' }
+  if (plainAuthority(authority, secure) !== plainAuthority(fields.host ?? '', secure)) {
+    return { refused: 'host_mismatch', detail: 'the target’s authority is not the Host' }
+  }
+  const rest = target.slice(whole.length)
+  return rest.startsWith('/') ? rest : `/${rest}`
 }
 
-/** `http://host/path` → `/path`; everything else stays byte for byte. */
-function originForm(url: string): string {
-  if (url.startsWith('/')) return url
-  const rest = url.replace(/^https?:\/\/[^/?#]*/i, '')
-  return rest.startsWith('/') ? rest : `/${rest}`
+/** In lower case, and without the port that is meant anyway. */
+function plainAuthority(authority: string, secure: boolean): string {
+  return authority.toLowerCase().replace(secure ? /:443$/ : /:80$/, '')
 }
 
 function hostName(host: string): string {

@@ -1,210 +1,187 @@
-// Which header fields cross the proxy, and which we write ourselves.
+// The heads that cross the proxy, as text: what stays as it came, and what we write ourselves.
 //
-// Order, case, repetition and latin1 bytes of everything else stay as they came. Hop-by-hop fields end here (RFC 9110,
-// 7.6.1), so does what `Connection` names; but nobody can strip framing, Host or our own fields by naming them there.
-import type { HeaderList } from '../model/exchange.ts'
+// Order, case, repetition and bytes of everything else stay: lines that cross are copied as runs of the original text.
+// Hop-by-hop fields end here (RFC 9110, 7.6.1), so does what `Connection` names; but nobody can strip framing, Host or our
+// own fields by naming them there. Framing is written once, by what is really sent.
+import type { HeaderChanges } from '../model/route.ts'
+import type { Framing } from '../wire/body.ts'
+import { knownAs, LOOP_HEADER } from '../wire/fields.ts'
+import type { Answer, Fields, Request } from '../wire/head.ts'
+import type { Forwarded } from './client.ts'
 
-/** What a field is to us. `plain` crosses. */
-type Kind =
-  | 'plain'
-  | 'hop'
-  | 'coding'
-  | 'connection'
-  | 'host'
-  | 'length'
-  | 'forwarded'
-  | 'cookie'
-  | 'expect'
-  | 'trailer'
-  | 'trace'
-  | 'loop'
+/** Copies runs of lines; whatever is said in between stands where it was said. */
+class Lines {
+  #text: string
+  #out: string
+  #from: number
 
-/** Ours to write; what an unnamed peer sends under these names is dropped. */
-const FORWARDED = [
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-real-ip',
-  'forwarded',
-]
-export const LOOP_HEADER = 'X-Banyan-Loop'
-
-const HOP = ['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'upgrade']
-
-const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
-  ...HOP.map(name => [name, 'hop'] as const),
-  ['transfer-encoding', 'coding'],
-  ['connection', 'connection'],
-  ['host', 'host'],
-  ['content-length', 'length'],
-  ...FORWARDED.map(name => [name, 'forwarded'] as const),
-  ['cookie', 'cookie'],
-  ['expect', 'expect'],
-  ['trailer', 'trailer'],
-  ['traceparent', 'trace'],
-  [LOOP_HEADER.toLowerCase(), 'loop'],
-])
-
-interface Known {
-  readonly lower: string
-  readonly kind: Kind
-}
-
-/** Names are met in few spellings; each is lowered and classed once. Bounded, for clients that invent names. */
-const spellings = new Map<string, Known>()
-const MOST_SPELLINGS = 4096
-const LONGEST_SPELLING = 64
-
-function knownAs(name: string): Known {
-  let known = spellings.get(name)
-  if (known === undefined) {
-    const lower = name.toLowerCase()
-    known = { lower, kind: KINDS.get(lower) ?? 'plain' }
-    if (name.length <= LONGEST_SPELLING && spellings.size < MOST_SPELLINGS) spellings.set(name, known)
+  constructor(text: string, start: string, from: number) {
+    this.#text = text
+    this.#out = start
+    this.#from = from
   }
-  return known
-}
 
-/** What one look over a request's fields tells; the data path looks once. */
-export interface Facts {
-  /** The first Host; null without one. */
-  readonly host: string | null
-  readonly hosts: number
-  /** A body is framed: RFC 9112, 6.3. */
-  readonly hasBody: boolean
-  /** `other`: a transfer coding that nobody may pass on. */
-  readonly coding: 'chunked' | 'other' | null
-  readonly traceparent: string | null
-  readonly loopMark: string | null
-  /** Somebody forwards for somebody. */
-  readonly forwards: boolean
-  /** Names that `Connection` lists beside its own words; null when there are none, which is nearly always. */
-  readonly named: ReadonlySet<string> | null
-}
-
-export function readFacts(headers: HeaderList): Facts {
-  let host: string | null = null
-  let hosts = 0
-  let hasBody = false
-  let coding: Facts['coding'] = null
-  let traceparent: string | null = null
-  let loopMark: string | null = null
-  let forwards = false
-  let named: Set<string> | null = null
-  for (let i = 0; i < headers.length; i += 2) {
-    const { kind } = knownAs(headers[i] as string)
-    if (kind === 'plain' || kind === 'hop' || kind === 'cookie') continue
-    const value = headers[i + 1] as string
-    if (kind === 'host') {
-      hosts++
-      host ??= value
-    } else if (kind === 'coding') {
-      coding = coding === null && isChunked(value) ? 'chunked' : 'other'
-      hasBody = true
-    } else if (kind === 'length') hasBody ||= Number(value) > 0
-    else if (kind === 'trace') traceparent ??= value
-    else if (kind === 'loop') loopMark ??= value
-    else if (kind === 'forwarded') forwards = true
-    else if (kind === 'connection') named = addNames(named, value)
+  /** Leaves a line out, perhaps with another in its place. */
+  replace(from: number, to: number, line: string): void {
+    this.#out += this.#text.slice(this.#from, from) + line
+    this.#from = to
   }
-  return { host, hosts, hasBody, coding, traceparent, loopMark, forwards, named }
-}
 
-/** What we say about the client to a backend. */
-export interface Forwarded {
-  /** The socket's own address. */
-  readonly peer: string
-  /** True: the peer is named in `clientIp.from`, and what it says of the client is kept and continued. */
-  readonly trusted: boolean
-  /** The client's address by `clientIp`. */
-  readonly client: string
-  readonly proto: 'http' | 'https'
-  /** Port that the client spoke to. */
-  readonly port: number
+  end(to: number, lines: string): string {
+    return `${this.#out}${this.#text.slice(this.#from, to)}${lines}\r\n`
+  }
 }
 
 export interface RequestRewrite {
   readonly forwarded: Forwarded
-  readonly facts: Facts
+  /** Origin-form target, or `*`. */
+  readonly target: string
   /** Text for Host; null keeps the client's. */
   readonly host: string | null
-  /** Our own cookie's name, withheld from backends. */
-  readonly ownCookie: string
+  /** For a client that sent none. */
+  readonly missingHost: string
+  /** What is really sent. */
+  readonly framing: Framing
+  readonly version: '1.1' | '1.0'
+  /** false: this connection carries one exchange. */
+  readonly stays: boolean
+  readonly upgrades: boolean
+  readonly expects: boolean
   /** Lower-case name of the override header, withheld; null: none. */
   readonly withheld: string | null
   /** Value for a traceparent where the client sent none. */
   readonly traceparent: string
   /** Mark that lets us know our own request again; null: this backend cannot be us. */
   readonly loopMark: string | null
+  readonly changes: HeaderChanges | null
+  /** What the side gets of a Cookie field; null: all of it. `''`: nothing. */
+  readonly cookie: ((value: string) => string) | null
+  /** What the side gets of a condition that names ETags; null: all of it. `''`: nothing. */
+  readonly condition: ((lower: 'if-none-match' | 'if-match' | 'if-range', value: string) => string) | null
 }
 
-/** The fields that a backend gets. */
-export function requestHeaders(headers: HeaderList, rewrite: RequestRewrite): string[] {
-  const { named, host, traceparent } = rewrite.facts
-  const out: string[] = []
-  let given: ForwardedFields | null = null
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string
-    const value = headers[i + 1] as string
-    const { lower, kind } = knownAs(name)
-    if (kind === 'plain') {
-      if (lower !== rewrite.withheld && !named?.has(lower)) out.push(name, value)
-    } else if (kind === 'host') {
-      out.push(name, rewrite.host ?? value)
-    } else if (kind === 'cookie') {
-      const rest = withoutCookie(value, rewrite.ownCookie)
-      if (rest !== '' && !named?.has(lower)) out.push(name, rest)
-    } else if (kind === 'forwarded') {
-      given ??= { for: null, proto: null, host: null, port: null, real: null, forwarded: null }
-      remember(given, lower, value)
-    } else if (kind === 'length' || kind === 'trace' || kind === 'loop') {
-      // Another proxy's loop mark crosses; our own was answered 508 before it came here.
-      out.push(name, value)
+/** The head that a backend gets. */
+export function requestText({ text, method, fields }: Request, rewrite: RequestRewrite): string {
+  const { list, known, at, named } = fields
+  const { framing, changes } = rewrite
+  const lines = new Lines(text, `${method} ${rewrite.target} HTTP/${rewrite.version}\r\n`, at[0] as number)
+  let given: Given | null = null
+  for (let i = 0; i < known.length; i++) {
+    const { kind, lower, isProtected } = known[i] as (typeof known)[number]
+    const value = list[2 * i + 1] as string
+    let line: string | null = null
+    switch (kind) {
+      case 'plain':
+        if (lower === rewrite.withheld || changes?.remove.has(lower)) line = ''
+        else if (rewrite.condition !== null && isCondition(lower)) {
+          line = lineOf(list[2 * i] as string, rewrite.condition(lower, value))
+        }
+        break
+      case 'host':
+        if (rewrite.host !== null) line = `${list[2 * i]}: ${rewrite.host}\r\n`
+        break
+      case 'cookie':
+        if (rewrite.cookie !== null) {
+          const rest = rewrite.cookie(value)
+          if (rest !== value) line = lineOf(list[2 * i] as string, rest)
+        }
+        break
+      case 'forwarded':
+        given ??= { for: null, host: null, real: null, forwarded: null }
+        remember(given, lower, value)
+        line = ''
+        break
+      case 'length':
+        if (framing.kind === 'chunked') line = ''
+        break
+      case 'coding':
+        line = framing.kind === 'chunked' ? `${list[2 * i]}: chunked\r\n` : ''
+        break
+      case 'trailer':
+        if (framing.kind !== 'chunked') line = ''
+        break
+      case 'te':
+        line = fields.takesTrailers && value !== '' ? 'TE: trailers\r\n' : ''
+        break
+      case 'upgrade':
+        if (!rewrite.upgrades) line = ''
+        break
+      case 'expect':
+        if (!rewrite.expects) line = ''
+        break
+      case 'hop':
+      case 'keep-alive':
+      case 'connection':
+      case 'twin':
+        line = ''
+        break
+      default:
+        if (changes?.remove.has(lower)) line = ''
     }
+    if (named !== null && !isProtected && named.has(lower) && lower !== 'upgrade') line = ''
+    if (line !== null) lines.replace(at[i] as number, at[i + 1] as number, line)
   }
-  if (traceparent === null) out.push('traceparent', rewrite.traceparent)
-  if (rewrite.loopMark !== null) out.push(LOOP_HEADER, rewrite.loopMark)
-  pushForwarded(out, given, rewrite.forwarded, host)
-  return out
+  return lines.end(at[known.length] as number, ownLines(fields, rewrite, given))
 }
 
-interface ForwardedFields {
+function isCondition(lower: string): lower is 'if-none-match' | 'if-match' | 'if-range' {
+  return lower === 'if-none-match' || lower === 'if-match' || lower === 'if-range'
+}
+
+function lineOf(name: string, value: string): string {
+  return value === '' ? '' : `${name}: ${value}\r\n`
+}
+
+/** Everything that we say ourselves. */
+function ownLines(fields: Fields, rewrite: RequestRewrite, given: Given | null): string {
+  const { framing, forwarded, changes } = rewrite
+  let own = ''
+  if (fields.hosts === 0) own += `Host: ${rewrite.host ?? rewrite.missingHost}\r\n`
+  if (framing.kind === 'length' && fields.isChunked) own += `Content-Length: ${framing.bytes}\r\n`
+  if (fields.traceparent === null) own += `traceparent: ${rewrite.traceparent}\r\n`
+  if (rewrite.loopMark !== null) own += `${LOOP_HEADER}: ${rewrite.loopMark}\r\n`
+  own += forwardedLines(given, forwarded, rewrite.host ?? fields.host)
+  if (changes !== null) for (const [name, value] of changes.set) own += `${name}: ${value}\r\n`
+  const takes = fields.takesTrailers && rewrite.version === '1.1'
+  if (rewrite.upgrades) own += 'Connection: Upgrade\r\n'
+  else if (!rewrite.stays) own += takes ? 'Connection: close, TE\r\n' : 'Connection: close\r\n'
+  else if (takes) own += 'Connection: TE\r\n'
+  return own
+}
+
+/** What the client, or a forwarder before us, said of itself. */
+interface Given {
   for: string | null
-  proto: string | null
   host: string | null
-  port: string | null
   real: string | null
   forwarded: string | null
 }
 
-function remember(given: ForwardedFields, lower: string, value: string): void {
-  const key =
-    (
-      {
-        'x-forwarded-for': 'for',
-        'x-forwarded-proto': 'proto',
-        'x-forwarded-host': 'host',
-        'x-forwarded-port': 'port',
-        'x-real-ip': 'real',
-      } as const
-    )[lower] ?? 'forwarded'
-  given[key] = given[key] === null ? value : `${given[key]}, ${value}`
+const GIVEN: Readonly<Record<string, keyof Given>> = {
+  'x-forwarded-for': 'for',
+  'x-forwarded-host': 'host',
+  'x-real-ip': 'real',
+  forwarded: 'forwarded',
 }
 
-function pushForwarded(out: string[], given: ForwardedFields | null, by: Forwarded, host: string | null): void {
+function remember(given: Given, lower: string, value: string): void {
+  const key = GIVEN[lower]
+  if (key !== undefined) given[key] = given[key] === null ? value : `${given[key]}, ${value}`
+}
+
+function forwardedLines(given: Given | null, by: Forwarded, host: string | null): string {
   const kept = by.trusted ? given : null
-  out.push('X-Forwarded-For', kept?.for ? `${kept.for}, ${by.peer}` : by.peer)
-  out.push('X-Forwarded-Proto', kept?.proto ?? by.proto)
   const toldHost = kept?.host ?? host
-  if (toldHost !== null) out.push('X-Forwarded-Host', toldHost)
-  out.push('X-Forwarded-Port', kept?.port ?? String(by.port))
+  let lines = `X-Forwarded-For: ${kept?.for ? `${kept.for}, ${by.peer}` : by.peer}\r\nX-Forwarded-Proto: ${by.proto}\r\n`
+  if (toldHost !== null) lines += `X-Forwarded-Host: ${toldHost}\r\n`
+  lines += `X-Forwarded-Port: ${by.port}\r\n`
   // These two are only continued: a backend that never saw them does not begin to.
-  if (given !== null && given.real !== null) out.push('X-Real-IP', by.client)
+  if (given !== null && given.real !== null) lines += `X-Real-IP: ${by.client}\r\n`
   if (given !== null && given.forwarded !== null) {
     const element = `for=${quotedAddress(by.peer)};proto=${by.proto}`
-    out.push('Forwarded', kept?.forwarded ? `${kept.forwarded}, ${element}` : element)
+    lines += `Forwarded: ${kept?.forwarded ? `${kept.forwarded}, ${element}` : element}\r\n`
   }
+  return lines
 }
 
 /** RFC 7239, 6: IPv6 in brackets and quotes. */
@@ -212,61 +189,107 @@ function quotedAddress(address: string): string {
   return address.includes(':') ? `"[${address}]"` : address
 }
 
-/** RFC 9112, 6.1: the one coding that is framing and not content. */
-function isChunked(value: string): boolean {
-  return value.trim().toLowerCase() === 'chunked'
+export interface AnswerRewrite {
+  /** What the client gets: chunked where it can take it, else until the connection closes. */
+  readonly framing: Framing
+  /** The connection ends after this answer. */
+  readonly closes: boolean
+  /** HTTP/1.0 asked to stay: it has to be told that it may. */
+  readonly confirmsStay: boolean
+  /** Lines that the answer did not have; `''`: none. */
+  readonly ownLines: string
+  /** Looks at Set-Cookie, Location, Cache-Control and ETag: another value, or null to leave the line out. */
+  readonly special: ((lower: string, value: string) => string | null) | null
 }
 
-/**
- * The fields that a client gets, without hop-by-hop ones; `trailers` keeps the announcement of trailers. Throws on a transfer
- * coding other than chunked: its body would arrive coded, without a word of it.
- */
-export function responseHeaders(status: number, raw: readonly Buffer[], trailers: boolean): string[] {
-  const out: string[] = []
-  let named: Set<string> | null = null
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as Buffer).toString('latin1')
-    const { kind } = knownAs(name)
-    if (kind === 'coding' && !isChunked((raw[i + 1] as Buffer).toString('latin1'))) {
-      throw Object.assign(new Error('unknown transfer coding'), { code: 'UNKNOWN_CODING' })
+/** The head that a client gets. */
+export function answerText({ text, status, reason, fields }: Answer, rewrite: AnswerRewrite): string {
+  const { list, known, at, named } = fields
+  const { framing } = rewrite
+  const lines = new Lines(text, `HTTP/1.1 ${status} ${reason}\r\n`, at[0] ?? text.length - 2)
+  let coded = false
+  let sized = false
+  for (let i = 0; i < known.length; i++) {
+    const { kind, lower, isProtected } = known[i] as (typeof known)[number]
+    let line: string | null = null
+    switch (kind) {
+      case 'plain':
+        break
+      case 'hop':
+      case 'keep-alive':
+      case 'connection':
+      case 'te':
+        line = ''
+        break
+      case 'upgrade':
+        // RFC 9110, 15.5.22: a 426 says what it wants.
+        if (status !== 426) line = ''
+        break
+      case 'coding':
+        line = ''
+        // Where there is no body (HEAD, 304) it says what GET would get.
+        if (!coded && fields.isChunked && status !== 204 && (framing.kind === 'chunked' || framing.kind === 'none')) {
+          coded = true
+          line = `${list[2 * i]}: chunked\r\n`
+        }
+        break
+      case 'length':
+        // RFC 9110, 8.6: none in a 204; and once.
+        if (status === 204 || sized) line = ''
+        sized = true
+        break
+      case 'trailer':
+        if (framing.kind !== 'chunked') line = ''
+        break
+      case 'set-cookie':
+      case 'location':
+      case 'cache':
+      case 'etag':
+        if (rewrite.special !== null) {
+          const value = list[2 * i + 1] as string
+          const other = rewrite.special(lower, value)
+          if (other !== value) line = other === null ? '' : `${list[2 * i]}: ${other}\r\n`
+        }
+        break
     }
-    // RFC 9110, 8.6: no length in a 204.
-    if (kind === 'length' && status === 204) continue
-    if (kind === 'hop' || kind === 'coding' || (kind === 'trailer' && !trailers)) continue
-    const value = (raw[i + 1] as Buffer).toString('latin1')
-    if (kind === 'connection') named = addNames(named, value)
-    else out.push(name, value)
+    if (named !== null && !isProtected && named.has(lower)) line = ''
+    if (line !== null) lines.replace(at[i] as number, at[i + 1] as number, line)
   }
-  return named === null ? out : withoutNamed(out, named)
+  let own = rewrite.ownLines
+  if (framing.kind === 'chunked' && !coded) own += 'Transfer-Encoding: chunked\r\n'
+  if (status === 426) own += rewrite.closes ? 'Connection: Upgrade, close\r\n' : 'Connection: Upgrade\r\n'
+  else if (rewrite.closes) own += 'Connection: close\r\n'
+  else if (rewrite.confirmsStay) own += 'Connection: keep-alive\r\n'
+  return lines.end(at[known.length] ?? text.length - 2, own)
 }
 
-function addNames(named: Set<string> | null, value: string): Set<string> | null {
-  if (value === 'keep-alive' || value === 'close') return named
-  let result = named
-  for (const part of value.split(',')) {
-    const token = part.trim().toLowerCase()
-    if (token === '' || token === 'keep-alive' || token === 'close' || token === 'upgrade') continue
-    result ??= new Set()
-    result.add(token)
+/** An informational answer, or the 101 of an upgrade: its own hop fields are what it is about. */
+export function informationText({ text, status, reason, fields }: Answer): string {
+  const { known, at } = fields
+  const lines = new Lines(text, `HTTP/1.1 ${status} ${reason}\r\n`, at[0] ?? text.length - 2)
+  for (let i = 0; i < known.length; i++) {
+    const { kind } = known[i] as (typeof known)[number]
+    const isHop = kind === 'hop' || kind === 'keep-alive' || kind === 'connection' || kind === 'upgrade'
+    // RFC 9110, 8.6 and RFC 9112, 6.1: no length and no coding in a 1xx.
+    if (
+      kind === 'length' ||
+      kind === 'coding' ||
+      kind === 'trailer' ||
+      (isHop && (status !== 101 || kind === 'hop' || kind === 'keep-alive'))
+    ) {
+      lines.replace(at[i] as number, at[i + 1] as number, '')
+    }
   }
-  return result
+  return lines.end(at[known.length] ?? text.length - 2, '')
 }
 
-function withoutNamed(headers: readonly string[], named: ReadonlySet<string>): string[] {
+/** RFC 9110, 6.5.1: fields that mean something before the content are no trailers. */
+export function passableTrailers(trailers: readonly string[]): readonly string[] {
+  if (trailers.length === 0) return trailers
   const out: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    const { lower, kind } = knownAs(headers[i] as string)
-    if (kind === 'length' || !named.has(lower)) out.push(headers[i] as string, headers[i + 1] as string)
+  for (let i = 0; i < trailers.length; i += 2) {
+    const { kind } = knownAs(trailers[i] as string)
+    if (kind === 'plain' || kind === 'etag') out.push(trailers[i] as string, trailers[i + 1] as string)
   }
   return out
-}
-
-/** A Cookie field's text without one cookie; untouched, byte for byte, when it is not there. */
-function withoutCookie(value: string, name: string): string {
-  if (!value.includes(`${name}=`)) return value
-  return value
-    .split(';')
-    .filter(pair => pair.slice(0, pair.indexOf('=')).trim() !== name)
-    .join(';')
-    .trimStart()
 }

@@ -1,4 +1,5 @@
 // Which of our few representations a client prefers, by its Accept field (RFC 9110, 12.5.1).
+import { splitOutsideQuotes } from './lists.ts'
 
 export type Form = 'problem' | 'html' | 'text'
 
@@ -85,23 +86,4 @@ function isRange(type: string): boolean {
 /** RFC 9110, 12.4.2, and `.5` and more digits as well; null: not a weight. */
 function readQuality(text: string): number | null {
   return text.length <= 16 && /^(\d|\d?\.\d+|\d\.)$/.test(text) ? Math.min(1, Number(text)) : null
-}
-
-/** RFC 9110, 5.6.4: separators inside quotes separate nothing. */
-function splitOutsideQuotes(text: string, separator: string): string[] {
-  if (!text.includes('"')) return text.split(separator)
-  const parts: string[] = []
-  let start = 0
-  let quoted = false
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i]
-    if (quoted && char === '\\') i++
-    else if (char === '"') quoted = !quoted
-    else if (char === separator && !quoted) {
-      parts.push(text.slice(start, i))
-      start = i + 1
-    }
-  }
-  parts.push(text.slice(start))
-  return parts
 }

@@ -1,5 +1,6 @@
 // What the rooms below and beside hand to the data path; `app.ts` makes the introduction.
 import type { Exchange } from '../model/exchange.ts'
+import type { Note } from '../model/note.ts'
 import type { Backend, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock } from '../model/units.ts'
@@ -18,7 +19,12 @@ export interface ProxyParts {
   readonly current: () => Snapshot
   /** Asks a backend, as primary. */
   readonly ask: (outgoing: Outgoing, receiver: Receiver) => Sending
+  /** Another address could be asked than the one that has failed. */
+  readonly hasChoice: (backend: Backend) => boolean
+  /** Whether one more try is within the backend's budget; counts it. */
+  readonly mayRetry: (backend: Backend) => boolean
   readonly observe: (exchange: Exchange) => void
+  readonly note: (note: Note) => void
   readonly tunnel: (route: string, side: Side, change: 1 | -1) => void
   /** A peer that forwards for others and is not named in `clientIp`. */
   readonly unnamedForwarder: (peer: string) => void

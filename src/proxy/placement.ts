@@ -3,114 +3,81 @@
 // While a request for the new side has touched no socket it is `waiting`. Two things send it to legacy instead: the sweep
 // of a rollback (`recall`), which does not wait for the new side to have a connection free, and the last question before
 // the write (`mayStart`). Once started it finishes where it is.
-import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { Decision, Failure } from '../model/exchange.ts'
+import type { Decision, Reason } from '../model/exchange.ts'
+import type { Side } from '../model/route.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import type { Milliseconds } from '../model/units.ts'
-import { AUTO_COOKIE } from '../routing/sticky.ts'
-import type { Receiver, Sending } from '../upstream/forward.ts'
-import type { Accepted } from './accept.ts'
-import { requestHeaders } from './headers.ts'
-import type { ProxyParts } from './parts.ts'
 
 /** All placements that a rollback could still move. */
 export type Waiting = Set<Placement>
 
-export abstract class Placement implements Receiver {
-  protected readonly parts: ProxyParts
-  protected readonly accepted: Accepted
-  protected readonly req: IncomingMessage
-  protected decision: Decision
-  protected asked: Sending | null = null
-  protected askedAt: Milliseconds = 0
-  /** When the first byte went to a socket. */
-  protected startedAt: Milliseconds | null = null
+export class Placement {
+  decision: Decision
+  /** When the first byte went to a socket; null: it may still be moved. */
+  startedAt: Milliseconds | null = null
   readonly #waiting: Waiting
+  readonly #snapshot: Snapshot
+  readonly #current: () => Snapshot
+  /** Asks anew, because `decision` has changed. */
+  readonly #again: () => void
 
-  constructor(parts: ProxyParts, waiting: Waiting, accepted: Accepted, req: IncomingMessage) {
-    this.parts = parts
-    this.#waiting = waiting
-    this.accepted = accepted
-    this.decision = accepted.decision
-    this.req = req
+  constructor(
+    decision: Decision,
+    snapshot: Snapshot,
+    parts: { readonly waiting: Waiting; readonly current: () => Snapshot; readonly again: () => void },
+  ) {
+    this.decision = decision
+    this.#snapshot = snapshot
+    this.#waiting = parts.waiting
+    this.#current = parts.current
+    this.#again = parts.again
+  }
+
+  /** It is about to be asked. */
+  wait(): void {
+    this.startedAt = null
+    const { route, side } = this.decision
+    if (side === 'new' && route.sides.legacy !== null) this.#waiting.add(this)
+  }
+
+  /** It has started, or it is over: nobody moves it any more. */
+  settle(at: Milliseconds | null): void {
+    this.#waiting.delete(this)
+    if (at !== null) this.startedAt = at
   }
 
   /** Moves to legacy when the route was rolled back and nothing has started. True when it did. */
   recall(): boolean {
-    if (!this.#mustMove()) return false
-    this.leave()
-    this.decision = { ...this.decision, side: 'legacy', reason: 'rollback', issueCookie: null }
-    this.ask()
+    if (this.startedAt !== null || !this.isRolledBack()) return false
+    this.move('legacy', 'rollback')
     return true
   }
 
+  /** The last question before the write. False: it has moved, or will in a moment. */
   mayStart(): boolean {
-    if (!this.#mustMove()) return true
+    if (!this.isRolledBack()) return true
     // The socket is given back first, then the request is asked anew.
     process.nextTick(recallLater, this)
     return false
   }
 
-  started(): void {
-    this.#waiting.delete(this)
-    this.startedAt = this.parts.clock.monotonic()
+  /** Gives it to the other side. */
+  move(side: Side, reason: Reason): void {
+    this.decision = {
+      ...this.decision,
+      side,
+      reason,
+      issueCookie: reason === 'rollback' ? null : this.decision.issueCookie,
+    }
+    this.#again()
   }
 
-  abstract informed(status: number, headers: readonly Buffer[]): void
-  abstract head(status: number, reason: string, headers: readonly Buffer[]): void
-  abstract data(chunk: Buffer): void
-  abstract end(trailers: readonly Buffer[]): void
-  abstract upgraded(status: number, headers: readonly Buffer[], socket: Duplex): void
-  abstract failed(failure: Failure): void
-  /** The client is gone, or its answer is complete. */
-  protected abstract isOver(): boolean
-  /** Protocol to upgrade to; null for ordinary requests. */
-  protected abstract upgrade(): string | null
-
-  /** Asks the decided side. */
-  protected ask(): void {
+  /** A rollback came after the decision, and this one is on its new side. */
+  isRolledBack(): boolean {
     const { route, side } = this.decision
-    const backend = route.sides[side]
-    if (backend === null) throw new Error(`route ${route.id} has no ${side} side`)
-    const { head, facts, forwarded, traceparent } = this.accepted
-    const upgrade = this.upgrade()
-    this.askedAt = this.parts.clock.monotonic()
-    if (side === 'new' && route.sides.legacy !== null) this.#waiting.add(this)
-    this.asked = this.parts.ask(
-      {
-        side,
-        backend,
-        method: head.method,
-        target: head.target,
-        headers: requestHeaders(head.headers, {
-          facts,
-          forwarded,
-          host: backend.host,
-          ownCookie: AUTO_COOKIE,
-          withheld: route.override?.header ?? null,
-          traceparent,
-          loopMark: this.parts.couldBeUs(backend) ? this.parts.loopMark : null,
-        }),
-        body: upgrade === null && facts.hasBody ? this.req : null,
-        upgrade,
-      },
-      this,
-    )
-  }
-
-  /** Stops whatever is under way, silently. */
-  protected leave(): void {
-    this.#waiting.delete(this)
-    this.asked?.giveUp()
-    this.asked = null
-  }
-
-  #mustMove(): boolean {
-    if (this.startedAt !== null || this.decision.side !== 'new' || this.isOver()) return false
-    const now = this.parts.current()
-    const { route } = this.decision
-    if (now === this.accepted.snapshot || route.sides.legacy === null) return false
-    return now.isRolledBack(route)
+    if (side !== 'new' || route.sides.legacy === null) return false
+    const now = this.#current()
+    return now !== this.#snapshot && now.isRolledBack(route)
   }
 }
 

@@ -1,30 +1,33 @@
-// The data listener: takes connections, hands each request to the way of a request, and drains.
+// The data listener: takes connections, says who is at the other end, keeps time for all of them, sheds what is too much,
+// and drains.
 //
-// It is node:http itself, not fastify: a proxy routes by its own table, forwards unknown methods and odd targets untouched,
-// and writes the answer by itself, so nothing of a framework would be used (docs/decisions/003).
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { Limits } from '../model/route.ts'
+// It is our own HTTP/1.1 on node:net (docs/decisions/010): a proxy has to see every byte of a head, and to decide its framing.
+import { createServer, type Server, type Socket } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
-import { accept, type Refused } from './accept.ts'
-import { createLines } from './lines.ts'
+import { peerOf } from './client.ts'
+import { ClientConnection, type Listener } from './connection.ts'
 import type { ProxyParts } from './parts.ts'
 import type { Waiting } from './placement.ts'
-import { problem, rawProblem, sendProblem } from './respond.ts'
-import { type Door, Serving } from './serving.ts'
-import { mayUpgrade, Tunnel } from './upgrade.ts'
+import { awaitProxyHeader } from './proxy-header.ts'
+import { problem, problemAnswer, UNKNOWN_ASK } from './respond.ts'
+import { createTlsDoor, type TlsDoor } from './tls-door.ts'
+import type { Tunnel } from './tunnel.ts'
 
-/** Time for a client to read what it was refused with. */
-const LINGER_MS = 2_000
+const TICK_MS = 500
+/** Of the limit of connections, and of the heap. */
+const SHED_SHADOWS = 0.85
+const SHED_KEEP_ALIVE = 0.92
+const SHED_REQUESTS = 0.97
+/** Connections beyond the limit that are told so; the others are closed without a word. */
+const MOST_TOLD = 256
+/** Who connected and said nothing may still ask for so long after we stopped listening. */
+const LATE_MS = 500
 
 export interface ListenerOptions {
   readonly host: string
   readonly port: number
-  readonly limits: Limits
-  /** A request's head must be complete within this. */
-  readonly requestHeadMs: Milliseconds
-  /** Idle connections are kept this long. */
-  readonly keepAliveMs: Milliseconds
+  /** Used share of the heap, 0 to 1. */
+  readonly heapShare: () => number
 }
 
 export interface ProxyServer {
@@ -32,6 +35,10 @@ export interface ProxyServer {
   /** Sends every exchange that waits for the new side of a rolled-back route to legacy. Returns how many. */
   recall(): number
   inFlight(): number
+  /** True: there is so much under way that nothing optional should be done. */
+  isStrained(): boolean
+  /** After a swap: certificates may be new. */
+  swapped(): void
   /** From now on answers close their connections. */
   beginDrain(): void
   /** Stops listening, lets in-flight work end, cuts what is left at the deadline. Returns how many were cut. */
@@ -41,105 +48,136 @@ export interface ProxyServer {
 export function createProxyServer(parts: ProxyParts, options: ListenerOptions): ProxyServer {
   const waiting: Waiting = new Set()
   const tunnels = new Set<Tunnel>()
-  const lines = createLines()
-  let inFlight = 0
+  const connections = new Set<ClientConnection>()
+  /** Not said who they are yet. */
+  const entering = new Set<Socket>()
+  const perAddress = new Map<string, number>()
   let draining = false
-  let closing = false
-  const door: Door = { draining: () => draining }
+  let strain = 0
+  let told = 0
+  let closed: (() => void) | null = null
+  let tlsDoor: TlsDoor | null = null
 
-  function handle(req: IncomingMessage, res: ServerResponse): void {
-    res.sendDate = false
-    lines.enter(req.socket, () => begin(req, res))
+  const listener: Listener = {
+    parts,
+    waiting,
+    closesAnswers: () => {
+      if (draining) return true
+      if (strain < SHED_KEEP_ALIVE) return false
+      parts.note({ kind: 'shed', what: 'keep-alive' })
+      return true
+    },
+    refusesRequests: () => strain >= SHED_REQUESTS && heap >= SHED_REQUESTS,
+    tunnelled: tunnel => tunnels.add(tunnel),
+    tunnelOver(tunnel) {
+      tunnels.delete(tunnel)
+      checkClosed()
+    },
+    gone(connection) {
+      if (!connections.delete(connection)) return
+      const left = (perAddress.get(connection.address) ?? 1) - 1
+      if (left === 0) perAddress.delete(connection.address)
+      else perAddress.set(connection.address, left)
+      checkClosed()
+    },
   }
 
-  function begin(req: IncomingMessage, res: ServerResponse): void {
-    const { socket } = req
-    try {
-      const accepted = accept(parts, req)
-      if ('refused' in accepted) {
-        res.once('close', () => lines.leave(socket))
-        refuse(parts, req, res, accepted)
-        return
-      }
-      inFlight++
-      const over = () => {
-        inFlight--
-        lines.leave(socket)
-        // An answer whose head promised to stay is over: nothing holds its connection any more.
-        if (closing) setImmediate(closeIdle)
-      }
-      new Serving(parts, waiting, accepted, { req, res, door, over }).begin()
-    } catch (error) {
-      // One request's exception is that request's 500, and nobody else's.
-      parts.broken(error)
-      if (res.headersSent) res.destroy()
-      else sendProblem(res, problem('internal', 'something went wrong in the proxy', null), true)
-    }
-  }
+  let heap = 0
+  const timer = setInterval(() => {
+    heap = options.heapShare()
+    const { connections: most } = parts.current().plan.limits
+    strain = Math.max(heap, connections.size / most)
+    const now = parts.clock.monotonic()
+    for (const connection of connections) connection.tick(now)
+  }, TICK_MS)
+  timer.unref()
 
-  function handleUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
-    connections.delete(socket)
-    // The server has let go of the socket: without a listener its error would end the process.
-    socket.on('error', () => socket.destroy())
-    try {
-      upgrade(req, socket, early)
-    } catch (error) {
-      parts.broken(error)
-      socket.destroy()
-    }
-  }
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, enter)
 
-  function upgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
-    const accepted = accept(parts, req)
-    if ('refused' in accepted) {
-      endSoon(socket, rawProblem(problem(accepted.refused, accepted.detail, accepted.id)))
+  /** Whoever connects: a PROXY header first, where one is due, then TLS, then HTTP. */
+  function enter(socket: Socket): void {
+    const { plan } = parts.current()
+    socket.on('error', ignore)
+    const speaks =
+      plan.proxyProtocol && plan.clientIp.from.contains(peerOf(socket.remoteAddress ?? '', 0, false).address)
+    if (!speaks) {
+      secure(socket, socket.remoteAddress ?? '', socket.localPort ?? 0)
       return
     }
-    const tunnel = new Tunnel(parts, waiting, accepted, { req, socket, early, over: done => tunnels.delete(done) })
-    tunnels.add(tunnel)
-    tunnel.begin()
+    entering.add(socket)
+    socket.once('close', () => {
+      entering.delete(socket)
+      checkClosed()
+    })
+    awaitProxyHeader(socket, plan.timeouts.requestHeadMs, from => {
+      entering.delete(socket)
+      secure(socket, from.address ?? socket.remoteAddress ?? '', from.port ?? socket.localPort ?? 0)
+    })
   }
 
-  const server: Server = createServer(
-    {
-      maxHeaderSize: options.limits.headBytes,
-      headersTimeout: options.requestHeadMs,
-      requestTimeout: 0,
-      keepAliveTimeout: options.keepAliveMs,
-      connectionsCheckingInterval: 1_000,
-      noDelay: true,
-      shouldUpgradeCallback: mayUpgrade,
-    } as Parameters<typeof createServer>[0],
-    handle,
-  )
-  const connections = new Set<Duplex>()
-  server.on('connection', (socket: Duplex) => {
-    connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
-  })
-  /** Node's own way takes an answer for over when its last byte was given to the socket, and cuts slow readers. */
-  function closeIdle(): void {
-    for (const socket of connections) if (!lines.isBusy(socket)) socket.destroy()
+  function secure(socket: Socket, address: string, port: number): void {
+    if (tlsDoor === null) admit(socket, address, port, false)
+    else tlsDoor.shake(socket, parts.current().plan.timeouts.requestHeadMs, clear => admit(clear, address, port, true))
   }
-  server.closeIdleConnections = closeIdle
-  server.maxConnections = options.limits.connections
-  server.on('upgrade', handleUpgrade)
-  server.on('connect', (_req: IncomingMessage, socket: Duplex) => {
-    socket.on('error', () => socket.destroy())
-    endSoon(socket, rawProblem(problem('method_refused', 'CONNECT is not forwarded', null)))
-  })
-  server.on('clientError', (error: Error, socket: Duplex) => {
-    // Inside or before an answer that is under way, ours would be read as a part of it.
-    if (lines.isBusy(socket)) socket.destroy()
-    else answerClientError(error, socket)
-  })
+
+  function admit(socket: Socket, address: string, port: number, tls: boolean): void {
+    const { limits } = parts.current().plan
+    const peer = peerOf(address, port, tls)
+    const own = perAddress.get(peer.address) ?? 0
+    if (connections.size >= limits.connections || (limits.perAddress !== null && own >= limits.perAddress)) {
+      turnAway(socket)
+      return
+    }
+    perAddress.set(peer.address, own + 1)
+    connections.add(new ClientConnection(listener, socket, peer))
+  }
+
+  function turnAway(socket: Socket): void {
+    parts.note({ kind: 'shed', what: 'connection' })
+    if (told >= MOST_TOLD) {
+      socket.destroy()
+      return
+    }
+    told++
+    socket.once('close', () => told--)
+    socket.end(
+      problemAnswer(
+        problem('overloaded', 'there are more connections than are allowed', null),
+        UNKNOWN_ASK,
+        null,
+        true,
+      ),
+      'latin1',
+    )
+    socket.resume()
+    setTimeout(() => socket.destroy(), 1_000).unref()
+  }
+
+  function checkClosed(): void {
+    if (closed !== null && connections.size === 0 && tunnels.size === 0 && entering.size === 0) closed()
+  }
+
+  /** Whoever waits for nothing goes now; who has just come may ask once. */
+  function closeIdle(late: boolean): void {
+    for (const connection of connections) if (!connection.isBusy && (late || !connection.isSilent)) connection.destroy()
+  }
+
+  function busy(): number {
+    let count = 0
+    for (const connection of connections) if (connection.isBusy) count++
+    return count
+  }
 
   return {
     listen() {
+      const { tls } = parts.current().plan
+      if (tls !== null) tlsDoor = createTlsDoor(tls)
       return new Promise((resolve, reject) => {
         server.once('error', reject)
         server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
           server.off('error', reject)
+          // Running out of descriptors must not end the process: those who wait are taken when there are some again.
+          server.on('error', error => parts.broken(error))
           const address = server.address()
           resolve({
             host: options.host,
@@ -153,69 +191,42 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
       for (const placement of [...waiting]) if (placement.recall()) moved++
       return moved
     },
-    inFlight: () => inFlight + tunnels.size,
+    inFlight: () => busy() + tunnels.size,
+    isStrained: () => strain >= SHED_SHADOWS,
+    swapped() {
+      const { tls } = parts.current().plan
+      if (tls !== null) tlsDoor?.renew(tls)
+    },
     beginDrain() {
       draining = true
     },
     close(deadlineMs) {
       draining = true
-      closing = true
       return new Promise(resolve => {
         let cut = 0
+        let listening = true
+        const late = setTimeout(() => closeIdle(true), Math.min(LATE_MS, deadlineMs))
         const deadline = setTimeout(() => {
-          cut = inFlight + tunnels.size
+          cut = busy() + tunnels.size
           for (const tunnel of tunnels) tunnel.destroy()
-          server.closeAllConnections()
+          for (const connection of [...connections]) connection.destroy()
+          for (const socket of [...entering]) socket.destroy()
         }, deadlineMs)
-        server.close(() => {
+        closed = () => {
+          if (listening) return
+          closed = null
+          clearTimeout(late)
           clearTimeout(deadline)
+          clearInterval(timer)
           resolve(cut)
-        })
+        }
+        closeIdle(false)
+        server.close()
+        listening = false
+        checkClosed()
       })
     },
   }
 }
 
-function refuse(parts: ProxyParts, req: IncomingMessage, res: ServerResponse, refused: Refused): void {
-  const answer = problem(refused.refused, refused.detail, refused.id)
-  res.once('close', () => {
-    parts.observe({
-      id: refused.id,
-      traceId: '',
-      method: req.method ?? '',
-      decision: null,
-      status: answer.status,
-      ending: res.writableFinished ? 'complete' : 'aborted',
-      failure: null,
-      totalMs: 0,
-      backendMs: null,
-      overheadMs: null,
-      address: req.socket.remoteAddress ?? '',
-    })
-  })
-  sendProblem(res, answer, true)
-}
-
-/** Bytes that Node's parser refuses, and heads that never end. */
-function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
-  if (socket.destroyed || !socket.writable) return
-  const code =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? 'head_too_large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? 'request_timeout'
-        : 'bad_request'
-  const details = {
-    head_too_large: 'the request head is over the limit',
-    request_timeout: 'the request head did not end in time',
-  }
-  const detail = code === 'bad_request' ? `the request is not valid HTTP (${error.code ?? 'unknown'})` : details[code]
-  endSoon(socket, rawProblem(problem(code, detail, null)))
-}
-
-/** Says it and closes; a client that keeps its own half open does not keep ours. */
-export function endSoon(socket: Duplex, last: string): void {
-  socket.end(last)
-  socket.resume()
-  setTimeout(() => socket.destroy(), LINGER_MS).unref()
-}
+function ignore(): void {}

@@ -1,189 +1,459 @@
-// One ordinary request from its decision to the end of the client's answer: streams it both ways and tells what came of it.
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
-import type { Ending, Failure } from '../model/exchange.ts'
+// One request from its decision to the end of the client's answer: streams it both ways, asks again where that is harmless,
+// and tells what came of it.
+import type { Socket } from 'node:net'
+import { type Ending, type Failure, headerOf } from '../model/exchange.ts'
+import type { Backend, Quirk } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { AUTO_COOKIE } from '../routing/sticky.ts'
+import type { Receiver, Sending } from '../upstream/forward.ts'
+import type { Pins } from '../upstream/pins.ts'
+import type { Place } from '../upstream/service.ts'
+import { CHUNKED, chunkLine, type Framing, lastChunk, NO_BODY, UNTIL_CLOSE } from '../wire/body.ts'
+import type { Answer } from '../wire/head.ts'
 import type { Accepted } from './accept.ts'
-import { responseHeaders } from './headers.ts'
+import { answerCrossing, sideRequest } from './crossing.ts'
+import { answerText, informationText, passableTrailers } from './headers.ts'
 import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
-import { problem, sendProblem } from './respond.ts'
+import { type Problem, problem, problemAnswer } from './respond.ts'
+import { mayRetry, wantsFallback, wantsOtherSide } from './second-chance.ts'
+import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 
-/** An answer up to this size that is complete in the turn of its head goes out in one write. */
+/** Pieces up to this size go out in one write with what stands before and after them. */
 const ONE_WRITE_BYTES = 16 * 1024
+/** A backend that neither continues nor answers gets the body after this. */
+const EXPECT_WAIT_MS = 1_000
 
-/** What the listener knows of its connections. */
-export interface Door {
-  /** True: answers say `Connection: close`. */
-  draining(): boolean
+/** The client's connection, as one exchange on it sees it. */
+export interface Client {
+  readonly pins: Pins
+  readonly secure: boolean
+  /** The request's last byte was read. */
+  readonly bodyDone: boolean
+  /** The body may come, or go on coming. */
+  openBody(): void
+  pauseBody(): void
+  /** False: wait for `writable`. */
+  write(text: string): boolean
+  /** `text`, then the bytes, then `after`, in one go. */
+  writeBytes(text: string, bytes: Buffer, after: string): boolean
+  /** Everything was written; `closed` is told when it has left. */
+  over(stays: boolean): void
+  /** Half an answer never ends cleanly. */
+  cut(): void
+  /** Gives the bare socket away, with what came early. */
+  detach(): { readonly socket: Socket; readonly early: Buffer }
 }
 
-export class Serving extends Placement {
-  readonly #res: ServerResponse
-  readonly #door: Door
-  readonly #over: () => void
-  #backendMs: Milliseconds | null = null
-  #failure: Failure | null = null
-  /** The head is with Node but not on its way, so that a body of the same turn can go with it in one write. */
-  #headPending = false
-  #done = false
-  /** The first piece of the answer, while the head is pending. */
-  #first: Buffer | null = null
+/** What the listener knows. */
+export interface Door {
+  readonly parts: ProxyParts
+  readonly waiting: Waiting
+  /** True: answers say `Connection: close`. */
+  closesAnswers(): boolean
+  tunnelled(tunnel: Tunnel): void
+  tunnelOver(tunnel: Tunnel): void
+}
 
-  constructor(
-    parts: ProxyParts,
-    waiting: Waiting,
-    accepted: Accepted,
-    client: {
-      readonly req: IncomingMessage
-      readonly res: ServerResponse
-      readonly door: Door
-      readonly over: () => void
-    },
-  ) {
-    super(parts, waiting, accepted, client.req)
-    this.#res = client.res
-    this.#door = client.door
-    this.#over = client.over
+export class Serving implements Receiver {
+  readonly #door: Door
+  readonly #parts: ProxyParts
+  readonly #accepted: Accepted
+  readonly #client: Client
+  readonly #placement: Placement
+  readonly #framing: Framing
+  #asked: Sending | null = null
+  #askedAt: Milliseconds = 0
+  #backendMs: Milliseconds | null = null
+  #address: string | null = null
+  /** What the client has to send to come to this address again; null: it does. */
+  #stick: string | null = null
+  #failed: Failure | null = null
+  /** Further tries of the same side. */
+  #retries = 0
+  /** The other side was asked instead, once. */
+  #diverted = false
+  /** A part of the body has gone to a backend. */
+  #bodyTouched = false
+  #bodyBytes = 0
+  #bodyNoted = false
+  /** A chunked body for a backend that needs a length; null: it streams. */
+  #buffer: Buffer[] | null = null
+  #buffered: Buffer | null = null
+  #status = 0
+  #headSent = false
+  #stays = false
+  #outFraming: Framing = NO_BODY
+  /** Text that goes out at the end of the turn. */
+  #text = ''
+  #blocked = false
+  #expectTimer: NodeJS.Timeout | null = null
+  #done = false
+
+  constructor(door: Door, accepted: Accepted, client: Client) {
+    this.#door = door
+    this.#parts = door.parts
+    this.#accepted = accepted
+    this.#client = client
+    const { fields } = accepted.request
+    this.#framing = fields.isChunked ? CHUNKED : fields.length > 0 ? { kind: 'length', bytes: fields.length } : NO_BODY
+    this.#placement = new Placement(accepted.decision, accepted.snapshot, {
+      waiting: door.waiting,
+      current: door.parts.current,
+      again: () => {
+        this.#asked?.giveUp()
+        this.#ask(null, false)
+      },
+    })
   }
 
   begin(): void {
-    this.#res.on('close', this.#closed)
-    this.ask()
+    this.#ask(null, false)
   }
 
-  override informed(): void {}
-
-  override head(status: number, reason: string, raw: readonly Buffer[]): void {
-    const headers = responseHeaders(status, raw, this.req.httpVersionMinor === 1)
-    const { issueCookie } = this.decision
-    if (issueCookie !== null) headers.push('Set-Cookie', ownCookie(issueCookie, this.accepted.forwarded.proto))
-    // An upload that is still under way cannot be followed by another request on the same connection.
-    if (!this.req.complete || this.#door.draining()) headers.push('Connection', 'close')
-    this.#res.writeHead(status, reasonPhrase(reason), headers)
-    this.#headPending = true
-    process.nextTick(flushLater, this)
+  /** Something of the answer may have reached the client. */
+  get hasAnswered(): boolean {
+    return this.#headSent
   }
 
-  override data(chunk: Buffer): void {
-    if (this.#headPending && this.#first === null && chunk.length <= ONE_WRITE_BYTES) {
-      this.#first = chunk
+  // ---- from the client
+
+  body(piece: Buffer): void {
+    this.#bodyBytes += piece.length
+    if (this.#isTooLarge()) return
+    if (this.#buffer !== null) {
+      this.#buffer.push(Buffer.from(piece))
       return
     }
-    this.#sendFirst()
-    this.#write(chunk)
+    if (this.#asked === null) return
+    this.#bodyTouched = true
+    if (!this.#asked.write(piece)) this.#client.pauseBody()
   }
 
-  override end(trailers: readonly Buffer[]): void {
-    const first = this.#first
-    this.#headPending = false
-    this.#first = null
-    this.asked = null
-    this.#backendMs = this.parts.clock.monotonic() - this.askedAt
-    if (trailers.length > 0) this.#res.addTrailers(pairs(trailers))
-    // As one text with the head it is one write; as a Buffer it would be two, gathered by a slower call.
-    if (first !== null) this.#res.end(first.toString('latin1'), 'latin1')
-    else this.#res.end()
+  bodyEnd(trailers: readonly string[]): void {
+    if (this.#buffer === null) {
+      this.#asked?.finish(passableTrailers(trailers))
+      return
+    }
+    this.#buffered = Buffer.concat(this.#buffer)
+    this.#buffer = null
+    this.#ask(null, false)
   }
 
-  override upgraded(_status: number, _headers: readonly Buffer[], socket: Duplex): void {
-    // An answer of 101 to a request that asked for no upgrade: nobody may speak on that socket.
-    socket.destroy()
-    this.#res.destroy()
+  writable(): void {
+    if (!this.#blocked) return
+    this.#blocked = false
+    this.#asked?.resume()
   }
 
-  override failed(failure: Failure): void {
-    this.leave()
-    this.#failure = failure
-    this.#backendMs = this.parts.clock.monotonic() - this.askedAt
-    // Never a clean end of half an answer.
-    if (this.#res.headersSent) this.#res.destroy()
-    else
-      sendProblem(
-        this.#res,
-        problem(failure.code, failure.detail, this.accepted.id),
-        !this.req.complete || this.#door.draining(),
-      )
-  }
-
-  /** Sends what the turn left pending: slow first bytes and events must not hold the head back. */
-  flush(): void {
-    if (!this.#headPending || this.#res.destroyed) return
-    // flushHeaders would write the head as UTF-8.
-    if (this.#first === null) this.#res.write('', 'latin1')
-    this.#sendFirst()
-  }
-
-  #sendFirst(): void {
-    this.#headPending = false
-    const first = this.#first
-    if (first === null) return
-    this.#first = null
-    this.#write(first)
-  }
-
-  #write(chunk: Buffer): void {
-    if (this.#res.write(chunk)) return
-    this.asked?.pause()
-    this.#res.once('drain', this.#resume)
-  }
-
-  protected override isOver(): boolean {
-    return this.#done || this.#res.destroyed || this.#res.writableEnded
-  }
-
-  protected override upgrade(): null {
-    return null
-  }
-
-  #resume = (): void => {
-    this.asked?.resume()
-  }
-
-  #closed = (): void => {
+  /** The connection is gone, or has sent everything: nothing more comes of this exchange. */
+  closed(delivered: boolean): void {
     if (this.#done) return
     this.#done = true
-    this.leave()
-    this.#over()
-    const { at, id, traceId, head } = this.accepted
-    const ending: Ending = this.#failure !== null ? 'error' : this.#res.writableFinished ? 'complete' : 'aborted'
-    this.parts.observe({
+    this.#placement.settle(null)
+    if (this.#expectTimer !== null) clearTimeout(this.#expectTimer)
+    this.#asked?.giveUp()
+    this.#asked = null
+    const ending: Ending = this.#failed !== null ? 'error' : delivered ? 'complete' : 'aborted'
+    this.#tell(ending, this.#parts.clock.monotonic() - this.#accepted.at)
+  }
+
+  // ---- Receiver
+
+  mayStart(): boolean {
+    return this.#placement.mayStart()
+  }
+
+  started({ address, stick }: Place): void {
+    this.#address = address
+    this.#stick = stick
+    this.#placement.settle(this.#parts.clock.monotonic())
+    if (this.#framing.kind === 'none') return
+    if (this.#buffered !== null) {
+      this.#asked?.write(this.#buffered)
+      this.#asked?.finish([])
+      return
+    }
+    if (this.#accepted.request.fields.expect !== null && this.#accepted.request.minor === 1) {
+      this.#expectTimer = setTimeout(() => this.#continue(), EXPECT_WAIT_MS)
+    }
+    this.#client.openBody()
+  }
+
+  drained(): void {
+    this.#client.openBody()
+  }
+
+  informed(answer: Answer): void {
+    if (answer.status === 100) this.#clearExpect()
+    if (this.#accepted.request.minor === 1) this.#client.write(informationText(answer))
+  }
+
+  head(answer: Answer, framing: Framing): void {
+    this.#clearExpect()
+    if (this.#divert(answer)) return
+    const { request } = this.#accepted
+    const streams = framing.kind === 'chunked' || framing.kind === 'close'
+    const out = streams ? (request.minor === 1 ? CHUNKED : UNTIL_CLOSE) : framing
+    const { fields } = request
+    const mayStay = request.minor === 1 ? !fields.closes : fields.stays && !fields.closes
+    this.#stays =
+      mayStay && this.#client.bodyDone && out.kind !== 'close' && !isUpgrade(request) && !this.#door.closesAnswers()
+    this.#status = answer.status
+    this.#headSent = true
+    this.#outFraming = out
+    const crossing = answerCrossing(this.#parts, this.#accepted, this.#placement.decision, answer)
+    this.#text = answerText(answer, {
+      framing: out,
+      closes: !this.#stays,
+      confirmsStay: request.minor === 0 && this.#stays,
+      ownLines: this.#ownCookies() + (crossing?.added ?? ''),
+      special: crossing?.special ?? null,
+    })
+  }
+
+  data(piece: Buffer): void {
+    const chunked = this.#outFraming.kind === 'chunked'
+    if (chunked) this.#text += chunkLine(piece.length)
+    if (piece.length <= ONE_WRITE_BYTES) {
+      this.#text += piece.toString('latin1', 0, piece.length)
+      if (chunked) this.#text += '\r\n'
+      return
+    }
+    const text = this.#text
+    this.#text = ''
+    this.#wrote(this.#client.writeBytes(text, piece, chunked ? '\r\n' : ''))
+  }
+
+  flush(): void {
+    if (this.#text === '') return
+    const text = this.#text
+    this.#text = ''
+    this.#wrote(this.#client.write(text))
+  }
+
+  end(trailers: readonly string[]): void {
+    this.#asked = null
+    this.#backendMs = this.#parts.clock.monotonic() - this.#askedAt
+    if (this.#outFraming.kind === 'chunked') this.#text += lastChunk(passableTrailers(trailers))
+    this.flush()
+    this.#client.over(this.#stays && this.#client.bodyDone)
+  }
+
+  upgraded(answer: Answer, socket: Socket, early: Buffer): void {
+    this.#asked = null
+    const { decision } = this.#placement
+    if (!agreesTo(this.#accepted.request, answer)) {
+      socket.destroy()
+      this.#fail({
+        side: decision.side,
+        phase: 'headers',
+        kind: 'protocol',
+        code: 'backend_protocol',
+        retryable: false,
+        stale: false,
+        quirk: null,
+        detail: `${decision.side} side: it switched to a protocol that the client did not offer`,
+      })
+      return
+    }
+    this.#status = answer.status
+    const client = this.#client.detach()
+    client.socket.write(informationText(answer), 'latin1')
+    const tunnel = openTunnel(client, { socket, early }, decision.side, over => {
+      this.#door.tunnelOver(over)
+      this.#parts.tunnel(decision.route.id, decision.side, -1)
+      this.closed(true)
+    })
+    this.#door.tunnelled(tunnel)
+    this.#parts.tunnel(decision.route.id, decision.side, 1)
+  }
+
+  failed(failure: Failure): void {
+    this.#asked = null
+    this.#placement.settle(null)
+    this.#clearExpect()
+    if (failure.quirk !== null) this.quirk(failure.quirk)
+    if (this.#headSent) {
+      this.#fail(failure)
+      return
+    }
+    const circumstances = {
+      accepted: this.#accepted,
+      decision: this.#placement.decision,
+      failure,
+      bodyIntact: this.#framing.kind === 'none' || !this.#bodyTouched || this.#buffered !== null,
+      hasBody: this.#framing.kind !== 'none',
+      retries: this.#retries,
+    }
+    if (mayRetry(circumstances, this.#parts)) {
+      this.#retries++
+      this.#ask(this.#address, true)
+    } else if (!this.#diverted && wantsFallback(circumstances)) {
+      this.#diverted = true
+      this.#placement.move('legacy', failure.kind === 'circuit' ? 'breaker' : 'fallback')
+    } else this.#fail(failure)
+  }
+
+  quirk(quirk: Quirk): void {
+    this.#parts.note({ kind: 'quirk', side: this.#placement.decision.side, quirk })
+  }
+
+  /** One request's exception is that request's 500, and nobody else's. */
+  broken(error: unknown): void {
+    this.#asked?.giveUp()
+    this.#asked = null
+    this.#parts.broken(error)
+    if (this.#headSent) this.#client.cut()
+    else this.#answer(problem('internal', 'something went wrong in the proxy', this.#accepted.id))
+  }
+
+  // ---- asking
+
+  /** Asks the decided side. */
+  #ask(avoid: string | null, fresh: boolean): void {
+    const { decision } = this.#placement
+    const backend = decision.route.sides[decision.side]
+    if (backend === null) throw new Error(`route ${decision.route.id} has no ${decision.side} side`)
+    this.#askedAt = this.#parts.clock.monotonic()
+    this.#placement.wait()
+    if (this.#mustBuffer(backend)) return
+    const framing: Framing = this.#buffered === null ? this.#framing : { kind: 'length', bytes: this.#buffered.length }
+    this.#asked = this.#parts.ask(
+      {
+        ...sideRequest(this.#parts, this.#accepted, { decision, backend, framing }),
+        side: decision.side,
+        backend,
+        framing: this.#buffered?.length === 0 ? NO_BODY : framing,
+        pins: this.#client.pins,
+        avoid,
+        fresh,
+      },
+      this,
+    )
+    this.#asked.send()
+  }
+
+  /** True: it is asked when the body is there. */
+  #mustBuffer({ wire }: Backend): boolean {
+    if (this.#framing.kind !== 'chunked' || this.#buffered !== null) return false
+    if (!wire.bufferChunked && wire.version === '1.1') return false
+    if (this.#buffer === null) {
+      this.#buffer = []
+      if (this.#accepted.request.fields.expect !== null) this.#continue()
+      // In a turn of its own: what is asked anew may be in the middle of something.
+      setImmediate(() => this.#client.openBody())
+    }
+    return true
+  }
+
+  #isTooLarge(): boolean {
+    const { limits, profile } = this.#accepted.snapshot.plan
+    const backend = this.#placement.decision.route.sides[this.#placement.decision.side]
+    const most = this.#buffer === null ? null : (backend?.wire.bufferBytes ?? 0)
+    const over = limits.bodyBytes !== null && this.#bodyBytes > limits.bodyBytes
+    if (over && profile === 'transparent' && this.#framing.kind === 'chunked' && !this.#bodyNoted) {
+      this.#bodyNoted = true
+      this.#parts.note({ kind: 'would-cut', limit: 'body' })
+    }
+    if (!(over && profile === 'standard') && (most === null || this.#bodyBytes <= most)) return false
+    this.#asked?.giveUp()
+    this.#asked = null
+    this.#buffer = null
+    if (this.#headSent) this.#client.cut()
+    else this.#answer(problem('body_too_large', 'the body is longer than is allowed here', this.#accepted.id))
+    return true
+  }
+
+  #continue(): void {
+    this.#expectTimer = null
+    if (!this.#headSent && !this.#client.bodyDone) this.#client.write('HTTP/1.1 100 Continue\r\n\r\n')
+  }
+
+  #clearExpect(): void {
+    if (this.#expectTimer === null) return
+    clearTimeout(this.#expectTimer)
+    this.#expectTimer = null
+  }
+
+  // ---- answering
+
+  /** Lets the other side answer instead, where the route wants that. */
+  #divert(answer: Answer): boolean {
+    if (this.#diverted) return false
+    const circumstances = {
+      accepted: this.#accepted,
+      decision: this.#placement.decision,
+      status: answer.status,
+      bodyIntact: this.#framing.kind === 'none' || !this.#bodyTouched || this.#buffered !== null,
+      isRolledBack: () => this.#parts.current().isRolledBack(this.#placement.decision.route),
+    }
+    const side = wantsOtherSide(circumstances)
+    if (side === null) return false
+    this.#diverted = true
+    this.#placement.move(side, 'fallback')
+    return true
+  }
+
+  #wrote(more: boolean): void {
+    if (more || this.#blocked) return
+    this.#blocked = true
+    this.#asked?.pause()
+  }
+
+  #fail(failure: Failure): void {
+    this.#failed = failure
+    this.#backendMs = this.#parts.clock.monotonic() - this.#askedAt
+    if (this.#headSent) {
+      this.#text = ''
+      this.#client.cut()
+    } else this.#answer(problem(failure.code, failure.detail, this.#accepted.id))
+  }
+
+  /** An answer of our own. */
+  #answer(said: Problem): void {
+    const { request, snapshot } = this.#accepted
+    const { fields, method, minor } = request
+    const stays =
+      minor === 1 && !fields.closes && this.#client.bodyDone && !isUpgrade(request) && !this.#door.closesAnswers()
+    this.#status = said.status
+    this.#headSent = true
+    const ask = {
+      accept: headerOf(fields.list, 'accept'),
+      origin: headerOf(fields.list, 'origin'),
+      isHead: method === 'HEAD',
+    }
+    this.#client.write(problemAnswer(said, ask, snapshot.plan.errorPage, !stays))
+    this.#client.over(stays)
+  }
+
+  /** Ours: who the user is, and which address serves them. */
+  #ownCookies(): string {
+    const { issueCookie, route, side } = this.#placement.decision
+    const balance = route.sides[side]?.balance
+    const sticks = balance?.kind === 'cookie' && this.#stick !== null
+    if (issueCookie === null && !sticks) return ''
+    const secure = this.#accepted.forwarded.proto === 'https' ? '; Secure' : ''
+    const own = `Path=/; HttpOnly; SameSite=Lax${secure}\r\n`
+    const id = issueCookie === null ? '' : `Set-Cookie: ${AUTO_COOKIE}=${issueCookie}; Max-Age=31536000; ${own}`
+    return sticks ? `${id}Set-Cookie: ${balance.name}=${this.#stick}; ${own}` : id
+  }
+
+  #tell(ending: Ending, totalMs: Milliseconds): void {
+    const { at, id, traceId, head } = this.#accepted
+    const { startedAt } = this.#placement
+    this.#parts.observe({
       id,
       traceId,
       method: head.method,
-      decision: this.decision,
-      status: this.#res.headersSent ? this.#res.statusCode : 0,
+      decision: this.#placement.decision,
+      status: this.#status,
       ending,
-      failure: this.#failure,
-      totalMs: this.parts.clock.monotonic() - at,
+      failure: this.#failed,
+      totalMs,
       backendMs: this.#backendMs,
-      overheadMs: this.startedAt === null ? null : this.startedAt - at,
+      overheadMs: startedAt === null ? null : startedAt - at,
       address: head.address,
     })
   }
-}
-
-/** undici reads the reason as UTF-8: its bytes come back, or, where they were lost or are refused by Node, none. */
-export function reasonPhrase(reason: string): string {
-  if (reason.includes('\ufffd')) return ''
-  const bytes = Buffer.from(reason).toString('latin1')
-  return /[^\t\x20-\x7e\x80-\xff]/.test(bytes) ? '' : bytes
-}
-
-function flushLater(serving: Serving): void {
-  serving.flush()
-}
-
-export function ownCookie(value: string, proto: 'http' | 'https'): string {
-  const secure = proto === 'https' ? '; Secure' : ''
-  return `${AUTO_COOKIE}=${value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax${secure}`
-}
-
-function pairs(raw: readonly Buffer[]): [string, string][] {
-  const out: [string, string][] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    out.push([(raw[i] as Buffer).toString('latin1'), (raw[i + 1] as Buffer).toString('latin1')])
-  }
-  return out
 }

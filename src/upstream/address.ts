@@ -25,7 +25,7 @@ export class Address implements Candidate {
   /** null: no probes. */
   probed: Probed | null = null
   /** Since when its share grows; null: it is full. */
-  growsSince: Milliseconds | null
+  growsSince: Milliseconds | null = null
   readonly #backend: Backend
   readonly #clock: Clock
   #primary: Pool | null = null
@@ -38,7 +38,6 @@ export class Address implements Candidate {
     { origin, target, stick }: Pick<Address, 'origin' | 'target' | 'stick'>,
     clock: Clock,
     standing: Standing,
-    growsSince: Milliseconds | null,
   ) {
     this.#backend = backend
     this.#clock = clock
@@ -47,7 +46,6 @@ export class Address implements Candidate {
     this.name = nameOf(target)
     this.stick = stick
     this.standing = standing
-    this.growsSince = growsSince
   }
 
   get isGood(): boolean {

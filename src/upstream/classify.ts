@@ -3,7 +3,12 @@ import type { Failure, FailureKind } from '../model/exchange.ts'
 import type { Quirk, Side } from '../model/route.ts'
 
 /** Codes of our own timers. */
-export const TIMEOUT = { connect: 'BANYAN_CONNECT_TIMEOUT', head: 'BANYAN_HEAD_TIMEOUT', idle: 'BANYAN_IDLE_TIMEOUT', total: 'BANYAN_TOTAL_TIMEOUT' } as const
+export const TIMEOUT = {
+  connect: 'BANYAN_CONNECT_TIMEOUT',
+  head: 'BANYAN_HEAD_TIMEOUT',
+  idle: 'BANYAN_IDLE_TIMEOUT',
+  total: 'BANYAN_TOTAL_TIMEOUT',
+} as const
 
 const TIMEOUTS = new Set<string>(['ETIMEDOUT', ...Object.values(TIMEOUT)])
 const RESETS = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'BANYAN_CLOSED'])
@@ -50,7 +55,16 @@ export function protocolFailure(why: string, quirk: Quirk | null, { side, phase 
 /** Nobody was asked. */
 export function refusedFailure(kind: FailureKind, why: string, side: Side): Failure {
   const code = kind === 'circuit' ? 'circuit_open' : kind === 'busy' ? 'backend_busy' : `backend_${kind}`
-  return { side, phase: 'connect', kind, code, retryable: true, stale: false, quirk: null, detail: `${side} side: ${why}` }
+  return {
+    side,
+    phase: 'connect',
+    kind,
+    code,
+    retryable: true,
+    stale: false,
+    quirk: null,
+    detail: `${side} side: ${why}`,
+  }
 }
 
 const SENTENCES: Readonly<Record<FailureKind, string>> = {

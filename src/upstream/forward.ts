@@ -6,11 +6,20 @@
 import type { Socket } from 'node:net'
 import type { Failure } from '../model/exchange.ts'
 import type { Backend, Quirk, Side } from '../model/route.ts'
-import { bodyReader, type BodyReader, CHUNKED, chunkLine, type Framing, lastChunk, NO_BODY, UNTIL_CLOSE } from '../wire/body.ts'
+import {
+  type BodyReader,
+  bodyReader,
+  CHUNKED,
+  chunkLine,
+  type Framing,
+  lastChunk,
+  NO_BODY,
+  UNTIL_CLOSE,
+} from '../wire/body.ts'
 import { type Answer, HeadError, type Lenience, letIn, readAnswer } from '../wire/head.ts'
 import { classify, protocolFailure, refusedFailure, TIMEOUT } from './classify.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
-import type { Pins } from './pins.ts'
+import type { Pinned, Pins } from './pins.ts'
 import type { Wanting } from './pool.ts'
 import type { Outcome, Place, Service } from './service.ts'
 
@@ -46,13 +55,15 @@ export interface Receiver {
   /** Asked just before bytes go to a socket. False gives the request up silently: nothing was sent. */
   mayStart(): boolean
   /** The head goes out in this turn; the body may be written from now on. */
-  started(address: string): void
+  started(place: Place): void
   /** More of the body may be written. */
   drained(): void
   informed(answer: Answer): void
   head(answer: Answer, framing: Framing): void
   data(piece: Buffer): void
   end(trailers: readonly string[]): void
+  /** Everything that one read of the socket held has been told. */
+  flush(): void
   /** `early` came right behind the head. */
   upgraded(answer: Answer, socket: Socket, early: Buffer): void
   failed(failure: Failure): void
@@ -89,6 +100,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
   #receiver: Receiver | null
   #leave: (() => void) | null = null
   #place: Place | null = null
+  #pinned: Pinned | null = null
   #connection: Connection | null = null
   #reused = false
   #phase: Failure['phase'] = 'connect'
@@ -120,13 +132,11 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     const { backend, pins, stick, avoid } = this.#outgoing
     const { totalMs } = backend.timeouts
     if (totalMs !== null) this.#totalTimer = setTimeout(this.#late, totalMs, TIMEOUT.total)
-    const pinned = pins.of(backend)
-    if (pinned !== null) {
-      this.#place = { ...pinned.place, over() {} }
-      if (!this.take(pinned.connection, false)) pinned.connection.destroy()
-      return
-    }
-    this.#leave = this.#service.enter({ stick, avoid, admitted: this.#admitted, refused: this.#refused })
+    const entrant = { stick, avoid, admitted: this.#admitted, refused: this.#refused }
+    this.#pinned = pins.of(backend)
+    const leave = this.#service.enter(this.#pinned === null ? entrant : { ...entrant, again: this.#pinned.place })
+    // Admitted or refused already: there is nothing to leave any more.
+    if (this.#place === null && this.#receiver !== null) this.#leave = leave
   }
 
   write(piece: Buffer): boolean {
@@ -183,12 +193,12 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
       if (this.#sent) {
         socket.write(this.#outgoing.head, 'latin1')
         this.#awaitHead()
-        receiver.started(this.#place?.address ?? '')
+        receiver.started(this.#place as Place)
       } else {
         this.#phase = 'send'
         socket.cork()
         socket.write(this.#outgoing.head, 'latin1')
-        receiver.started(this.#place?.address ?? '')
+        receiver.started(this.#place as Place)
         socket.uncork()
       }
     } catch (error) {
@@ -207,6 +217,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     try {
       if (this.#reader === null) this.#readHead(chunk)
       else this.#readBody(chunk, 0)
+      this.#receiver?.flush()
     } catch (error) {
       if (error instanceof HeadError) this.#fail(protocolFailure(error.message, error.quirk, this.#circumstances()))
       else this.#broken(error)
@@ -246,7 +257,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
 
   #readHead(chunk: Buffer): void {
     const before = this.#text.length
-    const text = this.#text + chunk.latin1Slice(0, Math.min(chunk.length, HEAD_BYTES + 1))
+    const text = this.#text + chunk.toString('latin1', 0, Math.min(chunk.length, HEAD_BYTES + 1))
     const found = readAnswer(text, MOST_FIELDS, this)
     if (found === null || found.bytes > HEAD_BYTES) {
       if (text.length > HEAD_BYTES) throw new HeadError(`a head of more than ${HEAD_BYTES} bytes`)
@@ -344,7 +355,9 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
   #admitted = (place: Place): void => {
     this.#leave = null
     this.#place = place
-    place.pool.want(this, this.#outgoing.fresh)
+    const pinned = this.#pinned
+    if (pinned === null) place.pool.want(this, this.#outgoing.fresh)
+    else if (!this.take(pinned.connection, false)) pinned.connection.destroy()
   }
 
   #refused = (kind: Failure['kind'], why: string): void => {
@@ -368,7 +381,8 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
   }
 
   #fail(failure: Failure): void {
-    const receiver = this.#finish({ kind: 'failure', failure: failure.kind })
+    const { kind, phase, stale } = failure
+    const receiver = this.#finish({ kind: 'failure', failure: kind, phase, stale })
     this.#connection?.destroy()
     if (receiver === null) return
     try {

@@ -5,7 +5,6 @@
 // circuit, retry budget) belongs to all backends that differ only in how their requests are made; the connections in it to
 // one role each, so that a shadow can never take a primary's socket. The *gate* belongs to the name: a route that changes a
 // timeout of a backend has no capacity of its own.
-
 import type { FailureKind } from '../model/exchange.ts'
 import type { Backend, Role } from '../model/route.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
@@ -80,7 +79,7 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
   /** Not named any more, and not yet at the end of their work. */
   let closing: readonly Shared[] = []
   // A frozen Backend is met again and again: what it has is found once.
-  let found = new WeakMap<Backend, Shared>()
+  const found = new WeakMap<Backend, Shared>()
   const timer = setInterval(sweep, SWEEP_MS)
   timer.unref()
 
@@ -142,6 +141,8 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
       for (const backend of backends) {
         sites.add(siteKey(backend))
         limits.add(gateKey(backend))
+        // It was gone and is back.
+        if (found.get(backend)?.site.isClosed === true) found.delete(backend)
       }
       for (const [key, one] of shared) {
         if (sites.has(key)) continue
@@ -150,8 +151,6 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
         closing = [...closing, one]
       }
       for (const key of gates.keys()) if (!limits.has(key)) gates.delete(key)
-      // A snapshot that comes back finds something open. One that is about to go may open a site that the next call closes.
-      found = new WeakMap()
     },
     states: () => [...shared.values()].flatMap(({ site }) => statesOf(site, clock)),
     backends: () =>
@@ -194,9 +193,8 @@ function gateKey({ name, origins, maxConcurrent, queue }: Backend): string {
 
 /** Everything but what only concerns single requests: their head, their body, how long their answer may take. */
 function siteKey(backend: Backend): string {
-  const { name, origins, host, timeouts, connections, tls, balance, health, slowStartMs, circuit, retry, wire } =
-    backend
+  const { host, timeouts, connections, tls, balance, health, slowStartMs, circuit, retry, wire } = backend
   const pooled = [timeouts.connectMs, connections, tls, wire.reuse, wire.version]
   const judged = [balance, health, health === null ? null : host, slowStartMs, circuit, retry.budgetPercent]
-  return JSON.stringify([gateKey(backend), name, origins, pooled, judged])
+  return JSON.stringify([gateKey(backend), pooled, judged])
 }

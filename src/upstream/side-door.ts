@@ -1,11 +1,13 @@
-// The side doors' way to backends: what @fastify/http-proxy wants of a dispatcher, on our own pools, so that a backend's
-// TLS policy counts here too.
-import type { Dispatcher } from 'undici'
+// The side doors' way to backends: what @fastify/http-proxy wants of a dispatcher, by undici, so that a backend's TLS policy
+// counts here too. A tester can never take a connection from a client: these are pools of their own.
+import { type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../model/route.ts'
-import type { Pools } from './pools.ts'
 
 /** Names the backend to the dispatcher; never leaves the process. */
 export const BACKEND_HEADER = 'x-banyan-door'
+
+/** Testers are few. */
+const CONNECTIONS = 16
 
 /** An error's code alone: its message may carry bytes of a backend. reply-from keeps the message and drops the code. */
 function bare(error: Error): Error {
@@ -19,7 +21,21 @@ export interface SideDispatcher {
   destroy(): void
 }
 
-export function createSideDispatcher(pools: Pools, backendOf: (name: string) => Backend | null): SideDispatcher {
+export function createSideDispatcher(backendOf: (name: string) => Backend | null): SideDispatcher {
+  // Few and long-lived: a pool that a reload made useless closes its sockets by itself.
+  const pools = new Map<string, Pool>()
+
+  function poolOf(backend: Backend): Pool {
+    const origin = backend.origins[0] as string
+    const key = JSON.stringify([origin, backend.tls, backend.timeouts.connectMs])
+    let pool = pools.get(key)
+    if (pool === undefined) {
+      pool = createPool(origin, backend)
+      pools.set(key, pool)
+    }
+    return pool
+  }
+
   return {
     request(options, callback) {
       const headers = { ...(options.headers as Record<string, string | undefined>) }
@@ -29,11 +45,31 @@ export function createSideDispatcher(pools: Pools, backendOf: (name: string) => 
         callback(new Error('no such backend'), null)
         return
       }
-      // The shadow's pool: a tester can never take a connection from a client.
       const request = { ...options, headers } as Dispatcher.RequestOptions
-      pools.of(backend, 'shadow').request(request, (error, data) => callback(error === null ? null : bare(error), data))
+      poolOf(backend).request(request, (error, data) => callback(error === null ? null : bare(error), data))
     },
-    // The pools belong to the application.
-    destroy() {},
+    destroy() {
+      for (const pool of pools.values()) pool.destroy().catch(() => {})
+    },
   }
+}
+
+function createPool(origin: string, { tls, timeouts }: Backend): Pool {
+  return new Pool(origin, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: 4_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: {
+      allowH2: false,
+      timeout: timeouts.connectMs ?? 0,
+      rejectUnauthorized: tls.verify,
+      ...(tls.ca === null ? {} : { ca: tls.ca }),
+      ...(tls.servername === null ? {} : { servername: tls.servername }),
+      ...(tls.minVersion === null ? {} : { minVersion: tls.minVersion }),
+      ...(tls.ciphers === null ? {} : { ciphers: tls.ciphers }),
+    },
+  })
 }

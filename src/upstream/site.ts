@@ -57,10 +57,13 @@ export class Site {
   #isGrowing = false
   #isProbed = false
   #isClosed = false
+  /** Before it nobody is new: everybody is. */
+  readonly #newSince: Milliseconds
 
   constructor(backend: Backend, parts: SiteParts) {
     this.backend = backend
     this.#parts = parts
+    this.#newSince = parts.clock.monotonic() + backend.slowStartMs
     this.#balancer = new Balancer(backend.balance.kind === 'round' ? 'round' : 'least', parts.chance)
     this.#origins = backend.origins.map(originOf)
     for (const origin of this.#origins) {
@@ -161,6 +164,7 @@ export class Site {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const { watch } of this.#origins) watch?.close()
+    this.#release('it was removed from the configuration')
     for (const address of this.#addresses) address.close()
     // Requests of an old snapshot may still come: the addresses stay known.
     this.#leaving = [...this.#leaving, ...this.#addresses]
@@ -186,8 +190,7 @@ export class Site {
         // Two names may lead to one address.
         if (now.has(name)) continue
         const isSure = hosts.length === 1 || origin.watch === null
-        const grows = before.size > 0 && this.backend.slowStartMs > 0
-        now.set(name, before.get(name) ?? this.#create(origin, target, isSure, grows ? clock.monotonic() : null))
+        now.set(name, before.get(name) ?? this.#create(origin, target, isSure))
       }
     }
     this.#addresses = [...now.values()]
@@ -202,18 +205,11 @@ export class Site {
     }
   }
 
-  #create(origin: Origin, target: Target, isSure: boolean, growsSince: Milliseconds | null): Address {
+  #create(origin: Origin, target: Target, isSure: boolean): Address {
     const text = `${this.backend.name} ${nameOf(target)}`
     const stick = createHmac('sha256', this.#parts.secret).update(text).digest('base64url').slice(0, 10)
     const standing = new Standing(isSure ? 'good' : 'untried')
-    const address = new Address(
-      this.backend,
-      { origin: origin.text, target, stick },
-      this.#parts.clock,
-      standing,
-      growsSince,
-    )
-    if (growsSince !== null) this.#isGrowing = true
+    const address = new Address(this.backend, { origin: origin.text, target, stick }, this.#parts.clock, standing)
     if (this.#isProbed) this.#beginProbe(address)
     return address
   }
@@ -243,9 +239,8 @@ export class Site {
 
   #judge = (): void => {
     const good = this.#addresses.filter(address => address.isGood)
-    // Who comes back begins small; who was there from the beginning does not.
-    if (this.backend.slowStartMs > 0 && this.#good.length > 0) {
-      const now = this.#parts.clock.monotonic()
+    const now = this.#parts.clock.monotonic()
+    if (this.backend.slowStartMs > 0 && now > this.#newSince) {
       for (const address of good) {
         if (this.#good.includes(address)) continue
         address.growsSince = now
@@ -253,8 +248,10 @@ export class Site {
       }
     }
     this.#good = good
-    if (this.#waiting.size === 0 || !this.#isSettled) return
-    const failure = this.#isKnown ? null : this.#whyNone()
+    if (this.#waiting.size > 0 && this.#isSettled) this.#release(this.#isKnown ? null : this.#whyNone())
+  }
+
+  #release(failure: string | null): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const known of waiting) known(failure)

@@ -2,7 +2,11 @@
 // What comes out are the content's bytes and the trailers; the framing is never passed on, it is made anew.
 import { HeadError, type Lenience, letIn, readTrailers, STRICT } from './head.ts'
 
-export type Framing = { readonly kind: 'none' } | { readonly kind: 'length'; readonly bytes: number } | { readonly kind: 'chunked' } | { readonly kind: 'close' }
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'close' }
 
 export const NO_BODY: Framing = { kind: 'none' }
 export const CHUNKED: Framing = { kind: 'chunked' }
@@ -120,7 +124,8 @@ export class ChunkedReader implements BodyReader {
       }
       case EXTENSION:
         if (byte === 0x0d) this.#state = SIZE_LF
-        else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) throw new HeadError('a control byte in a chunk extension')
+        else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f)
+          throw new HeadError('a control byte in a chunk extension')
         else if (++this.#extension > MOST_EXTENSION_BYTES) throw new HeadError('chunk extensions without end')
         return
       case SIZE_LF:
@@ -152,7 +157,7 @@ export class ChunkedReader implements BodyReader {
       return from + 2
     }
     const before = this.#trailerText.length
-    const text = this.#trailerText + bytes.latin1Slice(from, Math.min(bytes.length, from + MOST_TRAILER_BYTES))
+    const text = this.#trailerText + bytes.toString('latin1', from, Math.min(bytes.length, from + MOST_TRAILER_BYTES))
     const end = text.startsWith('\r\n') ? 2 : text.indexOf('\r\n\r\n') + 4
     if (end > 3 || end === 2) {
       this.trailers = readTrailers(text.slice(0, end), MOST_TRAILERS)

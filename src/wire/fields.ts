@@ -94,7 +94,7 @@ export function knownAs(name: string): Known {
   const fresh: Known = { lower, kind, isProtected: PROTECTED.has(kind), isToken: TOKEN.test(name) }
   // Bounded, for clients that invent names; and a copy, because a slice would keep the whole head that it was cut from.
   if (name.length <= LONGEST_SPELLING && spellings.size < MOST_SPELLINGS) {
-    spellings.set(Buffer.from(name, 'latin1').latin1Slice(), fresh)
+    spellings.set(Buffer.from(name, 'latin1').toString('latin1'), fresh)
   }
   return fresh
 }

@@ -48,6 +48,8 @@ export class Fields {
   forwards = false
   /** A challenge binds the connection to a user (NTLM, Negotiate). */
   binds = false
+  /** A name was let in that is no token. */
+  odd = false
   /** There is something in it that an answer's rewriting may look at: Set-Cookie, Location, Cache-Control, ETag. */
   special = false
 }
@@ -95,7 +97,8 @@ export function readRequest(text: string, mostFields: number): Request {
   const lineEnd = text.indexOf('\r\n')
   const methodEnd = text.indexOf(' ')
   const targetEnd = text.lastIndexOf(' ', lineEnd)
-  if (methodEnd < 1 || methodEnd >= lineEnd || targetEnd <= methodEnd) throw new HeadError('the request line is not METHOD TARGET VERSION')
+  if (methodEnd < 1 || methodEnd >= lineEnd || targetEnd <= methodEnd)
+    throw new HeadError('the request line is not METHOD TARGET VERSION')
   const version = text.slice(targetEnd + 1, lineEnd)
   if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') {
     if (/^HTTP\/\d+(\.\d+)?$/.test(version)) {
@@ -194,7 +197,17 @@ function readAnswerHead(text: string, mostFields: number, lenience: Lenience): A
     throw new HeadError('the status line has no status')
   }
   const fields = readFields(text, lineEnd + 2, mostFields, lenience, null)
-  return { text, minor, status: Number(digits), reason: text.slice(13, lineEnd), fields }
+  const answer = { text, minor, status: Number(digits), reason: text.slice(13, lineEnd), fields } as const
+  return fields.odd ? retold(answer, mostFields, lenience) : answer
+}
+
+/** Blanks before a colon must not reach the client: it could take `Content-Length :` for another field. */
+function retold({ text, fields, ...rest }: Answer, mostFields: number, lenience: Lenience): Answer {
+  const start = text.slice(0, text.indexOf('\r\n') + 2)
+  let lines = start
+  for (let i = 0; i < fields.list.length; i += 2) lines += `${fields.list[i]}: ${fields.list[i + 1]}\r\n`
+  lines += '\r\n'
+  return { ...rest, text: lines, fields: readFields(lines, start.length, mostFields, lenience, null) }
 }
 
 /** Trailers: fields alone, up to and with the empty line. */
@@ -218,6 +231,7 @@ function readFields(text: string, from: number, most: number, lenience: Lenience
     if (!one.isToken) {
       if (/^[ \t]|^$/.test(name)) throw new HeadError('a folded line or an empty name')
       letIn('odd-header-name', lenience, 'a field name is not a token')
+      fields.odd = true
       name = name.trimEnd()
       one = knownAs(name)
     }

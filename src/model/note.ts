@@ -1,0 +1,18 @@
+// Small things that are seen in passing and counted: what a stricter proxy would have refused, and what a migration trips over.
+import type { Quirk, RouteId, Side } from './route.ts'
+
+/** Limits whose crossing `profile: transparent` only reports. */
+export const LIMITS = ['target', 'fields', 'body', 'request_body_time', 'answer_time'] as const
+export type Limit = (typeof LIMITS)[number]
+
+export type Note =
+  | { readonly kind: 'would-cut'; readonly limit: Limit }
+  | { readonly kind: 'quirk'; readonly side: Side; readonly quirk: Quirk }
+  /** An answer points at a backend's own address. */
+  | { readonly kind: 'leak'; readonly route: RouteId; readonly side: Side; readonly where: 'location' | 'set-cookie' }
+  | { readonly kind: 'set-cookie'; readonly route: RouteId; readonly side: Side; readonly name: string }
+  /** A shared cache may keep this answer of a split route, for users of both sides. */
+  | { readonly kind: 'shared-cache'; readonly route: RouteId; readonly side: Side }
+  /** A client that was too slow, by what it was slow at. */
+  | { readonly kind: 'reaped'; readonly phase: 'silent' | 'head' | 'body' | 'answer' }
+  | { readonly kind: 'shed'; readonly what: 'keep-alive' | 'request' | 'connection' }

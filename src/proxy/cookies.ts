@@ -1,0 +1,123 @@
+// Two applications on one host, each with its own cookies (RFC 6265, and the name prefixes of its successor).
+//
+// A side with a policy lives in a room of its own: towards the client its cookies bear its prefix, and of what the client
+// sends it sees those (without the prefix) and the shared ones. A side without a policy sees all but the other's room.
+import type { CookiePolicy, Side } from '../model/route.ts'
+
+/** Browsers hold cookies of such names to promises, so the words stay in front. In any case, as browsers read them. */
+const PROMISE = /^__(?:host-http|host|secure|http)-/i
+
+/**
+ * What one side gets of a Cookie field: `''` when nothing is left, and byte for byte the same where nothing applies.
+ * `ownCookieName` is the proxy's own cookie, which no backend gets, in its `__Host-` form neither.
+ */
+export function cookiesForSide(
+  cookie: string,
+  own: CookiePolicy | null,
+  other: CookiePolicy | null,
+  ownCookieName: string,
+): string {
+  if (own === null && other === null && !cookie.includes(ownCookieName)) return cookie
+  const kept: string[] = []
+  let changed = false
+  let any = false
+  for (const part of cookie.split(';')) {
+    if (part.trim() === '') {
+      kept.push(part)
+      continue
+    }
+    const equals = part.indexOf('=')
+    const name = equals === -1 ? '' : part.slice(0, equals).trim()
+    const seenAs = name === ownCookieName || name === `__Host-${ownCookieName}` ? null : nameForSide(name, own, other)
+    if (seenAs !== name) changed = true
+    if (seenAs === null) continue
+    any = true
+    kept.push(seenAs === name ? part : part.slice(0, part.indexOf(name)) + seenAs + part.slice(equals))
+  }
+  if (!changed) return cookie
+  return any ? kept.join(';').trim() : ''
+}
+
+/** The name under which the side set it; null: it is not for this side. A part without a name is `''`. */
+function nameForSide(name: string, own: CookiePolicy | null, other: CookiePolicy | null): string | null {
+  if (own?.shared.has(name) || other?.shared.has(name)) return own === null || own.shared.has(name) ? name : null
+  const ownLength = own === null ? 0 : lengthOfPrefix(name, own.prefix)
+  // One prefix may begin with the other: the longer one says more.
+  if (other !== null && lengthOfPrefix(name, other.prefix) > ownLength) return null
+  if (own === null || own.prefix === '') return name
+  if (ownLength === 0) return null
+  const promise = PROMISE.exec(name)?.[0] ?? ''
+  const rest = name.slice(promise.length + ownLength)
+  const inner = promise + rest
+  // `n___Host-sid` was never set by us. Handed on as `__Host-sid` it would be a promise that no browser has kept.
+  if (PROMISE.test(rest)) return null
+  // A shared cookie has no twin in the room; one is left over from a time when it was not shared.
+  return own.shared.has(inner) ? null : inner
+}
+
+/** Length of the prefix that the name bears behind its promise; 0: it bears none. */
+function lengthOfPrefix(name: string, prefix: string): number {
+  const promise = PROMISE.exec(name)?.[0] ?? ''
+  return name.startsWith(prefix, promise.length) ? prefix.length : 0
+}
+
+/** A Set-Cookie of the side as the client gets it. A cookie without a name cannot be told apart and stays. */
+export function setCookieFromSide(value: string, own: CookiePolicy): string {
+  const name = cookieName(value)
+  if (name === '' || own.shared.has(name)) return value
+  const start = value.indexOf(name)
+  const promise = PROMISE.exec(name)?.[0] ?? ''
+  const at = start + promise.length
+  return `${value.slice(0, at)}${own.prefix}${value.slice(at)}`
+}
+
+/** The name in a Set-Cookie; `''`: none. RFC 6265, 5.2. */
+export function cookieName(setCookie: string): string {
+  const semicolon = setCookie.indexOf(';')
+  const equals = setCookie.indexOf('=')
+  return equals === -1 || (semicolon !== -1 && semicolon < equals) ? '' : setCookie.slice(0, equals).trim()
+}
+
+const MOST_ROUTES = 1024
+const MOST_NAMES = 256
+const LONGEST_NAME = 256
+
+interface Seen {
+  /** By whom it was set, where that was one side so far. The oldest go first when there are too many. */
+  readonly once: Map<string, Side>
+  /** Set by both. */
+  readonly clashing: Set<string>
+}
+
+/** Finds names that both sides of a route set, each thinking that it is the only one. Bounded, whatever backends invent. */
+export class CookieClash {
+  readonly #routes = new Map<string, Seen>()
+
+  /** A side has set it, as the client sees the name. True once for each name of a route: when the second side sets it. */
+  note(route: string, side: Side, name: string): boolean {
+    if (name === '' || name.length > LONGEST_NAME) return false
+    let seen = this.#routes.get(route)
+    if (seen === undefined) {
+      if (this.#routes.size >= MOST_ROUTES) return false
+      seen = { once: new Map(), clashing: new Set() }
+      this.#routes.set(route, seen)
+    }
+    const { once, clashing } = seen
+    const before = once.get(name)
+    if (before === side || clashing.has(name)) return false
+    if (before !== undefined) {
+      once.delete(name)
+      if (clashing.size >= MOST_NAMES) return false
+      clashing.add(copy(name))
+      return true
+    }
+    if (once.size >= MOST_NAMES) once.delete(once.keys().next().value as string)
+    once.set(copy(name), side)
+    return false
+  }
+}
+
+/** A slice would keep the whole head alive that it was cut from. */
+function copy(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
+}

@@ -1,0 +1,40 @@
+// Waits for the PROXY protocol header with which a named forwarder begins a connection, and puts back what follows it.
+import type { Socket } from 'node:net'
+import type { Milliseconds } from '../model/units.ts'
+import { readProxyHeader } from './proxy-protocol.ts'
+
+/** Longest header of version 2 that anybody sends, certificates included. */
+const MOST_BYTES = 8 * 1024
+
+/** `then` hears the client's address and the port it spoke to; null where the header says none (LOCAL, UNKNOWN). */
+export function awaitProxyHeader(
+  socket: Socket,
+  withinMs: Milliseconds,
+  then: (from: { readonly address: string | null; readonly port: number | null }) => void,
+): void {
+  let bytes: Buffer = Buffer.alloc(0)
+  const timer = setTimeout(() => socket.destroy(), withinMs)
+  const done = () => {
+    clearTimeout(timer)
+    socket.off('data', read)
+    socket.off('end', leave)
+  }
+  const leave = () => socket.destroy()
+  const read = (chunk: Buffer) => {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+    const header = readProxyHeader(bytes)
+    if (header === 'more' && bytes.length <= MOST_BYTES) return
+    done()
+    if (header === 'more' || 'error' in header) {
+      socket.destroy()
+      return
+    }
+    socket.pause()
+    const rest = bytes.subarray(header.bytes)
+    if (rest.length > 0) socket.unshift(rest)
+    then({ address: header.address, port: header.port })
+  }
+  socket.on('data', read)
+  socket.on('end', leave)
+  socket.once('close', () => clearTimeout(timer))
+}

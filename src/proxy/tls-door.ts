@@ -1,0 +1,46 @@
+// TLS on the data listener. Certificates are renewed in place: connections that are open keep theirs, new ones get the new.
+import type { Socket } from 'node:net'
+import { createServer } from 'node:tls'
+import type { Milliseconds } from '../model/units.ts'
+
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface TlsDoor {
+  /** Shakes hands on an open socket; who does not in time, or cannot, is closed. */
+  shake(socket: Socket, withinMs: Milliseconds, then: (clear: Socket) => void): void
+  renew(certificate: Certificate): void
+}
+
+export function createTlsDoor(first: Certificate): TlsDoor {
+  let now = first
+  const waiting = new WeakMap<Socket, (clear: Socket) => void>()
+  const server = createServer({ ...first, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2', allowHalfOpen: true })
+  server.on('secureConnection', clear => {
+    // The socket under it is how we know it again.
+    const under = (clear as unknown as { _parent?: Socket })._parent
+    const then = under === undefined ? undefined : waiting.get(under)
+    if (then === undefined) clear.destroy()
+    else then(clear)
+  })
+  server.on('tlsClientError', (_error, clear) => clear.destroy())
+  return {
+    shake(socket, withinMs, then) {
+      const timer = setTimeout(() => socket.destroy(), withinMs)
+      socket.once('close', () => clearTimeout(timer))
+      waiting.set(socket, clear => {
+        clearTimeout(timer)
+        clear.setNoDelay(true)
+        then(clear)
+      })
+      server.emit('connection', socket)
+    },
+    renew(certificate) {
+      if (certificate.cert === now.cert && certificate.key === now.key) return
+      now = certificate
+      server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
+    },
+  }
+}

@@ -1,0 +1,101 @@
+// What was seen in passing and an operator should know: quirks of answers, leaks of a backend's address, cookies that both
+// sides set, answers that a shared cache may mix up, limits that today's traffic crosses. Counts since the start, bounded by
+// the configuration and fixed lists; names of cookies by number.
+import type { Note } from './model/note.ts'
+import type { RouteId, Side } from './model/route.ts'
+
+/** Cookies that both sides set are remembered for a warning, so many. */
+const MOST_CLASHES = 50
+const MOST_COOKIES = 200
+
+export interface Sighting {
+  readonly code: string
+  readonly message: string
+  readonly route: RouteId | null
+}
+
+export interface Sightings {
+  note(note: Note): void
+  warnings(): Sighting[]
+}
+
+export function createSightings(): Sightings {
+  const counts = new Map<string, { readonly sighting: (count: number) => Sighting; count: number }>()
+  /** Per route and name: which sides set it. */
+  const cookies = new Map<string, { readonly sides: Set<Side> }>()
+
+  function add(key: string, sighting: (count: number) => Sighting): void {
+    const known = counts.get(key)
+    if (known === undefined) counts.set(key, { sighting, count: 1 })
+    else known.count++
+  }
+
+  function noteCookie(route: RouteId, side: Side, name: string): void {
+    const key = `${route} ${name}`
+    let known = cookies.get(key)
+    if (known === undefined) {
+      if (cookies.size >= MOST_COOKIES) return
+      known = { sides: new Set() }
+      cookies.set(key, known)
+    }
+    if (known.sides.has(side)) return
+    known.sides.add(side)
+    if (known.sides.size < 2 || counts.size >= MOST_CLASHES + 500) return
+    add(`clash ${key}`, () => ({
+      code: 'cookie_clash',
+      message: `both sides set the cookie ${printable(name)}: users who change sides lose what the other one put there; a side’s cookies: { prefix } keeps them apart`,
+      route,
+    }))
+  }
+
+  return {
+    note(note) {
+      switch (note.kind) {
+        case 'quirk':
+          add(`quirk ${note.side} ${note.quirk}`, count => ({
+            code: 'wire_quirk',
+            message: `the ${note.side} side answered with ${note.quirk}, ${times(count)}: its connections are not used again after that`,
+            route: null,
+          }))
+          return
+        case 'would-cut':
+          add(`cut ${note.limit}`, count => ({
+            code: 'would_have_cut',
+            message: `${times(count)} traffic crossed the limit ${note.limit}; profile: transparent let it pass, standard would not`,
+            route: null,
+          }))
+          return
+        case 'leak':
+          add(`leak ${note.route} ${note.side} ${note.where}`, count => ({
+            code: 'legacy_leak',
+            message: `answers of the ${note.side} side point at its own address in ${note.where}, ${times(count)}: clients may go round the proxy; leaks: rewrite changes it`,
+            route: note.route,
+          }))
+          return
+        case 'shared-cache':
+          add(`cache ${note.route}`, count => ({
+            code: 'shared_cache',
+            message: `a shared cache may keep answers of this split route (${times(count)}) and give one side’s to users of the other; cache: private-while-split prevents it`,
+            route: note.route,
+          }))
+          return
+        case 'set-cookie':
+          noteCookie(note.route, note.side, note.name)
+          return
+        case 'reaped':
+        case 'shed':
+          return
+      }
+    },
+    warnings: () => [...counts.values()].map(({ sighting, count }) => sighting(count)),
+  }
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
+}
+
+/** A name came from a backend: it must not draw on a terminal. */
+function printable(name: string): string {
+  return name.replace(/[^\x21-\x7e]/g, '?').slice(0, 64)
+}
