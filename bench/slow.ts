@@ -2,6 +2,7 @@
 // that sip.
 import type { Bench, Question } from './kit/bench.ts'
 import { type Answering, LOAD_CORE } from './kit/children.ts'
+import { cpuSeconds } from './kit/cpu.ts'
 import { MIB, median, type Spread, shown, spreadOf, table, type Verdict } from './kit/figures.ts'
 import { forgetPeak, peakBytes, residentBytes } from './kit/memory.ts'
 import { createPatience } from './kit/quiet.ts'
@@ -22,12 +23,17 @@ export const slow: Question = {
 const DRIPS = 300
 const READERS = 300
 const PER_SECOND = 200
+/** Of a core: below it the buffers are full. */
+const CALM_SHARE = 0.3
+const LOOK_MS = 250
+const MOST_FILL_MS = 30_000
 
 type Company = 'alone' | 'with slow clients'
 
 interface Turn extends Steady {
   /** At the end of the turn; null: there were none. */
   readonly company: SlowClients | null
+  /** Peak of the proxy's memory, above what it was at the beginning of the turn. */
   readonly grownBytes: number
 }
 
@@ -45,7 +51,6 @@ async function run(bench: Bench): Promise<readonly Verdict[]> {
     connections: 2 * READERS,
   })
   await warmUp(bench, port, [child.pid])
-  const beforeBytes = residentBytes([child.pid])
   const slowly = children.startFile('slow clients', 'kit/slow-process.ts', LOAD_CORE)
   const normal = children.startFile('normal client', 'kit/steady-process.ts', LOAD_CORE)
 
@@ -54,7 +59,8 @@ async function run(bench: Bench): Promise<readonly Verdict[]> {
   const rounds = await alternate<Company, Turn>(companies, { rounds: turns.rounds, patience }, async (one, round) => {
     bench.told(`slow: round ${round} of ${turns.rounds}: ${one}`)
     forgetPeak([child.pid])
-    if (one === 'with slow clients') await begin(slowly, port)
+    const beforeBytes = residentBytes([child.pid])
+    if (one === 'with slow clients') await begin(slowly, port, child.pid)
     const request: SteadyRequest = {
       port,
       perSecond: PER_SECOND,
@@ -91,9 +97,19 @@ function told(asked: string, figure: Spread): Verdict {
   return { asked, figure, unit: '×', bar: null }
 }
 
-async function begin(slowly: Answering, port: number): Promise<void> {
-  const request: SlowRequest = { port, drips: DRIPS, readers: READERS }
-  await slowly.ask(request, 60_000)
+/** The readers first: their answers fill the buffers on the way, and that is work, not slowness. */
+async function begin(slowly: Answering, port: number, pid: number): Promise<void> {
+  await slowly.ask({ port, kind: 'reader', count: READERS } satisfies SlowRequest, 60_000)
+  await calm(pid)
+  await slowly.ask({ port, kind: 'drip', count: DRIPS } satisfies SlowRequest, 60_000)
+}
+
+async function calm(pid: number): Promise<void> {
+  for (let left = MOST_FILL_MS; left > 0; left -= LOOK_MS) {
+    const before = cpuSeconds([pid])
+    await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+    if (cpuSeconds([pid]) - before < (CALM_SHARE * LOOK_MS) / 1000) return
+  }
 }
 
 async function ended(slowly: Answering): Promise<SlowClients> {

@@ -1,7 +1,7 @@
 // Times match() alone, in a process of its own on the proxy's core.
 import type { RequestHead } from '../../src/model/exchange.ts'
-import type { Backend, Route } from '../../src/model/route.ts'
 import { createMatcher } from '../../src/routing/match.ts'
+import { matching, route } from '../../test/routing/make.ts'
 import { answerParent } from './children.ts'
 import { patternOf, seeded, shuffled, targetOf } from './many-routes.ts'
 
@@ -15,7 +15,7 @@ const HEADS = 20_000
 
 /** Answers with nanoseconds a call. */
 answerParent(({ routes, measureMs }: MatchRequest): number => {
-  const matcher = createMatcher(Array.from({ length: routes }, (_, i) => routeOf(i)))
+  const matcher = createMatcher(Array.from({ length: routes }, (_, i) => route(i, matching(patternOf(i)))))
   const heads = shuffled(routes, HEADS, seeded(4711)).map(headOf)
   const callAll = () => {
     let matched = 0
@@ -36,42 +36,4 @@ answerParent(({ routes, measureMs }: MatchRequest): number => {
 function headOf(i: number): RequestHead {
   const headers = ['Host', 'shop.example.com', 'X-User-Id', 'user-0042']
   return { method: 'GET', target: targetOf(i), host: 'shop.example.com', headers, address: '127.0.0.1' }
-}
-
-function routeOf(index: number): Route {
-  const id = `route-${index}`
-  return {
-    index,
-    id,
-    unit: id,
-    group: null,
-    match: {
-      paths: [patternOf(index)],
-      host: null,
-      methods: null,
-      headers: [],
-      query: [],
-      cookies: [],
-      ignoreCase: false,
-    },
-    template: patternOf(index),
-    sides: { legacy: backend('legacy'), new: backend('new') },
-    data: 'shared',
-    declaredWeight: 50,
-    sticky: [{ kind: 'header', name: 'x-user-id' }],
-    override: null,
-    ambiguous: 'legacy',
-    owner: null,
-  }
-}
-
-function backend(name: string): Backend {
-  return {
-    name,
-    origin: 'http://127.0.0.1:1',
-    host: null,
-    timeouts: { connectMs: 5_000, headMs: null, idleMs: null, totalMs: null },
-    connections: 128,
-    tls: { verify: true, ca: null, servername: null },
-  }
 }

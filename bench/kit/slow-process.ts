@@ -4,10 +4,13 @@ import { answerParent } from './children.ts'
 import { MIB } from './figures.ts'
 import { requestOf } from './load.ts'
 
+export type Kind = 'drip' | 'reader'
+
+/** So many more of them. */
 export interface SlowRequest {
   readonly port: number
-  readonly drips: number
-  readonly readers: number
+  readonly kind: Kind
+  readonly count: number
 }
 
 export interface SlowClients {
@@ -24,17 +27,20 @@ const EVERY_MS = 200
 const SIP_BYTES = 4 * 1024
 /** Their bytes come spread, as those of many people do. */
 const GROUPS = 8
-/** More than the buffers on the way hold, so that the origin feels how slow the reader is. */
-const ANSWER_BYTES = 64 * MIB
+/**
+ * More than the 4 MiB that Linux buffers for a sender on loopback, so that the proxy feels how slow the reader is. Not much more:
+ * with 300 of them this is what the kernel holds, or a proxy that does not wait for its reader.
+ */
+const ANSWER_BYTES = 6 * MIB
 const MOST_OPEN_MS = 20_000
 /** For when nobody ends them. */
 const MOST_LIFE_MS = 2 * 60_000
 
-type Kind = 'drip' | 'reader'
-
 let clients: readonly SlowClient[] = []
 let cut = 0
 let ticking: NodeJS.Timeout | null = null
+let group = 0
+let endsAt = Number.POSITIVE_INFINITY
 
 answerParent((question: SlowRequest | 'look' | 'end') => {
   if (question === 'look') return look()
@@ -42,22 +48,25 @@ answerParent((question: SlowRequest | 'look' | 'end') => {
 })
 
 /** Answers when all of them are where they should be, or do not come there in time. */
-async function begin({ port, drips, readers }: SlowRequest): Promise<SlowClients> {
-  end()
-  const kinds: readonly Kind[] = [...Array<Kind>(drips).fill('drip'), ...Array<Kind>(readers).fill('reader')]
-  clients = kinds.map((kind, i) => new SlowClient(kind, port, i))
-  const endsAt = performance.now() + MOST_LIFE_MS
-  let group = 0
-  ticking = setInterval(() => {
-    if (performance.now() > endsAt) return end()
-    group = (group + 1) % GROUPS
-    for (const [i, client] of clients.entries()) if (i % GROUPS === group && !client.goesOn()) cut++
-  }, EVERY_MS / GROUPS)
+async function begin({ port, kind, count }: SlowRequest): Promise<SlowClients> {
+  const more = Array.from({ length: count }, (_, i) => new SlowClient(kind, port, i))
+  clients = [...clients, ...more]
+  ticking ??= setInterval(tick, EVERY_MS / GROUPS)
   const deadline = performance.now() + MOST_OPEN_MS
-  while (clients.some(client => !client.holds()) && performance.now() < deadline) {
-    await new Promise(resolve => setTimeout(resolve, EVERY_MS))
+  while (more.some(client => !client.holds()) && performance.now() < deadline) {
+    await new Promise(resolve => setTimeout(resolve, EVERY_MS / GROUPS))
   }
+  endsAt = performance.now() + MOST_LIFE_MS
   return look()
+}
+
+function tick(): void {
+  if (performance.now() > endsAt) {
+    end()
+    return
+  }
+  group = (group + 1) % GROUPS
+  for (const [i, client] of clients.entries()) if (i % GROUPS === group && !client.goesOn()) cut++
 }
 
 function look(): SlowClients {
@@ -67,6 +76,7 @@ function look(): SlowClients {
 
 function end(): void {
   if (ticking !== null) clearInterval(ticking)
+  ticking = null
   for (const client of clients) client.end()
   clients = []
   cut = 0

@@ -9,7 +9,10 @@ import { createChildren } from '../../bench/kit/children.ts'
 import { childrenOf, coreTicksOf, ticksOf } from '../../bench/kit/cpu.ts'
 import { isMet, median, percentile, ratios, spreadOf, table, verdictText } from '../../bench/kit/figures.ts'
 import { patternOf, seeded, shuffled, targetOf } from '../../bench/kit/many-routes.ts'
+import { bytesIn } from '../../bench/kit/memory.ts'
 import { freePort, listening } from '../../bench/kit/ports.ts'
+import { alternate, disturbance, othersShare, type Timed } from '../../bench/kit/turns.ts'
+import { acceptOf, frameOf, handshakeOf, keyOf } from '../../bench/kit/websocket.ts'
 import type { OriginPorts } from '../../bench/peers/origin.ts'
 import { createMatcher } from '../../src/routing/match.ts'
 import { head, matching, route } from '../routing/make.ts'
@@ -62,6 +65,38 @@ t.test('CPU time comes from the right fields', async t => {
   const stat = 'cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 400 5 6 7 8 0 0\ncpu1 10 20 30 400 50 1 2 3 0 0\ncpu10 7 7 7\n'
   t.equal(coreTicksOf(stat, 1), 66, 'all but idle and waiting')
   t.throws(() => coreTicksOf('cpu  9 9 9\n', 0))
+})
+
+t.test('memory comes from the right fields', async t => {
+  const status = 'Name:\tnode\nVmPeak:\t  900 kB\nVmHWM:\t  238248 kB\nVmRSS:\t     100 kB\nRssAnon:\t 7 kB\n'
+  t.equal(bytesIn(status, 'VmRSS'), 102_400)
+  t.equal(bytesIn(status, 'VmHWM'), 243_965_952)
+  t.throws(() => bytesIn('Name:\tkthreadd\n', 'VmRSS'))
+})
+
+t.test('a WebSocket is shaken hands with as the RFC says', async t => {
+  t.equal(acceptOf('dGhlIHNhbXBsZSBub25jZQ=='), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=')
+  t.equal(Buffer.from(keyOf(17), 'base64').length, 16)
+  t.not(keyOf(17), keyOf(18))
+  t.match(handshakeOf('/live', 42, keyOf(1)), /^GET \/live HTTP\/1\.1\r\n.*\r\nX-User-Id: user-0042\r\n\r\n$/s)
+  t.same([...frameOf('Hi')], [0x81, 0x82, 0, 0, 0, 0, 0x48, 0x69])
+  t.throws(() => frameOf('x'.repeat(126)))
+})
+
+t.test('turns alternate, and those that were disturbed are taken again', async t => {
+  const taken: string[] = []
+  const turn = (others: number): Timed => {
+    return { seconds: 2, proxyCore: { own: 1, all: 1 + others }, loadCore: { own: 1, all: 1 } }
+  }
+  const patience = { untilQuiet: async () => {} }
+  const rounds = await alternate(['a', 'b'], { rounds: 2, patience }, async (one, round) => {
+    taken.push(`${one}${round}`)
+    return turn(taken.length === 2 ? 1 : 0)
+  })
+  t.same(taken, ['a1', 'b1', 'b1', 'a2', 'b2'])
+  t.match(rounds, { repeated: 1, disturbed: 0 })
+  t.same(rounds.of.get('b')?.map(othersShare), [0, 0], 'the quieter of both counts')
+  t.match(disturbance(rounds), /more than 10 % of a core: 1$/)
 })
 
 t.test('answers are counted wherever the bytes are cut', async t => {
