@@ -32,11 +32,11 @@ Options:
   --quick          shorter and rougher: 2 rounds of 1 s, 20 rollbacks
   --rounds <n>     rounds of each contestant, 1 to 20 (default 5)
   --seconds <n>    length of a round, 0.2 to 10 (default 3)
-  --profile <dir>  write CPU profiles of Banyan (split: access log off); figures are then not comparable
+  --profile <dir>  write CPU profiles of Banyan (split: access log off; bodies); figures are then not comparable
   --help           this text
 
 Exit codes: 0 all bars met, 3 a bar missed, 1 it could not be measured, 2 wrong usage, 130 interrupted.
-Needs Linux (CPU time is read from /proc); taskset and nginx are used where they are installed.
+Needs Linux (CPU and memory are read from /proc); taskset, nginx and haproxy are used where they are installed.
 What the figures mean: docs/benchmarks.md
 `
 
@@ -60,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
     return wanted ? 0 : 2
   }
   if (process.platform !== 'linux') {
-    console.error('bench: CPU time is read from /proc, so this needs Linux')
+    console.error('bench: CPU and memory are read from /proc, so this needs Linux')
     return 1
   }
   console.log(describeMachine(asked.turns))

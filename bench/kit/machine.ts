@@ -12,6 +12,6 @@ export function describeMachine({ rounds, measureMs, warmupMs }: Turns): string 
   return [
     `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown'}, Linux ${release()} ${arch()}, Node ${process.versions.node}`,
     `${pinned}; load of the machine before: ${(loadavg()[0] ?? 0).toFixed(1)}`,
-    `${CONNECTIONS} keep-alive connections; contestants take turns, ${rounds} rounds of ${measureMs / 1000} s after ${warmupMs / 1000} s of warm-up`,
+    `contestants take turns, ${rounds} rounds of ${measureMs / 1000} s after ${warmupMs / 1000} s of warm-up; small requests over ${CONNECTIONS} keep-alive connections`,
   ].join('\n')
 }
