@@ -59,7 +59,7 @@ const Said = z.object({ by: z.string(), at: moment, reason: z.string().nullable(
 
 const SideState = z.object({
   backend: z.string(),
-  url: z.string(),
+  url: z.string().describe('where it is; several addresses with a comma between them'),
   tlsVerified: z.boolean(),
   requests: z.number().int().describe('primary requests answered since start'),
   errors: z.number().int().describe('of those, backend failures and 5xx answers'),
@@ -147,7 +147,7 @@ export type Status = z.infer<typeof Status>
 export const Explanation = z.object({
   route: z.string().nullable().describe('null: no route matched'),
   side: z.enum(['legacy', 'new']).nullable(),
-  backend: z.string().nullable(),
+  backend: z.string().nullable().describe('where that side is; several addresses with a comma between them'),
   reason: z.string(),
   why: z.string().describe('the same in a sentence'),
   unit: z.string().nullable(),

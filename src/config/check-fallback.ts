@@ -17,7 +17,7 @@ export function* checkFallback(fallback: Data, data: unknown, path: Path): Gener
     return
   }
   for (const [index, method] of list(fallback.methods).entries()) {
-    if (typeof method !== 'string' || isSafe(method)) continue
+    if (!isUnsafe(method)) continue
     const place = [...path, 'methods', index]
     if (data === 'separate') {
       yield {
@@ -39,7 +39,7 @@ export function* checkFallback(fallback: Data, data: unknown, path: Path): Gener
 
 /** The inherited one was checked where it stands, but for this route's own `data`. */
 export function* checkInheritedFallback(fallback: Data, data: unknown, path: Path): Generator<Finding> {
-  const unsafe = list(fallback.methods).find(method => typeof method === 'string' && !isSafe(method))
+  const unsafe = list(fallback.methods).find(isUnsafe)
   if (data !== 'separate' || unsafe === undefined || list(fallback.on).length === 0) return
   yield {
     path,
@@ -47,4 +47,9 @@ export function* checkInheritedFallback(fallback: Data, data: unknown, path: Pat
     allowed: 'a fallback of safe methods',
     hint: 'give the route its own fallback',
   }
+}
+
+/** In lower case it is no method, which is said elsewhere. */
+function isUnsafe(method: unknown): boolean {
+  return typeof method === 'string' && method === method.toUpperCase() && !isSafe(method)
 }

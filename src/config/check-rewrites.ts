@@ -1,4 +1,5 @@
 // What a side rewrites: its path must be the route's own path with another beginning, and its cookies must stay apart.
+import { AUTO_COOKIE } from '../routing/sticky.ts'
 import { checkTwice, type Data, list, mapping, type Path } from './check-data.ts'
 import type { Finding } from './mistakes.ts'
 import { pathPattern } from './patterns.ts'
@@ -13,6 +14,14 @@ export function* checkRewrites(side: Data, patterns: readonly string[], path: Pa
       message: 'without a prefix every cookie is shared',
       allowed: 'shared beside prefix',
       hint: 'add prefix: n_',
+    }
+  }
+  if (typeof cookies.prefix === 'string' && cookies.prefix !== '' && AUTO_COOKIE.startsWith(cookies.prefix)) {
+    yield {
+      path: [...path, 'cookies', 'prefix'],
+      message: `${AUTO_COOKIE} begins so, which is our own cookie`,
+      allowed: 'a prefix that no other cookie begins with',
+      hint: 'for example n_',
     }
   }
   if (side.path === undefined) return

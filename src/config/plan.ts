@@ -40,7 +40,7 @@ export function compilePlan(
   function backendFor(side: SideConfig | undefined): Backend | null {
     if (side === undefined) return null
     const backend = compileBackend(backendOf(config, side), config.proxy.profile)
-    const key = JSON.stringify(backend, (_, value) => (value instanceof Set ? [...value] : value))
+    const key = JSON.stringify([backend, [...backend.retry.methods], [...backend.wire.accept]])
     const known = backends.get(key)
     if (known !== undefined) return known
     backends.set(key, Object.freeze(backend))

@@ -8,7 +8,7 @@ import type { Route } from '../../src/model/route.ts'
 import type { Plan } from '../../src/model/snapshot.ts'
 import { createTraffic } from '../../src/traffic.ts'
 import { EMPTY, PLAN, planOf } from '../control/make.ts'
-import { matching, route } from '../routing/make.ts'
+import { backend, matching, route } from '../routing/make.ts'
 
 const said = { by: 'ann', at: 5, reason: 'why' }
 const rollback = { id: 'rb-1', units: '*' as const, restored: [], trigger: 'operator' as const, ...said }
@@ -84,6 +84,15 @@ t.test('sticky sources as they are written in the file; the address of a backend
   const view = viewRoute(plan.routes[0] as Route, seenOf(plan))
   t.same(view.sticky, ['header:x-user-id', 'jwt:sub', 'ip', 'auto'])
   t.same(view.match, { paths: ['/a'], host: 'a.example', methods: ['GET'] })
+})
+
+t.test('every address of a backend is shown', async t => {
+  const several = { ...backend('mono'), origins: ['http://a', 'http://b:81'] }
+  const plan = planOf([route(0, matching('/a'), { id: 'a', sides: { legacy: several, new: null } })])
+  t.match(viewRoute(plan.routes[0] as Route, seenOf(plan)).sides.legacy, {
+    backend: 'mono',
+    url: 'http://a, http://b:81',
+  })
 })
 
 t.test('who changes a view changes nothing else', async t => {

@@ -149,6 +149,11 @@ t.test('cookies', async t => {
   t.same(await words({ cookies: { prefix: '__Host-n' } }), [
     '/cookies/prefix this prefix has a meaning for browsers: for example n_',
   ])
+  for (const prefix of ['b', 'banyan_']) {
+    t.same(await words({ cookies: { prefix } }), [
+      '/cookies/prefix banyan_id begins so, which is our own cookie: for example n_',
+    ])
+  }
   const both = (one: string, other: string) =>
     words({ cookies: { prefix: other } }, { legacy: { url: 'http://l', cookies: { prefix: one } } })
   t.same(await both('l_', 'n_'), [])
