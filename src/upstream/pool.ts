@@ -31,16 +31,22 @@ export interface Wanting {
   failed(error: Error): void
 }
 
+interface Waiting {
+  readonly wanting: Wanting
+  readonly fresh: boolean
+}
+
 export class Pool {
   readonly #options: PoolOptions
   /** Out of quarantine; the last one came back last. */
   readonly #ready: Connection[] = []
   /** The first one came back first. */
   readonly #quarantine: Connection[] = []
-  readonly #waiting: Wanting[] = []
+  readonly #waiting: Waiting[] = []
   readonly #all = new Set<Connection>()
   readonly #opening = new Set<Socket>()
   #closing = false
+  #destroyed = false
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -62,22 +68,20 @@ export class Pool {
       if (!wanting.take(kept, true)) this.#keep(kept)
       return
     }
-    if (this.size < this.#options.connections) {
-      this.#waiting.push(wanting)
-      this.#open()
+    const { connections } = this.#options
+    const early = fresh || this.size < connections ? undefined : this.#quarantine.shift()
+    if (early !== undefined) {
+      if (!wanting.take(early, true)) this.#quarantine.unshift(early)
       return
     }
-    const early = this.#quarantine.shift()
-    if (early === undefined) {
-      this.#waiting.push(wanting)
-    } else if (fresh) {
-      this.#waiting.push(wanting)
-      early.destroy()
-    } else if (!wanting.take(early, true)) this.#quarantine.unshift(early)
+    this.#waiting.push({ wanting, fresh })
+    if (this.size < connections) this.#open()
+    // At the limit, an idle one makes room for a fresh one, which is opened when it is gone.
+    else if (fresh) (this.#quarantine[0] ?? this.#ready[0])?.destroy()
   }
 
   forget(wanting: Wanting): void {
-    const at = this.#waiting.indexOf(wanting)
+    const at = this.#waiting.findIndex(waiting => waiting.wanting === wanting)
     if (at !== -1) this.#waiting.splice(at, 1)
   }
 
@@ -91,7 +95,14 @@ export class Pool {
       return
     }
     // Nobody waits at the limit longer than they must.
-    if (this.#opening.size === 0 && this.#serve(connection, true)) return
+    if (this.#waiting.length > this.#opening.size) {
+      if (this.#serve(connection, true)) return
+      // Those who are left want a fresh one.
+      if (this.size >= this.#options.connections && this.#waiting.length > 0) {
+        connection.destroy()
+        return
+      }
+    }
     this.#quarantine.push(connection)
   }
 
@@ -115,6 +126,7 @@ export class Pool {
 
   destroy(): void {
     this.#closing = true
+    this.#destroyed = true
     for (const socket of [...this.#opening]) socket.destroy()
     for (const connection of [...this.#all]) connection.socket.destroy()
   }
@@ -147,7 +159,9 @@ export class Pool {
       settle()
       const connection = new Connection(socket, this.#gone)
       this.#all.add(connection)
-      if (!this.#serve(connection, false)) {
+      if (this.#serve(connection, false)) return
+      if (this.#closing) connection.destroy()
+      else {
         connection.idleSince = this.#options.clock.monotonic()
         this.#quarantine.push(connection)
       }
@@ -157,7 +171,7 @@ export class Pool {
     }
     const onClose = () => {
       settle()
-      this.#waiting.shift()?.failed(error ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+      this.#notOpened(error ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
     }
     const settle = () => {
       if (timer !== null) clearTimeout(timer)
@@ -176,10 +190,15 @@ export class Pool {
 
   /** Gives it to the first who still wants one. */
   #serve(connection: Connection, reused: boolean): boolean {
-    for (;;) {
-      const wanting = this.#waiting.shift()
-      if (wanting === undefined) return false
-      if (wanting.take(connection, reused)) return true
+    for (let at = 0; ; ) {
+      const waiting = this.#waiting[at]
+      if (waiting === undefined) return false
+      if (reused && waiting.fresh) {
+        at++
+        continue
+      }
+      this.#waiting.splice(at, 1)
+      if (waiting.wanting.take(connection, reused)) return true
     }
   }
 
@@ -189,8 +208,19 @@ export class Pool {
       const at = list.indexOf(connection)
       if (at !== -1) list.splice(at, 1)
     }
-    // Whoever waited for a place can have a new one.
-    const wanted = this.#waiting.length - this.#opening.size
-    if (wanted > 0 && this.size < this.#options.connections) this.#open()
+    if (this.#destroyed) this.#notOpened(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+    else this.#openWanted()
+  }
+
+  /** Where nothing is open and nothing opens, those at the limit would only wait for the same. */
+  #notOpened(error: Error): void {
+    const failed = this.#waiting.splice(0, this.size === 0 ? this.#waiting.length : 1)
+    for (const { wanting } of failed) wanting.failed(error)
+    if (!this.#destroyed) this.#openWanted()
+  }
+
+  /** Whoever waited at the limit can have a place that has come free. */
+  #openWanted(): void {
+    if (this.#waiting.length > this.#opening.size && this.size < this.#options.connections) this.#open()
   }
 }

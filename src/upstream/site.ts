@@ -152,7 +152,7 @@ export class Site {
     const now = this.#parts.clock.monotonic()
     for (const address of this.#addresses) {
       address.sweep()
-      if (address.standing.isProofDue(now)) this.#prove(address)
+      if (!this.#isClosed && address.standing.isProofDue(now)) this.#prove(address)
     }
     if (this.#isGrowing) this.#isGrowing = this.#addresses.some(address => address.share(now) < 1)
     if (this.#leaving.length === 0) return
