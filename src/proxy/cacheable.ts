@@ -18,9 +18,10 @@ export interface AnswerFacts {
 const HEURISTIC = new Set([200, 203, 204, 206, 300, 301, 304, 308, 404, 405, 410, 414, 501])
 
 /**
- * RFC 9111, 3. For a shared cache, so `private` forbids it and a request with Authorization needs more (3.5). Two liberties:
- * `Vary: *` counts as not kept, because it is never given to anybody else (4.1), and so does an answer that sets a cookie
- * and says nothing of caching, because no cache in use keeps such a one by itself.
+ * RFC 9111, 3. For a shared cache, so `private` forbids it and a request with Authorization needs more (3.5). Three liberties:
+ * only GET and HEAD are looked at; `Vary: *` counts as not kept, because it is never given to anybody else (4.1); and so
+ * does an answer that sets a cookie and says nothing of caching, because caches do not keep such a one unless they are told to.
+ * `no-cache` forbids nothing: it is kept, and asked about each time with a validator that may be the other side's.
  */
 export function sharedCacheMayKeep(answer: AnswerFacts): boolean {
   const { method, status } = answer
@@ -55,7 +56,8 @@ function directives(text: string): Map<string, string | null> {
 function readDirective(part: string): { readonly name: string; readonly argument: string | null } {
   const equals = part.indexOf('=')
   const name = (equals === -1 ? part : part.slice(0, equals)).trim().toLowerCase()
-  return { name, argument: equals === -1 ? null : part.slice(equals + 1).trim() }
+  const argument = equals === -1 ? '' : part.slice(equals + 1).trim()
+  return { name, argument: argument === '' || argument === '""' ? null : argument }
 }
 
 /**
@@ -63,19 +65,19 @@ function readDirective(part: string): { readonly name: string; readonly argument
  * fields only; the rest, for browsers, stays byte for byte. Of several fields each is changed by itself. null: there is none.
  */
 export function madePrivate(cacheControl: string | null): string {
+  if (cacheControl === null || cacheControl.trim() === '') return 'private'
+  const parts = splitOutsideQuotes(cacheControl, ',')
+  let isPrivate = parts.some(part => part.trim().toLowerCase() === 'private')
   const kept: string[] = []
-  let isPrivate = false
-  for (const part of splitOutsideQuotes(cacheControl ?? '', ',')) {
-    const { name } = readDirective(part)
-    if (name === 'public' || name === 's-maxage' || name === 'private') {
-      if (!isPrivate)
-        kept.push(
-          part.slice(0, part.length - part.trimStart().length) + (part.trim() === 'private' ? part.trim() : 'private'),
-        )
+  for (const part of parts) {
+    const { name, argument } = readDirective(part)
+    if (name !== 'public' && name !== 's-maxage' && (name !== 'private' || argument === null)) kept.push(part)
+    else if (!isPrivate) {
       isPrivate = true
-    } else kept.push(part)
+      kept.push(`${part.slice(0, part.length - part.trimStart().length)}private`)
+    }
   }
-  if (isPrivate) return kept.join(',').trim()
-  const rest = kept.join(',').trim()
-  return rest === '' ? 'private' : `${rest}, private`
+  const rest = kept.length === parts.length ? kept.join(',') : kept.join(',').trim()
+  // In front, because a quote that was never closed would swallow what follows.
+  return isPrivate ? rest : `private, ${rest}`
 }

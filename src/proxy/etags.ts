@@ -17,7 +17,7 @@ export function etagPerSide(etag: string, side: Side): string {
 export function etagForSide(ifNoneMatch: string, side: Side): string {
   if (ifNoneMatch.trim() === '*') return ifNoneMatch
   const own: string[] = []
-  for (const part of splitOutsideQuotes(ifNoneMatch, ',')) {
+  for (const part of splitOutsideQuotes(ifNoneMatch, ',', false)) {
     const tag = unmarked(part.trim(), side)
     if (tag !== null) own.push(tag)
   }
@@ -28,7 +28,7 @@ export function etagForSide(ifNoneMatch: string, side: Side): string {
 function unmarked(tag: string, side: Side): string | null {
   const mark = MARKS[side]
   if (tag.endsWith(`${mark}"`)) return `${tag.slice(0, -mark.length - 1)}"`
-  return tag.endsWith(mark) && tag.length > mark.length ? tag.slice(0, -mark.length) : null
+  return tag.endsWith(mark) && tag.length > mark.length && !tag.includes('"') ? tag.slice(0, -mark.length) : null
 }
 
 /**

@@ -34,7 +34,7 @@ export function leakOf(
 function locationLeaks(value: string, addresses: ReadonlySet<Authority>, clientAuthority: string): boolean {
   const reference = readReference(value)
   if (reference === null || !addresses.has(reference.authority)) return false
-  return reference.authority !== plainAuthority(clientAuthority, reference.scheme)
+  return reference.authority !== plainAuthority(clientAuthority, null)
 }
 
 /** A Domain that covers an address of the side, and not the client's host: no browser takes such a cookie (RFC 6265, 5.3). */

@@ -59,10 +59,13 @@ function best(ranges: readonly MediaRange[], fits: (range: MediaRange) => boolea
   return quality
 }
 
-/** Members that make no sense are left out. One pass, whatever stands there. */
+/** Longer than any client's; what stands behind it is not asked for. */
+const LONGEST_ACCEPT = 4096
+
+/** Members that make no sense are left out. */
 export function readAccept(text: string): MediaRange[] {
   const ranges: MediaRange[] = []
-  for (const member of splitOutsideQuotes(text, ',')) {
+  for (const member of splitOutsideQuotes(text.slice(0, LONGEST_ACCEPT), ',')) {
     const [first = '', ...parameters] = splitOutsideQuotes(member, ';')
     const type = first.trim().toLowerCase()
     if (!isRange(type)) continue

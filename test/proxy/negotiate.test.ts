@@ -3,6 +3,9 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type Form, preferredForm, readAccept } from '../../src/proxy/negotiate.ts'
 
+/** What may stand in a field: any byte. */
+const latin1 = fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes).toString('latin1'))
+
 t.test('what clients really send', async t => {
   const cases: [accept: string | null, form: Form][] = [
     [null, 'problem'],
@@ -52,7 +55,7 @@ t.test('members that make no sense are left out', async t => {
 })
 
 t.test('nothing throws, and a mebibyte is read at once', async t => {
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), text => readAccept(text).every(range => range.quality <= 1)))
+  fc.assert(fc.property(latin1, text => readAccept(text).every(range => range.quality <= 1)))
   const piece = fc.constantFrom('text/html', '*/*', 'text/plain', ';', ',', 'q=', '0.5', '"', '\\', ' ', '1', 'a=b')
   fc.assert(fc.property(fc.array(piece), pieces => typeof preferredForm(pieces.join('')) === 'string'))
   for (const piece of [',', ';', '"', '\\"', 'a/b,', '*/*;q=0.1111,', ' ']) preferredForm(piece.repeat(200_000))
