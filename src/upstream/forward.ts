@@ -3,6 +3,7 @@
 //
 // The last question before bytes reach a socket is `mayStart`: it is asked when a connection is free, and in the same turn
 // the head is written.
+import { channel } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import type { Failure } from '../model/exchange.ts'
 import type { Backend, Quirk, Side } from '../model/route.ts'
@@ -91,6 +92,9 @@ export interface Sending {
 export function forward(service: Service, outgoing: Outgoing, receiver: Receiver): Sending {
   return new Forwarding(service, outgoing, receiver)
 }
+
+/** Told of each head at the moment it goes to a socket: `{ address, side, method }`. */
+const WRITTEN = channel('banyan:request-written')
 
 const GIVEN_UP: Outcome = { kind: 'given-up' }
 
@@ -190,6 +194,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
       this.#reused = reused
       connection.lend(this)
       const { socket } = connection
+      if (WRITTEN.hasSubscribers) this.#tellWritten()
       if (this.#sent) {
         socket.write(this.#outgoing.head, 'latin1')
         this.#awaitHead()
@@ -205,6 +210,11 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
       this.#broken(error)
     }
     return true
+  }
+
+  #tellWritten(): void {
+    const { side, method } = this.#outgoing
+    WRITTEN.publish({ address: this.#place?.address, side, method })
   }
 
   failed(error: Error): void {

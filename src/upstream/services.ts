@@ -59,6 +59,8 @@ export interface Services {
   retain(backends: Iterable<Backend>): void
   states(): AddressState[]
   backends(): BackendState[]
+  /** Does what is due. A timer of ours calls it each second. */
+  sweep(): void
   /** Ends everything at once. */
   destroy(): void
 }
@@ -159,6 +161,7 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
         gate: gate === null ? null : { limit: gate.limit, inside: gate.inside, waiting: gate.waiting },
         circuit: circuit === null ? null : circuit.isClosed ? 'closed' : 'open',
       })),
+    sweep,
     destroy() {
       clearInterval(timer)
       for (const { site } of [...shared.values(), ...closing]) site.destroy()

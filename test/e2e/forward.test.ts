@@ -35,7 +35,8 @@ t.test('the request arrives byte for byte: target, order, case, repetition, lati
   t.match(request, /traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n/)
   t.match(request, /X-Forwarded-For: 127\.0\.0\.1\r\n/)
   t.match(request, /X-Forwarded-Host: shop\.example:8080\r\n/)
-  for (const gone of ['X-Hop', 'Keep-Alive:', 'TE:', 'Proxy-Auth']) t.notOk(request.includes(gone), gone)
+  t.match(request, /\r\nTE: trailers\r\n[\s\S]*\r\nConnection: TE\r\n/)
+  for (const gone of ['X-Hop', 'Keep-Alive:', 'Proxy-Auth']) t.notOk(request.includes(gone), gone)
 })
 
 t.test('the answer arrives byte for byte: reason, order, case, repetition, no invented fields', async t => {
