@@ -21,7 +21,10 @@ const SHED_REQUESTS = 0.97
 /** Connections beyond the limit that are told so; the others are closed without a word. */
 const MOST_TOLD = 256
 /** Who connected and said nothing may still ask for so long after we stopped listening. */
-const LATE_MS = 500
+const LATE_MS = 1_000
+/** Connections that wait in the kernel are taken about one a turn of the event loop: it is over when some turns took none. */
+const QUIET_TURNS = 4
+const MOST_TURNS = 4_096
 
 export interface ListenerOptions {
   readonly host: string
@@ -55,6 +58,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   let draining = false
   let strain = 0
   let told = 0
+  let entered = 0
   let closed: (() => void) | null = null
   let tlsDoor: TlsDoor | null = null
 
@@ -97,6 +101,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   /** Whoever connects: a PROXY header first, where one is due, then TLS, then HTTP. */
   function enter(socket: Socket): void {
     const { plan } = parts.current()
+    entered++
     socket.on('error', ignore)
     const speaks =
       plan.proxyProtocol && plan.clientIp.from.contains(peerOf(socket.remoteAddress ?? '', 0, false).address)
@@ -155,6 +160,12 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
 
   function checkClosed(): void {
     if (closed !== null && connections.size === 0 && tunnels.size === 0 && entering.size === 0) closed()
+  }
+
+  function takeIn(quiet: number, most: number, then: () => void): void {
+    const before = entered
+    if (quiet === 0 || most === 0) then()
+    else setImmediate(() => takeIn(entered === before ? quiet - 1 : QUIET_TURNS, most - 1, then))
   }
 
   /** Whoever waits for nothing goes now; who has just come may ask once. */
@@ -221,9 +232,12 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
           resolve(cut)
         }
         closeIdle(false)
-        server.close()
-        listening = false
-        checkClosed()
+        // Whoever the kernel has greeted already would be reset: they are taken in first.
+        takeIn(QUIET_TURNS, MOST_TURNS, () => {
+          server.close()
+          listening = false
+          checkClosed()
+        })
       })
     },
   }
