@@ -72,46 +72,60 @@ function behind(own: Forwarded, fields: HeaderList, policy: ClientIpPolicy): For
   if (told === null) return own
   if (told.forwarded === null || told.addresses !== null) {
     const client = told.addresses === null ? own.client : clientBehind(own.peer, told.addresses, policy)
-    return { ...own, client, ...schemeAndPort(own, told, null) }
+    return toldOf(own, client, schemeAndPort(own, told, null))
   }
   const elements = told.forwarded.split('\n').flatMap(readForwarded)
   const { client, element } = clientOfElements(own.peer, elements, policy)
-  return { ...own, client, ...schemeAndPort(own, told, element) }
+  return toldOf(own, client, schemeAndPort(own, told, element))
 }
 
-/** null: nothing is told. Lengths first: most names are none of these. */
+type SchemeAndPort = Pick<Forwarded, 'proto' | 'port'>
+
+function toldOf({ peer, trusted }: Forwarded, client: string, { proto, port }: SchemeAndPort): Forwarded {
+  return { peer, trusted, client, proto, port }
+}
+
+/** null: nothing is told. By length first: most names are none of these. */
 function lookUp(fields: HeaderList): Told | null {
   let told: Told | null = null
   let authority: string | null = null
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string
-    const key = KEYS[name.length]
-    if (key === undefined) continue
-    const found = key.find(([lower]) => name === lower || name.toLowerCase() === lower)
-    if (found === undefined) continue
+    const key = keyOf(name)
+    if (key === null) continue
     const value = fields[i + 1] as string
-    if (found[1] === 'authority') {
+    if (key === 'authority') {
       authority ??= value
       continue
     }
     told ??= { addresses: null, proto: null, host: null, port: null, forwarded: null, authority: null }
-    const before = told[found[1]]
+    const before = told[key]
     // Forwarded has quotes, which must not reach from one field's text into the next.
-    told[found[1]] = before === null ? value : `${before}${found[1] === 'forwarded' ? '\n' : ','}${value}`
+    told[key] = before === null ? value : `${before}${key === 'forwarded' ? '\n' : ','}${value}`
   }
   if (told !== null) told.authority = authority
   return told
 }
 
-const KEYS: Readonly<Record<number, readonly (readonly [name: string, key: keyof Told])[]>> = {
-  4: [['host', 'authority']],
-  9: [['forwarded', 'forwarded']],
-  15: [['x-forwarded-for', 'addresses']],
-  16: [
-    ['x-forwarded-port', 'port'],
-    ['x-forwarded-host', 'host'],
-  ],
-  17: [['x-forwarded-proto', 'proto']],
+function keyOf(name: string): keyof Told | null {
+  switch (name.length) {
+    case 4:
+      return is(name, 'host') ? 'authority' : null
+    case 9:
+      return is(name, 'forwarded') ? 'forwarded' : null
+    case 15:
+      return is(name, 'x-forwarded-for') ? 'addresses' : null
+    case 16:
+      return is(name, 'x-forwarded-port') ? 'port' : is(name, 'x-forwarded-host') ? 'host' : null
+    case 17:
+      return is(name, 'x-forwarded-proto') ? 'proto' : null
+    default:
+      return null
+  }
+}
+
+function is(name: string, lower: string): boolean {
+  return name === lower || name.toLowerCase() === lower
 }
 
 /** From the right, one element a hop. Ends early at what is no address: further left nobody can be asked for it. */
