@@ -1,5 +1,6 @@
-// Writes docs/reference/ from the schemas, the metrics list and the command line, so that they cannot drift. Run by
-// `npm run reference`; test/docs/reference.test.ts fails when a page is not up to date.
+// Writes docs/reference/ from the schemas, the metrics list and the command line, and docs/conformance.md from the list of
+// wire cases, so that they cannot drift. Run by `npm run reference`; test/docs/reference.test.ts fails when a page is not up
+// to date.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -11,6 +12,7 @@ import { configReference } from '../src/config/reference.ts'
 import { createMetrics } from '../src/metrics.ts'
 import type { Snapshot } from '../src/model/snapshot.ts'
 import { VERSION } from '../src/version.ts'
+import { conformancePage } from '../test/e2e/wire/page.ts'
 
 /** Every page by its file name. */
 export async function pages(): Promise<Readonly<Record<string, string>>> {
@@ -20,6 +22,7 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
     'api.md': apiPage(),
     'metrics.md': await metricsPage(),
     'cli.md': cliPage(),
+    '../conformance.md': conformancePage(),
   }
 }
 

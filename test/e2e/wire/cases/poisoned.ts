@@ -8,6 +8,8 @@ import type { Scene } from '../scene.ts'
 
 const EVIL = 'HTTP/1.1 200 OK\r\nX-Echo: EVIL\r\nContent-Length: 4\r\n\r\nEVIL'
 const TRIES = 40
+/** 5 ms, as timers count them. */
+const LATEST_MS = 5.5
 
 export const poisoned: Case[] = group('poisoned', {
   'while-idle': {
@@ -88,35 +90,48 @@ export const poisoned: Case[] = group('poisoned', {
   },
 })
 
-/** Four clients are connected already and ask as soon as the real answer is out; each waits for its own. */
+/**
+ * Four clients are connected already and ask as soon as the real answer is out; each waits for its own. A machine that was
+ * too busy to write the second answer in time has tried something else: that try is made again.
+ */
 async function raced(scene: Scene, delay: number, answered: 'at once' | 'behind it'): Promise<void> {
-  let foreign = 0
-  for (let at = 0; at < TRIES; at++) {
-    const inner = scene.scene()
-    const lied = Promise.withResolvers<void>()
-    inner.serve(request => {
-      const lie = () => {
-        request.write(EVIL)
-        lied.resolve()
-      }
-      request.answer('real')
-      if (delay === 0) setImmediate(lie)
-      else setTimeout(lie, delay)
-    })
-    const victims = Array.from({ length: 4 }, () => inner.scene())
-    for (const victim of victims) {
-      victim.serve(async request => {
-        if (answered === 'behind it') await lied.promise
-        request.answer()
-      })
-    }
-    const clients = await Promise.all(victims.map(victim => connected(victim)))
-    await inner.ask(inner.get())
-    const served = await Promise.all(victims.map((victim, nth) => ask(victim, clients[nth] as Client)))
-    foreign += served.filter(own => !own).length
-    inner.close()
+  const troubles: string[] = []
+  let counted = 0
+  for (let at = 0; at < TRIES * 4 && counted < TRIES; at++) {
+    const tried = await raceOnce(scene.scene(), delay, answered)
+    if (tried.behindMs > LATEST_MS) continue
+    counted++
+    troubles.push(...tried.troubles)
   }
-  assert.equal(foreign, 0, `of ${TRIES * 4} victims, ${foreign} got bytes that were not theirs`)
+  assert.ok(counted > 0, 'this machine cannot write two answers within 5 ms')
+  assert.equal(troubles.length, 0, `${troubles.length} of ${counted * 4} did not get their own: ${troubles.at(0)}`)
+}
+
+async function raceOnce(scene: Scene, delay: number, answered: 'at once' | 'behind it') {
+  const lied = Promise.withResolvers<number>()
+  scene.serve(request => {
+    const from = performance.now()
+    const lie = () => {
+      request.write(EVIL)
+      lied.resolve(performance.now() - from)
+    }
+    request.answer('real')
+    if (delay === 0) setImmediate(lie)
+    else setTimeout(lie, delay)
+  })
+  const victims = Array.from({ length: 4 }, () => scene.scene())
+  for (const victim of victims) {
+    victim.serve(async request => {
+      if (answered === 'behind it') await lied.promise
+      request.answer()
+    })
+  }
+  const clients = await Promise.all(victims.map(connected))
+  await scene.ask(scene.get())
+  const served = await Promise.all(victims.map((victim, nth) => ask(victim, clients[nth] as Client)))
+  const behindMs = await lied.promise
+  scene.close()
+  return { behindMs, troubles: served.filter(trouble => trouble !== null) }
 }
 
 async function connected(scene: Scene): Promise<Client> {
@@ -125,13 +140,13 @@ async function connected(scene: Scene): Promise<Client> {
   return client
 }
 
-async function ask(scene: Scene, client: Client): Promise<boolean> {
-  // Behind the poison a backend's answer is late by one; it must not be served to this one.
+/** What went wrong; null: it got its own answer. */
+async function ask(scene: Scene, client: Client): Promise<string | null> {
   await client.send(scene.get('/victim'))
   try {
     await scene.isServed(client, '/victim')
-    return true
-  } catch {
-    return false
+    return null
+  } catch (error) {
+    return (error as Error).message
   }
 }
