@@ -82,7 +82,7 @@ export class Connection extends Watched {
 
   #upgrading(): Received | undefined {
     const last = this.requests.at(-1)
-    return last !== undefined && last.values('upgrade').length > 0 ? last : undefined
+    return last?.tunnels ? last : undefined
   }
 
   #read(bytes: string): void {

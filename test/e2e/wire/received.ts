@@ -15,6 +15,7 @@ export class Received {
   scripted = false
   /** Something was written for it. */
   wrote = false
+  #tunnels = true
 
   constructor(connection: Connection, head: RequestHead, body: Body, before: number) {
     this.connection = connection
@@ -59,7 +60,14 @@ export class Received {
     )
   }
 
+  /** It offers an upgrade that was not refused: what comes behind its head is no HTTP. */
+  get tunnels(): boolean {
+    return this.#tunnels && this.values('upgrade').length > 0
+  }
+
   write(bytes: string): boolean {
+    // A connection whose upgrade was refused carries requests again.
+    if (!this.wrote && !bytes.startsWith('HTTP/1.1 1')) this.#tunnels = false
     this.wrote = true
     return this.connection.write(bytes)
   }
