@@ -3,7 +3,7 @@ import type { Scene } from './scene.ts'
 import type { Source } from './sources.ts'
 
 /** How the proxy has to be set up. `plain` forwards everything to the one backend, with all its defaults. */
-export const SETUPS = ['plain', 'standard', 'impatient'] as const
+export const SETUPS = ['plain', 'standard', 'impatient', 'lenient', 'old'] as const
 
 export type Setup = (typeof SETUPS)[number]
 

@@ -12,6 +12,7 @@ import { nominated } from './cases/nominated.ts'
 import { pipelined } from './cases/pipelined.ts'
 import { poisoned } from './cases/poisoned.ts'
 import { problems } from './cases/problems.ts'
+import { quirks } from './cases/quirks.ts'
 import { requestFields } from './cases/request-fields.ts'
 import { retry } from './cases/retry.ts'
 import { streaming } from './cases/streaming.ts'
@@ -26,7 +27,7 @@ export const CHAPTERS = {
   answers: [...answerFields, ...answerBodies, ...expectations, ...interim, ...problems],
   lifetime: [...leaving, ...cuts, ...early, ...streaming, ...upgrade],
   upstream: [...retry, ...bound, ...poisoned],
-  lying,
+  lying: [...lying, ...quirks],
 } as const satisfies Readonly<Record<string, readonly Case[]>>
 
 export const CASES: readonly Case[] = Object.values(CHAPTERS).flat()

@@ -1,5 +1,6 @@
 // Makes one tap test of each case, against one Banyan and one backend for each setup that the cases need.
 import type { Test } from 'tap'
+import { QUIRKS } from '../../../src/model/route.ts'
 import { startBanyan } from '../harness.ts'
 import { Backend } from './backend.ts'
 import type { Case, Setup } from './case.ts'
@@ -10,11 +11,13 @@ const PARALLEL = 8
 
 const SETUPS: Readonly<Record<Setup, (url: string) => Record<string, unknown>>> = {
   plain: url => ({ backends: { legacy: { url } } }),
-  standard: url => ({ proxy: { profile: 'standard' }, backends: { legacy: { url } } }),
+  standard: url => ({ proxy: { profile: 'standard', limits: { body: '1MiB' } }, backends: { legacy: { url } } }),
   impatient: url => ({
     proxy: { timeouts: { requestHead: '500ms' } },
     backends: { legacy: { url, timeouts: { head: '1s', idle: '1s' } } },
   }),
+  lenient: url => ({ backends: { legacy: { url, wire: { accept: [...QUIRKS] } } } }),
+  old: url => ({ backends: { legacy: { url, wire: { version: '1.0', reuse: 'never', chunkedRequests: 'buffer' } } } }),
 }
 
 export async function enforce(t: Test, cases: readonly Case[]): Promise<void> {

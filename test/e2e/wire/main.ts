@@ -17,8 +17,10 @@ every request to 127.0.0.1:B and keep the client's Host.
   --backend B     where the suite listens as the backend
   --only TEXT     cases whose id contains TEXT; may be given several times
   --setup NAME    how the proxy is set up: ${SETUPS.join(', ')} (default: plain); cases of other setups are left out
-                  standard: limits of 200 fields and 16 KiB of target
+                  standard: limits of 200 fields, 16 KiB of target, 1 MiB of body; HTTP/1.0 answers are refused
                   impatient: 1 s for a backend's head and between pieces, 500 ms for a request's head
+                  lenient: quirks of answers are let in
+                  old: HTTP/1.0 to the backend, no connection used again, chunked requests get a length
   --parallel N    cases side by side (default: 8)
   --without M     a method that the proxy refuses on purpose; the matrix leaves it out; may be given several times
   --json          results as one JSON document

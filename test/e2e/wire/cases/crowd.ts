@@ -177,6 +177,29 @@ export const limits: Case[] = group('limits', {
       await isRefused(inner, client, [431])
     },
   },
+  'body-standard': {
+    title: 'in the standard profile a body over the limit is 413, read or not; the backend never has it whole',
+    source: ['rule:7', 'rule:28', 'row:problem'],
+    setup: 'standard',
+    async run(scene) {
+      const client = scene.client()
+      await client.send(scene.post('', 'Content-Length: 1048577\r\n', 'hello'))
+      await isRefused(scene, client, [413])
+
+      const inner = scene.scene()
+      const chunked = inner.client()
+      await chunked.send(inner.post('', 'Transfer-Encoding: chunked\r\n', ''))
+      const piece = `10000\r\n${'x'.repeat(0x10000)}\r\n`
+      for (let sent = 0; sent < 4_000_000 && chunked.ended === null; sent += piece.length) await chunked.send(piece)
+      assert.equal((await chunked.answer()).status, 413)
+      await chunked.closed()
+      for (const request of inner.received) {
+        await request.gone()
+        assert.ok(!request.body.done)
+      }
+      await scene.victim()
+    },
+  },
   'target-standard': {
     title: 'in the standard profile a target over 16 KiB is 414, and 15 KiB is not',
     source: ['rule:7'],
