@@ -2,7 +2,9 @@
 import type { Bench, Question } from './kit/bench.ts'
 import { type Answering, LOAD_CORE, PROXY_CORE } from './kit/children.ts'
 import { MIB, shown, spreadOf, table, type Verdict } from './kit/figures.ts'
+import { collectGarbage, inspected } from './kit/garbage.ts'
 import { residentBytes } from './kit/memory.ts'
+import { freePort } from './kit/ports.ts'
 import type { Echoed, OpenRequest } from './kit/tunnel-process.ts'
 import { warmUp } from './kit/warm-up.ts'
 import { startBanyan } from './peers/banyan.ts'
@@ -23,7 +25,7 @@ const MOST_BYTES = 20_000
 
 interface Peer {
   readonly name: string
-  start(bench: Bench, ports: OriginPorts, round: number): Promise<Started>
+  start(bench: Bench, ports: OriginPorts, round: number, flags: readonly string[]): Promise<Started>
 }
 
 interface Started {
@@ -42,8 +44,8 @@ interface Held {
 
 const BANYAN: Peer = {
   name: 'banyan',
-  async start({ children, directory }, ports, round) {
-    const options = { access: 'off', store: 'memory:', paths: ['/*'], profile: null } as const
+  async start({ children, directory }, ports, round, flags) {
+    const options = { access: 'off', store: 'memory:', paths: ['/*'], profile: null, flags } as const
     const { child, port } = await startBanyan(children, directory, ports, { name: `banyan-${round}`, ...options })
     return { pid: child.pid, port, stop: () => child.stop() }
   },
@@ -51,8 +53,8 @@ const BANYAN: Peer = {
 
 const RELAY: Peer = {
   name: 'the raw relay',
-  async start({ children }, ports) {
-    const child = children.startFile('raw relay', 'peers/relay.ts', PROXY_CORE)
+  async start({ children }, ports, _round, flags) {
+    const child = children.startFile('raw relay', 'peers/relay.ts', PROXY_CORE, flags)
     const port = await child.ask<number>({ upstream: `http://127.0.0.1:${ports.legacy}` }, 10_000)
     return { pid: child.pid, port, stop: () => child.stop() }
   },
@@ -93,14 +95,15 @@ async function run(bench: Bench): Promise<readonly Verdict[]> {
 
 /** A process of its own each time: memory that one has given back to its own heap is not seen from outside. */
 async function hold(bench: Bench, ports: OriginPorts, peer: Peer, round: number): Promise<Held> {
-  const { pid, port, stop } = await peer.start(bench, ports, round)
+  const inspectPort = await freePort()
+  const { pid, port, stop } = await peer.start(bench, ports, round, [inspected(inspectPort)])
   const clients = bench.children.startFile('WebSocket clients', 'kit/tunnel-process.ts', LOAD_CORE)
   await warmUp(bench, port, [pid])
   // Each carries something at its beginning: an idle tunnel is one that was used.
   const first = await opened(clients, { port, count: FIRST })
-  const firstBytes = await settled(bench, pid)
+  const firstBytes = await settled(bench, pid, inspectPort)
   const all = await opened(clients, { port, count: COUNT })
-  const allBytes = await settled(bench, pid)
+  const allBytes = await settled(bench, pid, inspectPort)
   const last = await clients.ask<Echoed>('echo', 120_000)
   await clients.stop()
   await stop()
@@ -118,7 +121,9 @@ async function opened(clients: Answering, request: OpenRequest): Promise<Echoed>
   return clients.ask<Echoed>('echo', 120_000)
 }
 
-async function settled({ quick }: Bench, pid: number): Promise<number> {
+/** Garbage is collected before: fresh tunnels would else fit into what ordinary requests have left behind, and look free. */
+async function settled({ quick }: Bench, pid: number, inspectPort: number): Promise<number> {
+  await collectGarbage(inspectPort)
   await new Promise(resolve => setTimeout(resolve, quick ? QUICK_SETTLE_MS : SETTLE_MS))
   return residentBytes([pid])
 }

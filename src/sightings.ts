@@ -1,12 +1,12 @@
 // What was seen in passing and an operator should know: quirks of answers, leaks of a backend's address, cookies that both
 // sides set, answers that a shared cache may mix up, limits that today's traffic crosses. Counts since the start, bounded by
 // the configuration and fixed lists; names of cookies by number.
+import { CookieClash } from './cookie-clash.ts'
 import type { Note } from './model/note.ts'
 import type { RouteId, Side } from './model/route.ts'
 
-/** Cookies that both sides set are remembered for a warning, so many. */
-const MOST_CLASHES = 50
-const MOST_COOKIES = 200
+/** Warnings in all; further ones are counted in metrics only. */
+const MOST = 1_000
 
 export interface Sighting {
   readonly code: string
@@ -21,27 +21,17 @@ export interface Sightings {
 
 export function createSightings(): Sightings {
   const counts = new Map<string, { readonly sighting: (count: number) => Sighting; count: number }>()
-  /** Per route and name: which sides set it. */
-  const cookies = new Map<string, { readonly sides: Set<Side> }>()
+  const clash = new CookieClash()
 
   function add(key: string, sighting: (count: number) => Sighting): void {
     const known = counts.get(key)
-    if (known === undefined) counts.set(key, { sighting, count: 1 })
-    else known.count++
+    if (known !== undefined) known.count++
+    else if (counts.size < MOST) counts.set(key, { sighting, count: 1 })
   }
 
   function noteCookie(route: RouteId, side: Side, name: string): void {
-    const key = `${route} ${name}`
-    let known = cookies.get(key)
-    if (known === undefined) {
-      if (cookies.size >= MOST_COOKIES) return
-      known = { sides: new Set() }
-      cookies.set(key, known)
-    }
-    if (known.sides.has(side)) return
-    known.sides.add(side)
-    if (known.sides.size < 2 || counts.size >= MOST_CLASHES + 500) return
-    add(`clash ${key}`, () => ({
+    if (!clash.note(route, side, name)) return
+    add(`clash ${route} ${name}`, () => ({
       code: 'cookie_clash',
       message: `both sides set the cookie ${printable(name)}: users who change sides lose what the other one put there; a side’s cookies: { prefix } keeps them apart`,
       route,

@@ -24,5 +24,14 @@ export function exchange(decision: Decision | null, more: Partial<Exchange> = {}
 }
 
 export function failure(side: Side, kind: Failure['kind']): Failure {
-  return { side, kind, phase: 'headers', code: `backend_${kind}`, retryable: false, detail: `${side} side: ${kind}` }
+  return {
+    side,
+    kind,
+    phase: 'headers',
+    code: `backend_${kind}`,
+    retryable: false,
+    stale: false,
+    quirk: null,
+    detail: `${side} side: ${kind}`,
+  }
 }

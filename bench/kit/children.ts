@@ -37,8 +37,8 @@ export interface Answering extends Child {
 export interface Children {
   /** A program by its command line. */
   start(name: string, command: readonly string[], options: ChildOptions): Child
-  /** A TypeScript file of this bench, that answers questions. `file` is relative to bench/. */
-  startFile(name: string, file: string, core: number): Answering
+  /** A TypeScript file of this bench, that answers questions. `file` is relative to bench/; `flags` are for Node. */
+  startFile(name: string, file: string, core: number, flags?: readonly string[]): Answering
   /** Ends everything that is still running; later starts are refused. */
   stopAll(): Promise<void>
 }
@@ -70,9 +70,9 @@ export function createChildren(patienceMs = PATIENCE_MS): Children {
 
   return {
     start: (name, command, options) => launch(name, command, options, false),
-    startFile(name, file, core) {
+    startFile(name, file, core, flags = []) {
       const path = fileURLToPath(new URL(`../${file}`, import.meta.url))
-      return launch(name, [process.execPath, path], { core }, true)
+      return launch(name, [process.execPath, ...flags, path], { core }, true)
     },
     async stopAll() {
       stopping = true

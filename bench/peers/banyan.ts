@@ -29,6 +29,8 @@ export interface BanyanOptions {
   readonly profile: string | null
   /** To each backend, at most; absent: what Banyan has by default. */
   readonly connections?: number
+  /** For Node. */
+  readonly flags?: readonly string[]
 }
 
 /** Thousands of routes take a while to check. */
@@ -65,8 +67,9 @@ export async function startBanyan(
   writeFileSync(file, stringify(config, { version: '1.1' }))
   const banyan = fileURLToPath(new URL('../../bin/banyan.js', import.meta.url))
   const profiling = options.profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
+  const flags = [...profiling, ...(options.flags ?? [])]
   const startedAt = performance.now()
-  const child = children.start(options.name, [process.execPath, ...profiling, banyan, 'start', '-c', file], {
+  const child = children.start(options.name, [process.execPath, ...flags, banyan, 'start', '-c', file], {
     core: PROXY_CORE,
     cwd: place,
     env: { BANYAN_ADMIN_TOKEN: token, BANYAN_SEED: 'bench', NODE_ENV: 'production' },

@@ -2,7 +2,7 @@
 //
 // A side with a policy lives in a room of its own: towards the client its cookies bear its prefix, and of what the client
 // sends it sees those (without the prefix) and the shared ones. A side without a policy sees all but the other's room.
-import type { CookiePolicy, Side } from '../model/route.ts'
+import type { CookiePolicy } from '../model/route.ts'
 
 /** Browsers hold cookies of such names to promises, so the words stay in front. In any case, as browsers read them. */
 const PROMISE = /^__(?:host-http|host|secure|http)-/i
@@ -76,48 +76,4 @@ export function cookieName(setCookie: string): string {
   const semicolon = setCookie.indexOf(';')
   const equals = setCookie.indexOf('=')
   return equals === -1 || (semicolon !== -1 && semicolon < equals) ? '' : setCookie.slice(0, equals).trim()
-}
-
-const MOST_ROUTES = 1024
-const MOST_NAMES = 256
-const LONGEST_NAME = 256
-
-interface Seen {
-  /** By whom it was set, where that was one side so far. The oldest go first when there are too many. */
-  readonly once: Map<string, Side>
-  /** Set by both. */
-  readonly clashing: Set<string>
-}
-
-/** Finds names that both sides of a route set, each thinking that it is the only one. Bounded, whatever backends invent. */
-export class CookieClash {
-  readonly #routes = new Map<string, Seen>()
-
-  /** A side has set it, as the client sees the name. True once for each name of a route: when the second side sets it. */
-  note(route: string, side: Side, name: string): boolean {
-    if (name === '' || name.length > LONGEST_NAME) return false
-    let seen = this.#routes.get(route)
-    if (seen === undefined) {
-      if (this.#routes.size >= MOST_ROUTES) return false
-      seen = { once: new Map(), clashing: new Set() }
-      this.#routes.set(route, seen)
-    }
-    const { once, clashing } = seen
-    const before = once.get(name)
-    if (before === side || clashing.has(name)) return false
-    if (before !== undefined) {
-      once.delete(name)
-      if (clashing.size >= MOST_NAMES) return false
-      clashing.add(copy(name))
-      return true
-    }
-    if (once.size >= MOST_NAMES) once.delete(once.keys().next().value as string)
-    once.set(copy(name), side)
-    return false
-  }
-}
-
-/** A slice would keep the whole head alive that it was cut from. */
-function copy(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1')
 }

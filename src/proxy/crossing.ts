@@ -114,7 +114,7 @@ export function answerCrossing(
   answer: Answer,
 ): AnswerCrossing | null {
   const split = isSplit(route)
-  const { fields, status } = answer
+  const { fields } = answer
   const makesPrivate = split && maySharedCacheKeep(request.method, head.headers, answer)
   if (makesPrivate) parts.note({ kind: 'shared-cache', route: route.id, side })
   const cacheControl =
@@ -140,7 +140,7 @@ export function answerCrossing(
       case 'cache-control':
         return cacheControl === null ? value : madePrivate(value)
       case 'etag':
-        return route.etag === 'per-side' && split && status !== 206 ? etagPerSide(value, side) : value
+        return route.etag === 'per-side' && split ? etagPerSide(value, side) : value
       default:
         return value
     }
@@ -171,15 +171,26 @@ function cookieAcross(
   return out
 }
 
+/** All values of a field, as one list; null without any. */
+function joined(list: readonly string[], name: string): string | null {
+  let value: string | null = null
+  for (let i = 0; i < list.length; i += 2) {
+    const found = list[i] as string
+    if (found.length !== name.length || found.toLowerCase() !== name) continue
+    value = value === null ? (list[i + 1] as string) : `${value}, ${list[i + 1]}`
+  }
+  return value
+}
+
 function maySharedCacheKeep(method: string, asked: readonly string[], { status, fields }: Answer): boolean {
   return sharedCacheMayKeep({
     method,
     status,
-    cacheControl: headerOf(fields.list, 'cache-control'),
+    cacheControl: joined(fields.list, 'cache-control'),
     expires: headerOf(fields.list, 'expires') !== null,
     setsCookie: headerOf(fields.list, 'set-cookie') !== null,
     hasAuthorization: headerOf(asked, 'authorization') !== null,
-    vary: headerOf(fields.list, 'vary'),
+    vary: joined(fields.list, 'vary'),
   })
 }
 

@@ -3,9 +3,6 @@ import type { Socket } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 
-/** Longest header of version 2 that anybody sends, certificates included. */
-const MOST_BYTES = 8 * 1024
-
 /** `then` hears the client's address and the port it spoke to; null where the header says none (LOCAL, UNKNOWN). */
 export function awaitProxyHeader(
   socket: Socket,
@@ -23,16 +20,16 @@ export function awaitProxyHeader(
   const read = (chunk: Buffer) => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
     const header = readProxyHeader(bytes)
-    if (header === 'more' && bytes.length <= MOST_BYTES) return
+    if (header === 'more') return
     done()
-    if (header === 'more' || 'error' in header) {
+    if ('error' in header) {
       socket.destroy()
       return
     }
     socket.pause()
     const rest = bytes.subarray(header.bytes)
     if (rest.length > 0) socket.unshift(rest)
-    then({ address: header.address, port: header.port })
+    then({ address: header.address, port: header.address === null ? null : header.localPort })
   }
   socket.on('data', read)
   socket.on('end', leave)

@@ -44,7 +44,7 @@ export class BackendService implements Service {
   }
 
   get isOpen(): boolean {
-    return this.circuit !== null && !this.circuit.admits(this.#clock.monotonic())
+    return this.circuit !== null && !this.circuit.admits
   }
 
   get hasChoice(): boolean {
@@ -93,10 +93,9 @@ export class BackendService implements Service {
   over(address: Address, generation: number, outcome: Outcome): void {
     address.inFlight--
     if (this.circuit !== null) {
-      const now = this.#clock.monotonic()
       const ok = isOk(outcome)
-      if (ok === null) this.circuit.unheard(generation, now)
-      else this.circuit.told(generation, ok, now)
+      if (ok === null) this.circuit.unheard(generation)
+      else this.circuit.told(generation, ok)
     }
     this.site.told(address, outcome, this.role)
     // Last: whoever is let in next has to see what has just been learnt.
@@ -104,7 +103,7 @@ export class BackendService implements Service {
   }
 
   #admit(entrant: Entrant, address: Address): void {
-    const generation = this.circuit === null ? 0 : this.circuit.admit(this.#clock.monotonic())
+    const generation = this.circuit === null ? 0 : this.circuit.admit()
     if (generation === REFUSED) {
       // It has opened while this one waited.
       this.gate?.leave(this.#rank)
@@ -124,10 +123,7 @@ export class BackendService implements Service {
   }
 
   #refuseByName(entrant: Entrant, why: string): void {
-    if (this.circuit !== null) {
-      const now = this.#clock.monotonic()
-      this.circuit.told(this.circuit.admit(now), false, now)
-    }
+    this.circuit?.told(this.circuit.admit(), false)
     this.gate?.leave(this.#rank)
     entrant.refused('connect', why)
   }

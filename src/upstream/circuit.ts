@@ -7,7 +7,7 @@
 // Each change begins a new generation. Outcomes of an earlier one are not heard: what was asked before the circuit opened
 // says nothing about whether the backend is well again, and what was asked while it was ill must not open it anew.
 import type { CircuitPolicy } from '../model/route.ts'
-import type { Milliseconds } from '../model/units.ts'
+import type { Clock, Milliseconds } from '../model/units.ts'
 import { Recent } from './recent.ts'
 
 /** What `admit` says to those whom it does not let through. */
@@ -15,14 +15,16 @@ export const REFUSED = -1
 
 export class Circuit {
   readonly #policy: CircuitPolicy
+  readonly #clock: Pick<Clock, 'monotonic'>
   readonly #requests: Recent
   readonly #errors: Recent
   #generation = 0
   /** null: closed. */
   #nextTryAt: Milliseconds | null = null
 
-  constructor(policy: CircuitPolicy) {
+  constructor(policy: CircuitPolicy, clock: Pick<Clock, 'monotonic'>) {
     this.#policy = policy
+    this.#clock = clock
     this.#requests = new Recent(policy.windowMs)
     this.#errors = new Recent(policy.windowMs)
   }
@@ -32,24 +34,26 @@ export class Circuit {
   }
 
   /** Whether a request now would be let through, without taking the place of the one that tries. */
-  admits(now: Milliseconds): boolean {
-    return this.#nextTryAt === null || now >= this.#nextTryAt
+  get admits(): boolean {
+    return this.#nextTryAt === null || this.#clock.monotonic() >= this.#nextTryAt
   }
 
   /** The generation to tell the outcome with, or `REFUSED`. */
-  admit(now: Milliseconds): number {
+  admit(): number {
     if (this.#nextTryAt === null) return this.#generation
+    const now = this.#clock.monotonic()
     if (now < this.#nextTryAt) return REFUSED
     this.#nextTryAt = now + this.#policy.openMs
     return this.#generation
   }
 
-  told(generation: number, ok: boolean, now: Milliseconds): void {
+  told(generation: number, ok: boolean): void {
     if (generation !== this.#generation) return
     if (this.#nextTryAt !== null) {
       if (ok) this.#change(null)
       return
     }
+    const now = this.#clock.monotonic()
     this.#requests.turn(now)
     this.#errors.turn(now)
     this.#requests.add()
@@ -61,8 +65,8 @@ export class Circuit {
   }
 
   /** A request was let through and nothing was learnt from it: if it was the one that tries, the next one does. */
-  unheard(generation: number, now: Milliseconds): void {
-    if (generation === this.#generation && this.#nextTryAt !== null) this.#nextTryAt = now
+  unheard(generation: number): void {
+    if (generation === this.#generation && this.#nextTryAt !== null) this.#nextTryAt = this.#clock.monotonic()
   }
 
   #change(nextTryAt: Milliseconds | null): void {

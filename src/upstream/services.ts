@@ -115,7 +115,7 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
     let one = shared.get(key)
     if (one === undefined) {
       const site = new Site(backend, { resolver, probers, clock, chance, secret })
-      const circuit = backend.circuit === null ? null : new Circuit(backend.circuit)
+      const circuit = backend.circuit === null ? null : new Circuit(backend.circuit, clock)
       const budget = new RetryBudget(backend.retry.budgetPercent)
       one = { site, gate: gateOf(backend), circuit, budget, services: new Map() }
       shared.set(key, one)

@@ -144,22 +144,25 @@ t.test('what waits for a connection of the new side goes to legacy at once', asy
   t.match(metrics, /banyan_requests_total\{route="orders",side="legacy",reason="rollback",code="2xx"\} 5/)
 })
 
-t.test('an upload whose head the new side has when the rollback comes finishes there; the next one does not go there', async t => {
-  const legacy = await named(t, 'legacy')
-  const fresh = await named(t, 'new')
-  const banyan = await startBanyan(t, split(legacy.url, fresh.url))
-  const upload = 'POST /orders/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n'
-  const client = rawClient(t, banyan.port)
-  client.send(upload)
-  await eventually(() => fresh.seen.length === 1, 'the head is there')
-  await banyan.api('POST', '/routes/orders/rollback', {})
-  client.send('5\r\nhello\r\n0\r\n\r\n')
-  t.match(await client.closed, /new/)
-  const next = rawClient(t, banyan.port)
-  next.send(`${upload}5\r\nhello\r\n0\r\n\r\n`)
-  t.match(await next.closed, /legacy/)
-  t.equal(fresh.seen.length, 1)
-})
+t.test(
+  'an upload whose head the new side has when the rollback comes finishes there; the next one does not go there',
+  async t => {
+    const legacy = await named(t, 'legacy')
+    const fresh = await named(t, 'new')
+    const banyan = await startBanyan(t, split(legacy.url, fresh.url))
+    const upload = 'POST /orders/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n'
+    const client = rawClient(t, banyan.port)
+    client.send(upload)
+    await eventually(() => fresh.seen.length === 1, 'the head is there')
+    await banyan.api('POST', '/routes/orders/rollback', {})
+    client.send('5\r\nhello\r\n0\r\n\r\n')
+    t.match(await client.closed, /new/)
+    const next = rawClient(t, banyan.port)
+    next.send(`${upload}5\r\nhello\r\n0\r\n\r\n`)
+    t.match(await next.closed, /legacy/)
+    t.equal(fresh.seen.length, 1)
+  },
+)
 
 t.test('a connection that is still being made is no way to the new side', async t => {
   const legacy = await named(t, 'legacy')

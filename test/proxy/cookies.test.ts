@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { CookiePolicy } from '../../src/model/route.ts'
-import { CookieClash, cookieName, cookiesForSide, setCookieFromSide } from '../../src/proxy/cookies.ts'
+import { cookieName, cookiesForSide, setCookieFromSide } from '../../src/proxy/cookies.ts'
 
 /** What may stand in a field: any byte. */
 const latin1 = fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes).toString('latin1'))
@@ -117,35 +117,4 @@ t.test('any text: no throw, nothing of ours, nothing invented', async () => {
     }),
   )
   for (const piece of [';', 'a=1;', '=', ' ']) cookiesForSide(piece.repeat(200_000), n, policy('l_'), OWN)
-})
-
-t.test('names that both sides set are told once for a route', async t => {
-  const clash = new CookieClash()
-  t.notOk(clash.note('r', 'legacy', 'sid'))
-  t.notOk(clash.note('r', 'legacy', 'sid'))
-  t.notOk(clash.note('other', 'new', 'sid'))
-  t.ok(clash.note('r', 'new', 'sid'))
-  t.notOk(clash.note('r', 'new', 'sid'))
-  t.notOk(clash.note('r', 'legacy', 'sid'))
-  t.notOk(clash.note('r', 'legacy', ''))
-})
-
-t.test('invented names push out old ones, and nothing grows', async t => {
-  const clash = new CookieClash()
-  clash.note('r', 'legacy', 'kept')
-  clash.note('r', 'new', 'kept')
-  clash.note('r', 'legacy', 'old')
-  for (let i = 0; i < 1000; i++) clash.note('r', 'legacy', `x${i}`)
-  t.notOk(clash.note('r', 'new', 'old'), 'forgotten')
-  t.ok(clash.note('r', 'new', 'x999'), 'remembered')
-  t.notOk(clash.note('r', 'legacy', 'kept'), 'said')
-  t.notOk(clash.note('r', 'legacy', 'x'.repeat(300)) || clash.note('r', 'new', 'x'.repeat(300)), 'too long')
-  let told = 0
-  for (let i = 0; i < 1000; i++) {
-    clash.note('many', 'legacy', `x${i}`)
-    if (clash.note('many', 'new', `x${i}`)) told++
-  }
-  t.equal(told, 256)
-  for (let i = 0; i < 2000; i++) clash.note(`route${i}`, 'legacy', 'sid')
-  t.notOk(clash.note('route1999', 'new', 'sid'), 'too many routes')
 })

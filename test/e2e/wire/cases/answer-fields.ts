@@ -129,6 +129,26 @@ export const answerFields: Case[] = group('answer-fields', {
       assert.deepEqual(withoutHop((await scene.ask(scene.get())).head.fields), fields)
     },
   },
+  'cut-anywhere': {
+    title: 'an answer that comes in two pieces is the same answer, wherever it is cut',
+    source: ['rule:11', 'rule:8', 'F:12'],
+    async run(scene) {
+      const bytes =
+        'HTTP/1.1 200 Fine\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n05\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n'
+      const client = scene.client()
+      for (let at = 1; at < bytes.length; at++) {
+        scene.serve(async request => {
+          request.write(bytes.slice(0, at))
+          await new Promise(setImmediate)
+          request.write(bytes.slice(at))
+        })
+        await client.send(scene.get())
+        const answer = await scene.during(client.answer())
+        const got = [answer.head.reason, answer.values('x-a'), answer.body.data]
+        assert.deepEqual(got, ['Fine', ['b'], 'hello'], `cut behind ${JSON.stringify(bytes.slice(0, at).slice(-12))}`)
+      }
+    },
+  },
   'head-in-pieces': {
     title: 'a head that comes byte by byte is the same head',
     source: ['rule:11', 'F:12'],

@@ -34,8 +34,8 @@ function sized(value: string, title: string, more: Partial<FramingCase> = {}): F
 }
 
 function coded(lines: string, title: string, more: Partial<FramingCase> = {}): FramingCase {
-  // RFC 9112 has 501 for a coding that is not understood; what counts is that nothing is read by a guess.
-  const statuses = [400, 501]
+  // RFC 9112 has 501 for a coding that is not understood, others say 422; what counts is that nothing is read by a guess.
+  const statuses = [400, 422, 501]
   return { title, source: codings, fields: lines, body: CHUNKED, expect: 'refused', statuses, ...more }
 }
 

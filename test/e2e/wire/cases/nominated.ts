@@ -126,9 +126,11 @@ async function playOne(
   const [attack] = scene.received
   assert.ok(attack)
   assert.equal(attack.values('host').length, 1, 'Host was not stripped')
-  const missing = (await managedBy(scene)).filter(name => attack.values(name).length !== 1)
-  assert.deepEqual(missing, [], 'what the proxy adds was stripped')
-  assert.ok(!attack.head.raw.includes('9.9.9.9'), 'what the client says of itself was believed')
+  for (const name of await managedBy(scene)) {
+    const values = attack.values(name)
+    assert.equal(values.length, 1, `${name}, which the proxy adds, was stripped or is there twice`)
+    assert.ok(!values[0]?.includes('9.9.9.9'), `${name}: what the client says of itself was believed`)
+  }
   if (/x-hop/i.test(connection)) lacksFields(attack.head.fields, ['x-hop'])
   const passed = attack.values('connection').join(',').toLowerCase()
   assert.ok(

@@ -1,7 +1,10 @@
 // Several requests on one connection: answered in order, each by its own, and nothing behind the last one is read.
 import assert from 'node:assert'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Case } from '../case.ts'
 import { group } from '../case.ts'
+import type { Scene } from '../scene.ts'
+import { excerpt } from '../watched.ts'
 
 export const pipelined: Case[] = group('pipelined', {
   order: {
@@ -28,6 +31,24 @@ export const pipelined: Case[] = group('pipelined', {
         sent.map(([method, rest]) => `${method} ${scene.path(rest)}`).toSorted(),
       )
       assert.ok(scene.received.every(request => request.body.data === 'hello'))
+    },
+  },
+  'cut-anywhere': {
+    title: 'a request that comes in two pieces is the same request, wherever it is cut',
+    source: ['F:1', 'F:12', 'rule:8'],
+    async run(scene) {
+      const framed = 'X-A: b\r\nTransfer-Encoding: chunked\r\n'
+      const length = scene.post('/x', framed, '05\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n').length
+      const cuts = Array.from({ length: length - 1 }, (_, at) => at + 1)
+      await Promise.all(
+        [0, 1, 2, 3].map(lane =>
+          inTwo(
+            scene,
+            framed,
+            cuts.filter(at => at % 4 === lane),
+          ),
+        ),
+      )
     },
   },
   'unsafe-waits': {
@@ -118,3 +139,23 @@ export const pipelined: Case[] = group('pipelined', {
     },
   },
 })
+
+/** One connection, and a request on it for each place to cut. */
+async function inTwo(scene: Scene, fields: string, cuts: readonly number[]): Promise<void> {
+  const client = scene.client()
+  for (const at of cuts) {
+    const inner = scene.scene()
+    const bytes = inner.post('/x', fields, '05\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n')
+    const [first, second] = [bytes.slice(0, at), bytes.slice(at)]
+    await client.send(first)
+    await turn()
+    await client.send(second)
+    try {
+      await inner.isServed(client, '/x', 'POST')
+    } catch (error) {
+      const where = `${excerpt(first.slice(-12))} | ${excerpt(second.slice(0, 12))}`
+      throw Object.assign(error as Error, { message: `cut at ${where}: ${(error as Error).message}` })
+    }
+    assert.equal((await inner.request()).body.data, 'hello')
+  }
+}
