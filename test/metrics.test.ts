@@ -23,6 +23,12 @@ function make(plan: Plan) {
 
 /** What contract.md promises of the features that are built, with its labels. */
 const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly string[]]>> = {
+  banyan_wire_quirks_total: ['counter', ['side', 'quirk']],
+  banyan_would_have_cut_total: ['counter', ['limit']],
+  banyan_slow_clients_total: ['counter', ['phase']],
+  banyan_shed_total: ['counter', ['what']],
+  banyan_legacy_leaks_total: ['counter', ['route', 'side', 'where']],
+  banyan_shared_cache_answers_total: ['counter', ['route', 'side']],
   banyan_requests_total: ['counter', ['route', 'side', 'reason', 'code']],
   banyan_request_duration_seconds: ['histogram', ['route', 'side']],
   banyan_backend_request_duration_seconds: ['histogram', ['route', 'side', 'role']],
@@ -41,6 +47,9 @@ t.test('every promised metric is there, with its type, its labels and a word of 
   const { metrics, read } = make(planOf([orders, old]))
   metrics.exchange(exchange(decided(orders, 'new')))
   metrics.rolledBack(['orders'], 'operator', 0.3)
+  metrics.note({ kind: 'quirk', side: 'legacy', quirk: 'bare-lf' })
+  metrics.note({ kind: 'leak', route: 'orders', side: 'legacy', where: 'location' })
+  metrics.note({ kind: 'shared-cache', route: 'orders', side: 'new' })
   const families = await read()
   t.match(metrics.contentType, /^text\/plain; version=0\.0\.4/)
   for (const [name, [type, labels]] of Object.entries(PROMISED)) {
@@ -243,7 +252,17 @@ t.test('hostile traffic: 1,000 random paths, methods and hosts add no series', a
     const headers = `User-Agent: ${word(9)}\r\nX-${word(5).replaceAll('%', '')}: ${word(9)}\r\nX-User-Id: ${word(6)}\r\n`
     return `${pick(methods)} ${path}?${word(8)}=${word(8)} HTTP/1.1\r\nHost: ${word(12).replaceAll('%', '')}.example\r\n${headers}Content-Length: 0\r\nConnection: close\r\n\r\n`
   }
-  // What can be told apart has been seen after these: both sides of a route, no route at all.
+  // What can be told apart has been seen after these: each method at both sides of each route, and no route at all.
+  const users = Array.from({ length: 8 }, () => word(6))
+  const each = ['/orders/', '/cart/', '/old/', '/fresh/'].flatMap(path =>
+    methods.flatMap(method =>
+      users.map(
+        user =>
+          `${method} ${path}1 HTTP/1.1\r\nHost: a\r\nX-User-Id: ${user}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+      ),
+    ),
+  )
+  await Promise.all(Array.from({ length: 4 }, (_, i) => send(each.filter((_, at) => at % 4 === i))))
   await Promise.all(Array.from({ length: 4 }, () => send(Array.from({ length: 50 }, request))))
   const known = await scrape()
   await Promise.all(Array.from({ length: 8 }, () => send(Array.from({ length: 125 }, request))))

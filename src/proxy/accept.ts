@@ -100,8 +100,8 @@ function overLimits(parts: ProxyParts, { plan }: Snapshot, { target, fields }: R
 
 /** RFC 9112, 3.2: `http://host/path` → `/path`; everything else stays byte for byte. */
 function originForm({ method, target, fields }: Request, secure: boolean): string | Wrong {
-  if (target.charCodeAt(0) === 0x2f) return target
   if (method === 'CONNECT') return { refused: 'method_refused', detail: 'CONNECT is not forwarded' }
+  if (target.charCodeAt(0) === 0x2f) return target
   if (target === '*') {
     return method === 'OPTIONS' ? target : { refused: 'bad_request', detail: '* is a target of OPTIONS only' }
   }

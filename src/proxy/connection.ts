@@ -359,7 +359,11 @@ export class ClientConnection implements Client {
 
   /** Before anybody was asked. */
   #refuse(code: string, detail: string): void {
-    this.#socket.write(problemAnswer(problem(code, detail, null), UNKNOWN_ASK, null, true), 'latin1')
+    const { parts } = this.#listener
+    const id = parts.ids.exchange()
+    const answer = problem(code, detail, id)
+    this.#socket.write(problemAnswer(answer, UNKNOWN_ASK, null, true), 'latin1')
+    this.#tellRefused(id, '', answer.status, this.#peer.address)
     this.#linger()
   }
 
@@ -370,17 +374,22 @@ export class ClientConnection implements Client {
     const stays =
       answer.status === 404 && this.#reader === null && minor === 1 && !fields.closes && !this.#listener.closesAnswers()
     const ask = {
-      accept: valueOf(fields.list, 'accept'),
-      origin: valueOf(fields.list, 'origin'),
+      accept: allOf(fields.list, 'accept'),
+      origin: allOf(fields.list, 'origin'),
       isHead: method === 'HEAD',
     }
     this.#socket.write(problemAnswer(answer, ask, parts.current().plan.errorPage, !stays), 'latin1')
-    parts.observe({
+    this.#tellRefused(id, method, answer.status, address)
+    this.over(stays)
+  }
+
+  #tellRefused(id: string, method: string, status: number, address: string): void {
+    this.#listener.parts.observe({
       id,
       traceId: '',
       method,
       decision: null,
-      status: answer.status,
+      status,
       ending: 'complete',
       failure: null,
       totalMs: 0,
@@ -388,7 +397,6 @@ export class ClientConnection implements Client {
       overheadMs: null,
       address,
     })
-    this.over(stays)
   }
 
   #badBody(error: HeadError): void {
@@ -496,7 +504,7 @@ function queuedBytes(socket: Socket): number {
 }
 
 /** All values of a field, joined. */
-function valueOf(list: readonly string[], name: string): string | null {
+function allOf(list: readonly string[], name: string): string | null {
   let value: string | null = null
   for (let i = 0; i < list.length; i += 2) {
     if ((list[i] as string).toLowerCase() === name)

@@ -183,11 +183,15 @@ function joined(list: readonly string[], name: string): string | null {
 }
 
 function maySharedCacheKeep(method: string, asked: readonly string[], { status, fields }: Answer): boolean {
+  const cacheControl = joined(fields.list, 'cache-control')
+  const expires = headerOf(fields.list, 'expires') !== null
+  // RFC 9111, 4.2.2: without a word of its age, caches guess by Last-Modified, and without that hardly one does.
+  if (cacheControl === null && !expires && headerOf(fields.list, 'last-modified') === null) return false
   return sharedCacheMayKeep({
     method,
     status,
-    cacheControl: joined(fields.list, 'cache-control'),
-    expires: headerOf(fields.list, 'expires') !== null,
+    cacheControl,
+    expires,
     setsCookie: headerOf(fields.list, 'set-cookie') !== null,
     hasAuthorization: headerOf(asked, 'authorization') !== null,
     vary: joined(fields.list, 'vary'),

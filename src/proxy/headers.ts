@@ -263,20 +263,18 @@ export function answerText({ text, status, reason, fields }: Answer, rewrite: An
   return lines.end(at[known.length] ?? text.length - 2, own)
 }
 
-/** An informational answer, or the 101 of an upgrade: its own hop fields are what it is about. */
+/** An informational answer, or the 101 of an upgrade, whose own hop fields are what it is about. */
 export function informationText({ text, status, reason, fields }: Answer): string {
-  const { known, at } = fields
+  const { known, at, named } = fields
   const lines = new Lines(text, `HTTP/1.1 ${status} ${reason}\r\n`, at[0] ?? text.length - 2)
   for (let i = 0; i < known.length; i++) {
-    const { kind } = known[i] as (typeof known)[number]
-    const isHop = kind === 'hop' || kind === 'keep-alive' || kind === 'connection' || kind === 'upgrade'
+    const { kind, lower, isProtected } = known[i] as (typeof known)[number]
     // RFC 9110, 8.6 and RFC 9112, 6.1: no length and no coding in a 1xx.
-    if (
-      kind === 'length' ||
-      kind === 'coding' ||
-      kind === 'trailer' ||
-      (isHop && (status !== 101 || kind === 'hop' || kind === 'keep-alive'))
-    ) {
+    const isFraming = kind === 'length' || kind === 'coding' || kind === 'trailer'
+    const isHop = kind === 'hop' || kind === 'keep-alive'
+    const isSwitch = kind === 'connection' || kind === 'upgrade'
+    const isNamed = named !== null && !isProtected && named.has(lower)
+    if (isFraming || isHop || (status !== 101 && (isSwitch || isNamed))) {
       lines.replace(at[i] as number, at[i + 1] as number, '')
     }
   }

@@ -76,6 +76,10 @@ export interface Answer {
 const FOUL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|[^\r]\n/
 /** A line that does not end as HTTP wants it. */
 const BARE_LF = /[^\r]\n|^\n/
+/** The same where the beginning may be cut off. */
+const BARE_LF_INSIDE = /[^\r]\n/
+/** RFC 3986, 3.2.2 and 3.2.3: a name or an address, perhaps a port. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::\d{0,5})?$/
 /** Of the target: no control byte, space, or `#`, which belongs to browsers. */
 const FOUL_TARGET = /[\x00-\x20\x7f#]/
 /** An empty line, however it ends. */
@@ -84,11 +88,11 @@ const ANY_END = /\r?\n\r?\n/
 /** Longest method that anybody has invented, and then some. */
 const LONGEST_METHOD = 64
 
-/** Where the head ends (after the empty line); -1: not yet. Throws when it is foul already. */
+/** Where the head ends (after the empty line); -1: not yet. Throws when it is foul already. `text` may begin inside a head. */
 export function endOfRequest(text: string): number {
   const end = text.indexOf('\r\n\r\n')
   if (end !== -1) return end + 4
-  if (BARE_LF.test(text)) throw new HeadError('a line ends with a bare LF')
+  if (BARE_LF_INSIDE.test(text)) throw new HeadError('a line ends with a bare LF')
   return -1
 }
 
@@ -119,10 +123,22 @@ export function readRequest(text: string, mostFields: number): Request {
   if (fields.hosts > 1) throw new HeadError('more than one Host')
   if (fields.hosts === 0 && minor === 1) throw new HeadError('no Host')
   if (fields.host === '') throw new HeadError('empty Host')
+  if (fields.host !== null && !isHost(fields.host)) throw new HeadError('the Host is neither a name nor an address')
   if (fields.expect !== null && fields.expect.toLowerCase() !== '100-continue') {
     throw new HeadError('the only expectation is 100-continue', 'expectation_failed')
   }
   return { text, method, target, minor, fields }
+}
+
+/** Nearly all requests name one of few hosts. */
+let lastHost = ''
+
+function isHost(host: string): boolean {
+  if (host === lastHost) return true
+  if (!HOST.test(host)) return false
+  // A copy: a slice would keep its head alive.
+  lastHost = Buffer.from(host, 'latin1').toString('latin1')
+  return true
 }
 
 const COMMON = new Set(['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])
