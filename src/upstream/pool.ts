@@ -2,7 +2,9 @@
 //
 // An answer nobody asked for may follow the right one by a moment, and would then answer the next request. So a connection
 // that comes back is in quarantine first, and another is opened meanwhile; only at the limit of connections is one in
-// quarantine used, the one that came back first. What has left quarantine is used last in, first out: the fewest stay busy.
+// quarantine used, the one that came back first. Time alone does not end quarantine: after it, the event loop must have looked
+// at all sockets once more, because in a process that was held up, what came long ago may not have been read. What has left
+// quarantine is used last in, first out: the fewest stay busy.
 import type { Socket } from 'node:net'
 import type { Clock, Milliseconds } from '../model/units.ts'
 import { Connection } from './connection.ts'
@@ -45,6 +47,8 @@ export class Pool {
   readonly #waiting: Waiting[] = []
   readonly #all = new Set<Connection>()
   readonly #opening = new Set<Socket>()
+  /** Set while there is something in quarantine. */
+  #timer: NodeJS.Timeout | null = null
   #closing = false
   #destroyed = false
 
@@ -55,6 +59,11 @@ export class Pool {
   /** Connections open or opening. */
   get size(): number {
     return this.#all.size + this.#opening.size
+  }
+
+  /** Connections that wait for a user, out of quarantine. */
+  get free(): number {
+    return this.#ready.length
   }
 
   get isIdle(): boolean {
@@ -103,7 +112,7 @@ export class Pool {
         return
       }
     }
-    this.#quarantine.push(connection)
+    this.#quarantined(connection)
   }
 
   /** Closes what has been idle for too long. */
@@ -132,13 +141,6 @@ export class Pool {
   }
 
   #kept(): Connection | null {
-    const quarantine = this.#quarantine
-    if (quarantine.length > 0) {
-      const free = this.#options.clock.monotonic() - QUARANTINE_MS
-      let count = 0
-      while (count < quarantine.length && (quarantine[count] as Connection).idleSince <= free) count++
-      if (count > 0) this.#ready.push(...quarantine.splice(0, count))
-    }
     for (;;) {
       const connection = this.#ready.pop()
       if (connection === undefined) return null
@@ -149,6 +151,24 @@ export class Pool {
 
   #keep(connection: Connection): void {
     this.#ready.push(connection)
+  }
+
+  #quarantined(connection: Connection): void {
+    this.#quarantine.push(connection)
+    this.#timer ??= setTimeout(this.#due, QUARANTINE_MS).unref()
+  }
+
+  /** Time is up for some: once everything that has come is read, those that nobody spoke on are free. */
+  #due = (): void => {
+    setImmediate(this.#release, this.#options.clock.monotonic() - QUARANTINE_MS)
+  }
+
+  #release = (before: Milliseconds): void => {
+    const quarantine = this.#quarantine
+    let count = 0
+    while (count < quarantine.length && (quarantine[count] as Connection).idleSince <= before) count++
+    if (count > 0) this.#ready.push(...quarantine.splice(0, count))
+    this.#timer = quarantine.length === 0 ? null : setTimeout(this.#due, QUARANTINE_MS / 2).unref()
   }
 
   #open(): void {
@@ -163,7 +183,7 @@ export class Pool {
       if (this.#closing) connection.destroy()
       else {
         connection.idleSince = this.#options.clock.monotonic()
-        this.#quarantine.push(connection)
+        this.#quarantined(connection)
       }
     })
     const onError = (reason: Error) => {
