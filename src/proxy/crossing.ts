@@ -46,7 +46,7 @@ export function sideRequest(
     forwarded,
     target: rewrite?.path == null ? head.target : rewrittenTarget(head.target, rewrite.path),
     host: backend.host,
-    missingHost: authorityOf(backend),
+    missingHost: request.fields.hosts === 0 ? authorityOf(backend) : '',
     framing,
     version: wire.version,
     stays: wire.reuse && wire.version === '1.1',
@@ -115,7 +115,7 @@ export function answerCrossing(
 ): AnswerCrossing | null {
   const split = isSplit(route)
   const { fields } = answer
-  const makesPrivate = split && maySharedCacheKeep(request.method, head.headers, answer)
+  const makesPrivate = split && fields.aged && maySharedCacheKeep(request.method, head.headers, answer)
   if (makesPrivate) parts.note({ kind: 'shared-cache', route: route.id, side })
   const cacheControl =
     makesPrivate && route.cache === 'private-while-split' ? headerOf(fields.list, 'cache-control') : null
@@ -183,15 +183,11 @@ function joined(list: readonly string[], name: string): string | null {
 }
 
 function maySharedCacheKeep(method: string, asked: readonly string[], { status, fields }: Answer): boolean {
-  const cacheControl = joined(fields.list, 'cache-control')
-  const expires = headerOf(fields.list, 'expires') !== null
-  // RFC 9111, 4.2.2: without a word of its age, caches guess by Last-Modified, and without that hardly one does.
-  if (cacheControl === null && !expires && headerOf(fields.list, 'last-modified') === null) return false
   return sharedCacheMayKeep({
     method,
     status,
-    cacheControl,
-    expires,
+    cacheControl: joined(fields.list, 'cache-control'),
+    expires: headerOf(fields.list, 'expires') !== null,
     setsCookie: headerOf(fields.list, 'set-cookie') !== null,
     hasAuthorization: headerOf(asked, 'authorization') !== null,
     vary: joined(fields.list, 'vary'),

@@ -287,7 +287,8 @@ export function passableTrailers(trailers: readonly string[]): readonly string[]
   const out: string[] = []
   for (let i = 0; i < trailers.length; i += 2) {
     const { kind } = knownAs(trailers[i] as string)
-    if (kind === 'plain' || kind === 'etag') out.push(trailers[i] as string, trailers[i + 1] as string)
+    if (kind === 'plain' || kind === 'etag' || kind === 'age')
+      out.push(trailers[i] as string, trailers[i + 1] as string)
   }
   return out
 }

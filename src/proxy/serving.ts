@@ -88,6 +88,7 @@ export class Serving implements Receiver {
   #text = ''
   #blocked = false
   #expectTimer: NodeJS.Timeout | null = null
+  #leaving: Milliseconds | null = null
   #done = false
 
   constructor(door: Door, accepted: Accepted, client: Client) {
@@ -155,7 +156,7 @@ export class Serving implements Receiver {
     this.#asked?.giveUp()
     this.#asked = null
     const ending: Ending = this.#failed !== null ? 'error' : delivered ? 'complete' : 'aborted'
-    this.#tell(ending, this.#parts.clock.monotonic() - this.#accepted.at)
+    this.#tell(ending, (this.#leaving ?? this.#parts.clock.monotonic()) - this.#accepted.at)
   }
 
   // ---- Receiver
@@ -222,7 +223,7 @@ export class Serving implements Receiver {
     }
     const text = this.#text
     this.#text = ''
-    this.#wrote(this.#client.writeBytes(text, piece, chunked ? '\r\n' : ''))
+    this.#wrote(this.#client.writeBytes(text, Buffer.from(piece), chunked ? '\r\n' : ''))
   }
 
   flush(): void {
@@ -234,10 +235,14 @@ export class Serving implements Receiver {
 
   end(trailers: readonly string[]): void {
     this.#asked = null
-    this.#backendMs = this.#parts.clock.monotonic() - this.#askedAt
+    const now = this.#parts.clock.monotonic()
+    this.#backendMs = now - this.#askedAt
     if (this.#outFraming.kind === 'chunked') this.#text += lastChunk(passableTrailers(trailers))
     this.flush()
+    // Mostly it has left with this turn, and what time it is need not be asked again.
+    this.#leaving = now
     this.#client.over(this.#stays && this.#client.bodyDone)
+    this.#leaving = null
   }
 
   upgraded(answer: Answer, socket: Socket, early: Buffer): void {
@@ -315,7 +320,8 @@ export class Serving implements Receiver {
     const { decision } = this.#placement
     const backend = decision.route.sides[decision.side]
     if (backend === null) throw new Error(`route ${decision.route.id} has no ${decision.side} side`)
-    this.#askedAt = this.#parts.clock.monotonic()
+    const { at } = this.#accepted
+    this.#askedAt = this.#askedAt === 0 ? at : this.#parts.clock.monotonic()
     this.#placement.wait()
     if (this.#mustBuffer(backend)) return
     const framing: Framing = this.#buffered === null ? this.#framing : { kind: 'length', bytes: this.#buffered.length }

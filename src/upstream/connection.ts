@@ -2,8 +2,10 @@
 // nobody, and end it: the next user must not take them for its answer (RFC 9112, 9.2; CVE-2026-48931).
 import type { Socket } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
+import { giveBytesBack, takeBytes } from './connect.ts'
 
 export interface ConnectionUser {
+  /** Valid until this returns. */
   bytes(chunk: Buffer): void
   /** The backend has said its last byte. */
   ended(): void
@@ -27,7 +29,7 @@ export class Connection {
   /** `gone` is told once, whoever ended it. */
   constructor(socket: Socket, gone: (connection: Connection) => void) {
     this.socket = socket
-    socket.on('data', this.#data)
+    takeBytes(socket, this.#data)
     socket.on('end', this.#end)
     socket.on('drain', this.#drain)
     socket.on('error', this.#fail)
@@ -56,7 +58,7 @@ export class Connection {
   detach(): Socket {
     this.#user = null
     const { socket } = this
-    socket.off('data', this.#data)
+    giveBytesBack(socket, this.#data)
     socket.off('end', this.#end)
     socket.off('drain', this.#drain)
     return socket

@@ -61,6 +61,7 @@ export interface Receiver {
   drained(): void
   informed(answer: Answer): void
   head(answer: Answer, framing: Framing): void
+  /** Valid until this returns. */
   data(piece: Buffer): void
   end(trailers: readonly string[]): void
   /** Everything that one read of the socket held has been told. */
@@ -286,7 +287,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
       if (!this.#outgoing.upgrade) throw new HeadError('a 101 that nobody asked for')
       const connection = this.#connection as Connection
       this.#finish({ kind: 'answer', status: 101 })
-      receiver.upgraded(answer, connection.detach(), chunk.subarray(from))
+      receiver.upgraded(answer, connection.detach(), Buffer.from(chunk.subarray(from)))
       return
     }
     if (++this.#informed > MOST_INFORMED) throw new HeadError('informational answers without end')

@@ -1,7 +1,7 @@
 // One question on a connection of its own: does the address take connections at all, and, where there is a request to ask
 // it with, does it answer with 2xx or 3xx.
 import type { Milliseconds } from '../model/units.ts'
-import { connectSafely, type Target } from './connect.ts'
+import { connectSafely, type Target, takeBytes } from './connect.ts'
 
 /** Quirks of an answer do not matter here. */
 const STATUS = /^HTTP\/1\.[01] ([1-9]\d\d)[ \r\n]/
@@ -35,7 +35,7 @@ export function probe(
   socket.on('error', () => finish(false))
   socket.on('end', () => finish(false))
   socket.on('close', () => finish(false))
-  socket.on('data', chunk => {
+  takeBytes(socket, chunk => {
     text += chunk.toString('latin1', 0, LONGEST_LINE)
     // Informational answers may come first.
     text = text.replace(/^(HTTP\/1\.[01] 1\d\d[\s\S]*?\r?\n\r?\n)+/, '')

@@ -28,6 +28,8 @@ export type Kind =
   | 'challenge'
   | 'cache'
   | 'etag'
+  /** Expires and Last-Modified: what a cache reckons an age by. */
+  | 'age'
 
 export const LOOP_HEADER = 'X-Banyan-Loop'
 
@@ -63,6 +65,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['www-authenticate', 'challenge'],
   ['cache-control', 'cache'],
   ['etag', 'etag'],
+  ['expires', 'age'],
+  ['last-modified', 'age'],
 ])
 
 /** Nobody can have these removed by naming them in `Connection`. */

@@ -48,6 +48,8 @@ export class Fields {
   forwards = false
   /** A challenge binds the connection to a user (NTLM, Negotiate). */
   binds = false
+  /** It says how long it is good, or lets a cache guess (RFC 9111, 4.2). */
+  aged = false
   /** A name was let in that is no token. */
   odd = false
   /** There is something in it that an answer's rewriting may look at: Set-Cookie, Location, Cache-Control, ETag. */
@@ -314,8 +316,14 @@ function heed(fields: Fields, { kind, lower }: Known, value: string, lenience: L
     case 'challenge':
       fields.binds ||= /^\s*(ntlm|negotiate)\b/i.test(value)
       return
-    case 'set-cookie':
+    case 'age':
+      fields.aged = true
+      return
     case 'cache':
+      fields.aged = true
+      fields.special = true
+      return
+    case 'set-cookie':
     case 'etag':
       fields.special = true
       return
