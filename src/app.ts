@@ -6,6 +6,7 @@ import { createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
 import { createEvents } from './admin/events.ts'
 import { createHealthServer } from './admin/health.ts'
+import { healthOf } from './admin/health-view.ts'
 import { createAdminServer } from './admin/server.ts'
 import { createSideDoors, doorBackend } from './admin/sides.ts'
 import { warningsOf } from './admin/warnings.ts'
@@ -240,9 +241,11 @@ export async function startApp(options: AppOptions): Promise<App> {
         current(),
         forwarders,
         sightings.warnings(),
+        services.states(),
       ),
     }),
     newSeed: () => randomBytes(24).toString('base64url'),
+    health: () => healthOf(services.states(), services.backends()),
   })
   const health = createHealthServer({
     ready: () => ({ ready: state === 'ready', why: state }),

@@ -57,6 +57,16 @@ export const Restored = Applied.extend({
 
 const Said = z.object({ by: z.string(), at: moment, reason: z.string().nullable() })
 
+const AddressState = z.object({
+  address: z.string(),
+  healthy: z.boolean(),
+  why: z.enum(['probes', 'failures', 'untried']).nullable().describe('why it is not'),
+  inFlight: z.number().int(),
+  connections: z.number().int(),
+  share: z.number().describe('0 to 1; below 1 while it starts slowly'),
+  lastFailure: z.object({ kind: z.string(), at: moment }).nullable(),
+})
+
 const SideState = z.object({
   backend: z.string(),
   url: z.string().describe('where it is; several addresses with a comma between them'),
@@ -67,6 +77,12 @@ const SideState = z.object({
   p50Ms: z.number().nullable(),
   p95Ms: z.number().nullable(),
   lastError: z.object({ at: moment, code: z.string(), detail: z.string() }).nullable(),
+  addresses: z.array(AddressState),
+  circuit: z.enum(['closed', 'open']).nullable().describe('null: it has none'),
+  gate: z
+    .object({ limit: z.number().int(), inside: z.number().int(), waiting: z.number().int() })
+    .nullable()
+    .describe('maxConcurrent and who waits for a place; null: no limit'),
 })
 
 export const RouteView = z.object({

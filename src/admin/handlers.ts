@@ -6,13 +6,13 @@ import { rollbackId } from '../control/control.ts'
 import { type Actor, type AuditEntry, isInForce, type Rollback, type Token } from '../model/control.ts'
 import { BanyanError, type Mistake } from '../model/errors.ts'
 import type { RequestHead } from '../model/exchange.ts'
-import type { RouteId } from '../model/route.ts'
+import type { Backend, RouteId } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock } from '../model/units.ts'
 import type { Traffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
-import { type Seen, shortRoute, viewRollback, viewRoute } from './views.ts'
+import { type BackendHealth, type Seen, shortRoute, viewRollback, viewRoute } from './views.ts'
 
 export interface ConfigChange {
   readonly path: string
@@ -47,6 +47,8 @@ export interface AdminParts {
   /** The parts of the status that are about the process. */
   readonly process: () => Omit<Status, 'product' | 'revision' | 'workers' | 'replicas' | 'rollbacks' | 'routes'>
   readonly newSeed: () => string
+  /** How backends are right now. */
+  readonly health: () => (backend: Backend) => BackendHealth
 }
 
 export interface Call {
@@ -71,7 +73,13 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
   const { control } = parts
 
   function seen(): Seen {
-    return { plan: control.plan(), state: control.state(), snapshot: parts.current(), traffic: parts.traffic.of }
+    return {
+      plan: control.plan(),
+      state: control.state(),
+      snapshot: parts.current(),
+      traffic: parts.traffic.of,
+      health: parts.health(),
+    }
   }
 
   function visible(call: Call) {

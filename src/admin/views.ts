@@ -11,7 +11,11 @@ export interface Seen {
   readonly state: ControlState
   readonly snapshot: Snapshot
   readonly traffic: (route: string) => RouteTraffic
+  readonly health: (backend: Backend) => BackendHealth
 }
+
+/** How a backend's addresses are, and who may ask them. */
+export type BackendHealth = Pick<NonNullable<RouteView['sides']['legacy']>, 'addresses' | 'circuit' | 'gate'>
 
 type Short = z.infer<typeof RouteShort>
 type RollbackView = RouteView['rollbacks'][number]
@@ -46,8 +50,8 @@ export function viewRoute(route: Route, seen: Seen): RouteView {
     rollbacks: state.rollbacks.filter(rollback => isInForce(rollback, route)).map(viewRollback),
     reasons: { ...traffic.reasons },
     sides: {
-      legacy: viewSide(route.sides.legacy, traffic.sides.legacy),
-      new: viewSide(route.sides.new, traffic.sides.new),
+      legacy: viewSide(route.sides.legacy, traffic.sides.legacy, seen),
+      new: viewSide(route.sides.new, traffic.sides.new, seen),
     },
     tunnels: { ...traffic.tunnels },
     revision: revisionOf(state, route.unit),
@@ -95,7 +99,7 @@ function stateOf(route: Route, split: RouteSplit): Short['state'] {
   return split.effective === 0 ? 'legacy' : split.effective === 100 ? 'new' : 'split'
 }
 
-function viewSide(backend: Backend | null, traffic: SideTraffic): RouteView['sides']['legacy'] {
+function viewSide(backend: Backend | null, traffic: SideTraffic, { health }: Seen): RouteView['sides']['legacy'] {
   if (backend === null) return null
   const { requests, errors, perSecond, p50Ms, p95Ms, lastError } = traffic
   return {
@@ -108,6 +112,7 @@ function viewSide(backend: Backend | null, traffic: SideTraffic): RouteView['sid
     p50Ms,
     p95Ms,
     lastError,
+    ...health(backend),
   }
 }
 

@@ -4,6 +4,7 @@ import { isInForce } from '../model/control.ts'
 import type { Mistake } from '../model/errors.ts'
 import type { Route } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import type { AddressState } from '../upstream/services.ts'
 import type { Status } from './api.ts'
 
 /** `forwarders` are peers that forward for others without being named; `seen` is what traffic showed. */
@@ -13,6 +14,7 @@ export function warningsOf(
   snapshot: Snapshot,
   forwarders: ReadonlySet<string>,
   seen: Status['warnings'],
+  addresses: readonly AddressState[],
 ): Status['warnings'] {
   const { plan } = snapshot
   const heldUnits = new Map<string, Route>()
@@ -34,6 +36,13 @@ export function warningsOf(
       route: route.id,
     })),
     ...seen,
+    ...addresses
+      .filter(({ healthy, why }) => !healthy && why !== 'untried')
+      .map(({ backend, address, why }) => ({
+        code: 'address_out',
+        message: `backend ${backend}: ${address} is out of use (${why ?? 'unknown'})`,
+        route: null,
+      })),
     ...plan.backends
       .filter(backend => !backend.tls.verify)
       .map(backend => ({

@@ -2,8 +2,11 @@
 import type { Backend, Profile, Quirk } from '../model/route.ts'
 import type { NamedBackend } from './schema.ts'
 
-/** HTTP/1.0 and bodies that end with the connection are legal HTTP (RFC 9112, 2.3 and 6.3): today's clients get them too. */
-const LEGAL: readonly Quirk[] = ['http-1.0', 'close-delimited']
+/**
+ * HTTP/1.0, bodies that end with the connection, and a 100 that nobody waits for are legal HTTP (RFC 9112, 2.3 and 6.3; RFC
+ * 9110, 15.2): today's clients live with them too.
+ */
+const LEGAL: readonly Quirk[] = ['http-1.0', 'close-delimited', 'unsolicited-100']
 /** Of a backend whose health is watched: without it, nothing says when an address came back. */
 const SLOW_START_MS = 10_000
 

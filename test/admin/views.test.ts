@@ -17,7 +17,7 @@ function seenOf(plan: Plan, more: Partial<ControlState> = {}): Seen {
   const state = { ...EMPTY, ...more }
   const traffic = createTraffic({ now: () => 0, monotonic: () => 60_000 })
   const snapshot = compileSnapshot(plan, state, { random: () => 0.5, randomId: () => 'id' })
-  return { plan, state, snapshot, traffic: traffic.of }
+  return { plan, state, snapshot, traffic: traffic.of, health: () => ({ addresses: [], circuit: null, gate: null }) }
 }
 
 const unit = (more: Partial<UnitState>): UnitState => ({ weight: null, frozen: null, held: false, ...more })

@@ -33,6 +33,19 @@ const side = {
   p50Ms: 4.2,
   p95Ms: 12.6,
   lastError: { at: AT, code: 'backend_connect', detail: 'refused' },
+  addresses: [
+    {
+      address: '10.0.0.5:3001',
+      healthy: true,
+      why: null,
+      inFlight: 2,
+      connections: 3,
+      share: 1,
+      lastFailure: null,
+    },
+  ],
+  circuit: null,
+  gate: null,
 }
 
 export const route = {

@@ -22,7 +22,7 @@ t.test('nothing said: as it was before there was a proxy', async t => {
     circuit: null,
     retry: { methods: new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']), budgetPercent: 20 },
     wire: {
-      accept: new Set(['http-1.0', 'close-delimited']),
+      accept: new Set(['http-1.0', 'close-delimited', 'unsolicited-100']),
       version: '1.1',
       reuse: true,
       bufferChunked: false,
@@ -151,7 +151,7 @@ t.test('wire: by name only, and the profile says what is no quirk', async t => {
     }),
     {
       wire: {
-        accept: new Set(['http-1.0', 'close-delimited', 'bare-lf']),
+        accept: new Set(['http-1.0', 'close-delimited', 'unsolicited-100', 'bare-lf']),
         version: '1.0',
         reuse: false,
         bufferChunked: true,
@@ -247,7 +247,11 @@ t.test('a side says some of it anew', async t => {
     slowStartMs: 0,
     queue: { size: 7, waitMs: 1000 },
     retry: { methods: new Set(['GET']), budgetPercent: 2 },
-    wire: { accept: new Set(['http-1.0', 'close-delimited', 'bare-lf']), version: '1.0', reuse: false },
+    wire: {
+      accept: new Set(['http-1.0', 'close-delimited', 'unsolicited-100', 'bare-lf']),
+      version: '1.0',
+      reuse: false,
+    },
     tls: { ciphers: 'DEFAULT@SECLEVEL=0', minVersion: 'TLSv1' },
   })
   t.match(d, { name: 'http://d', origins: ['http://d'], maxConcurrent: 3 })

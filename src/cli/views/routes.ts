@@ -93,7 +93,20 @@ function sidesView(route: RouteView, look: Look): readonly string[] {
       ? []
       : [`last error of ${side}: ${safe(lastError.code)} at ${moment(lastError.at)}: ${safe(lastError.detail)}`],
   )
-  return [...table(columns, rows, look), ...errors]
+  return [...table(columns, rows, look), ...rows.flatMap(healthOf), ...errors]
+}
+
+/** What is worth a line: an address that is out, several of them, an open circuit, a queue. */
+function healthOf({ side, addresses, circuit, gate }: SideRow): string[] {
+  const shown = addresses.length > 1 || addresses.some(one => !one.healthy) ? addresses : []
+  return [
+    ...shown.map(
+      ({ address, healthy, why, inFlight, share }) =>
+        `${side} ${safe(address)}: ${healthy ? 'in use' : `out (${why ?? 'unknown'})`}, ${inFlight} in flight${share < 1 ? `, starting slowly at ${Math.round(share * 100)} %` : ''}`,
+    ),
+    ...(circuit === 'open' ? [`${side}: circuit open, too many requests had failed`] : []),
+    ...(gate === null ? [] : [`${side}: ${gate.inside} of ${gate.limit} places taken, ${gate.waiting} waiting`]),
+  ]
 }
 
 function matchOf(route: RouteView): string {
