@@ -58,7 +58,7 @@ export function createSightings(): Sightings {
         case 'leak':
           add(`leak ${note.route} ${note.side} ${note.where}`, count => ({
             code: 'legacy_leak',
-            message: `answers of the ${note.side} side point at its own address in ${note.where}, ${times(count)}: clients may go round the proxy; leaks: rewrite changes it`,
+            message: `answers of the ${note.side} side point at its own address in ${note.where}, ${times(count)}: clients may go round the proxy${note.where === 'link' ? '' : '; leaks: rewrite changes it'}`,
             route: note.route,
           }))
           return

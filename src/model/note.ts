@@ -9,7 +9,12 @@ export type Note =
   | { readonly kind: 'would-cut'; readonly limit: Limit }
   | { readonly kind: 'quirk'; readonly side: Side; readonly quirk: Quirk }
   /** An answer points at a backend's own address. */
-  | { readonly kind: 'leak'; readonly route: RouteId; readonly side: Side; readonly where: 'location' | 'set-cookie' }
+  | {
+      readonly kind: 'leak'
+      readonly route: RouteId
+      readonly side: Side
+      readonly where: 'location' | 'set-cookie' | 'link'
+    }
   | { readonly kind: 'set-cookie'; readonly route: RouteId; readonly side: Side; readonly name: string }
   /** A shared cache may keep this answer of a split route, for users of both sides. */
   | { readonly kind: 'shared-cache'; readonly route: RouteId; readonly side: Side }

@@ -12,7 +12,7 @@ import { madePrivate, sharedCacheMayKeep } from './cacheable.ts'
 import { cookieName, cookiesForSide, setCookieFromSide } from './cookies.ts'
 import { conditionForSide, etagPerSide } from './etags.ts'
 import { requestText } from './headers.ts'
-import { addressesOf as authoritiesOf, leakOf, rewrittenLocation, withoutDomain } from './leaks.ts'
+import { addressesOf as authoritiesOf, countLinks, leakOf, rewrittenLocation, withoutDomain } from './leaks.ts'
 import type { ProxyParts } from './parts.ts'
 import { isUpgrade } from './tunnel.ts'
 
@@ -147,6 +147,28 @@ export function answerCrossing(
   }
   return { special, added }
 }
+
+/** Looks for links to a backend's own address at the beginning of an HTML page; null where there is nothing to look through. */
+export function linkFinder(
+  parts: Pick<ProxyParts, 'note'>,
+  { request }: Accepted,
+  { route, side }: Decision,
+  { fields }: Answer,
+): ((piece: Buffer) => void) | null {
+  if (!fields.isHtml || fields.isEncoded) return null
+  const backend = route.sides[side] as Backend
+  const authority = request.fields.host ?? ''
+  // Who asks a backend by its own name gets links to it, and that is as it should be.
+  if (leakOf('location', `http://${authority}/`, addressesOf(backend), '')) return null
+  return piece => {
+    if (countLinks(piece.toString('latin1', 0, LINK_BYTES), addressesOf(backend)) > 0) {
+      parts.note({ kind: 'leak', route: route.id, side, where: 'link' })
+    }
+  }
+}
+
+/** Of the page's first piece. */
+const LINK_BYTES = 64 * 1024
 
 interface CookieContext {
   readonly route: Route

@@ -11,7 +11,7 @@ import type { Place } from '../upstream/service.ts'
 import { CHUNKED, chunkLine, type Framing, lastChunk, NO_BODY, UNTIL_CLOSE } from '../wire/body.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Accepted } from './accept.ts'
-import { answerCrossing, sideRequest } from './crossing.ts'
+import { answerCrossing, linkFinder, sideRequest } from './crossing.ts'
 import { answerText, informationText, passableTrailers } from './headers.ts'
 import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
@@ -88,6 +88,8 @@ export class Serving implements Receiver {
   #text = ''
   #blocked = false
   #expectTimer: NodeJS.Timeout | null = null
+  /** Looks through the first piece of a page. */
+  #findLinks: ((piece: Buffer) => void) | null = null
   #leaving: Milliseconds | null = null
   #done = false
 
@@ -203,6 +205,7 @@ export class Serving implements Receiver {
     this.#status = answer.status
     this.#headSent = true
     this.#outFraming = out
+    this.#findLinks = linkFinder(this.#parts, this.#accepted, this.#placement.decision, answer)
     const crossing = answerCrossing(this.#parts, this.#accepted, this.#placement.decision, answer)
     this.#text = answerText(answer, {
       framing: out,
@@ -214,6 +217,10 @@ export class Serving implements Receiver {
   }
 
   data(piece: Buffer): void {
+    if (this.#findLinks !== null) {
+      this.#findLinks(piece)
+      this.#findLinks = null
+    }
     const chunked = this.#outFraming.kind === 'chunked'
     if (chunked) this.#text += chunkLine(piece.length)
     if (piece.length <= ONE_WRITE_BYTES) {

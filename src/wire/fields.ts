@@ -30,6 +30,8 @@ export type Kind =
   | 'etag'
   /** Expires and Last-Modified: what a cache reckons an age by. */
   | 'age'
+  | 'type'
+  | 'encoding'
 
 export const LOOP_HEADER = 'X-Banyan-Loop'
 
@@ -65,6 +67,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['www-authenticate', 'challenge'],
   ['cache-control', 'cache'],
   ['etag', 'etag'],
+  ['content-type', 'type'],
+  ['content-encoding', 'encoding'],
   ['expires', 'age'],
   ['last-modified', 'age'],
 ])

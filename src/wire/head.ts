@@ -50,6 +50,10 @@ export class Fields {
   binds = false
   /** It says how long it is good, or lets a cache guess (RFC 9111, 4.2). */
   aged = false
+  /** Content-Type: text/html. */
+  isHtml = false
+  /** Content-Encoding: the content is not its own bytes. */
+  isEncoded = false
   /** A name was let in that is no token. */
   odd = false
   /** There is something in it that an answer's rewriting may look at: Set-Cookie, Location, Cache-Control, ETag. */
@@ -315,6 +319,12 @@ function heed(fields: Fields, { kind, lower }: Known, value: string, lenience: L
       return
     case 'challenge':
       fields.binds ||= /^\s*(ntlm|negotiate)\b/i.test(value)
+      return
+    case 'type':
+      fields.isHtml = /^text\/html\b/i.test(value)
+      return
+    case 'encoding':
+      fields.isEncoded = true
       return
     case 'age':
       fields.aged = true
