@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
 import { giveBytesBack, takeBytes } from './connect.ts'
+import { hearOut } from './last-words.ts'
 
 export interface ConnectionUser {
   /** Valid until this returns. */
@@ -24,12 +25,14 @@ export class Connection {
   /** Exchanges that it has carried to their end. */
   exchanges = 0
   #user: ConnectionUser | null = null
-  #error: Error | null = null
+  #error: NodeJS.ErrnoException | null = null
+  readonly #hearOutNoMore: () => void
 
   /** `gone` is told once, whoever ended it. */
   constructor(socket: Socket, gone: (connection: Connection) => void) {
     this.socket = socket
     takeBytes(socket, this.#data)
+    this.#hearOutNoMore = hearOut(socket, this.#deaf)
     socket.on('end', this.#end)
     socket.on('drain', this.#drain)
     socket.on('error', this.#fail)
@@ -59,6 +62,7 @@ export class Connection {
     this.#user = null
     const { socket } = this
     giveBytesBack(socket, this.#data)
+    this.#hearOutNoMore()
     socket.off('end', this.#end)
     socket.off('drain', this.#drain)
     return socket
@@ -75,12 +79,18 @@ export class Connection {
   }
 
   #end = (): void => {
-    if (this.#user === null) this.socket.destroy()
+    // EPIPE: it had ended its answer before it stopped to listen. After a reset nobody knows.
+    if (this.#user === null || (this.#error !== null && this.#error.code !== 'EPIPE')) this.socket.destroy()
     else this.#user.ended()
   }
 
   #drain = (): void => {
     this.#user?.drained()
+  }
+
+  #deaf = (error: Error): void => {
+    this.#error ??= error
+    if (this.#user === null) this.socket.destroy()
   }
 
   #fail = (error: Error): void => {
