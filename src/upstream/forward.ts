@@ -275,10 +275,13 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
       this.#text = text
       return
     }
+    const held = this.#text
     this.#text = ''
     const from = found.bytes - before
     if (found.answer.status < 200) this.#inform(found.answer, chunk, from)
-    else this.#begin(found.answer, chunk, from)
+    else if (from >= 0) this.#begin(found.answer, chunk, from)
+    // HTTP/0.9: what could have been the beginning of a status line is content.
+    else this.#begin(found.answer, Buffer.concat([Buffer.from(held, 'latin1'), chunk]), found.bytes)
   }
 
   #inform(answer: Answer, chunk: Buffer, from: number): void {

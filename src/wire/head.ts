@@ -252,9 +252,12 @@ function readFields(text: string, from: number, most: number, lenience: Lenience
     let one = knownAs(name)
     if (!one.isToken) {
       if (/^[ \t]|^$/.test(name)) throw new HeadError('a folded line or an empty name')
+      // No quirk lets trailers be odd: they are seldom wanted at all.
+      if (where === 'trailers') throw new HeadError('a trailer’s name is not a token')
       letIn('odd-header-name', lenience, 'a field name is not a token')
       fields.odd = true
-      name = name.trimEnd()
+      // Blanks only: other white space is a part of the name, for whoever reads it next.
+      name = name.replace(/[ \t]+$/, '')
       one = knownAs(name)
     }
     let start = colon + 1
