@@ -11,6 +11,7 @@ import { type BodyReader, bodyReader, CHUNKED } from '../wire/body.ts'
 import { endOfRequest, HeadError, type Request, readRequest } from '../wire/head.ts'
 import { accept, type Refused } from './accept.ts'
 import { forwardedOf, type Peer } from './client.ts'
+import { reset } from './reset.ts'
 import { problem, problemAnswer, UNKNOWN_ASK } from './respond.ts'
 import { type Client, type Door, Serving } from './serving.ts'
 
@@ -89,10 +90,6 @@ export class ClientConnection implements Client {
     return this.#phase === 'silent'
   }
 
-  get address(): string {
-    return this.#peer.address
-  }
-
   destroy(): void {
     this.#socket.destroy()
   }
@@ -146,7 +143,7 @@ export class ClientConnection implements Client {
 
   cut(): void {
     // Without a length, a clean end would be the end of the answer: a reset is none.
-    this.#socket.resetAndDestroy()
+    reset(this.#socket)
   }
 
   detach(): { readonly socket: Socket; readonly early: Buffer } {

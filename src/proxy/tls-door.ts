@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { createServer } from 'node:tls'
 import type { Milliseconds } from '../model/units.ts'
+import { socketUnder } from './reset.ts'
 
 export interface Certificate {
   readonly cert: string
@@ -20,8 +21,8 @@ export function createTlsDoor(first: Certificate): TlsDoor {
   const server = createServer({ ...first, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2', allowHalfOpen: true })
   server.on('secureConnection', clear => {
     // The socket under it is how we know it again.
-    const under = (clear as unknown as { _parent?: Socket })._parent
-    const then = under === undefined ? undefined : waiting.get(under)
+    const under = socketUnder(clear)
+    const then = under === null ? undefined : waiting.get(under)
     if (then === undefined) clear.destroy()
     else then(clear)
   })

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import type { Side } from '../model/route.ts'
 import type { Answer, Request } from '../wire/head.ts'
+import { reset } from './reset.ts'
 
 /** h2c is an offer that may be ignored, and its request may have a body; everything else on a bodiless GET is tunnelled. */
 export function isUpgrade({ method, minor, fields }: Request): boolean {
@@ -66,7 +67,7 @@ function relay(from: Socket, to: Socket, closed: () => void): void {
   from.on('error', () => from.destroy())
   from.on('close', hadError => {
     // No clean end of one is no clean end of the other.
-    if (hadError || !to.writableEnded) to.resetAndDestroy()
+    if (hadError || !to.writableEnded) reset(to)
     closed()
   })
   to.on('drain', () => from.resume())
