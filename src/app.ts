@@ -11,6 +11,7 @@ import { createAdminServer } from './admin/server.ts'
 import { createSideDoors, doorBackend } from './admin/sides.ts'
 import { warningsOf } from './admin/warnings.ts'
 import { type BreakGlass, watchBreakGlass } from './break-glass.ts'
+import { createCertificates } from './certificates.ts'
 import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
 import { DEFAULT_ROUTE } from './config/plan.ts'
@@ -22,9 +23,9 @@ import { addressText, listen, listenFailed } from './listen.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import type { Actor, RollbackTrigger } from './model/control.ts'
-import type { BanyanError } from './model/errors.ts'
+import type { BanyanError, Mistake } from './model/errors.ts'
 import type { Snapshot } from './model/snapshot.ts'
-import type { Clock } from './model/units.ts'
+import type { Clock, Milliseconds } from './model/units.ts'
 import { createProxyServer } from './proxy/server.ts'
 import { createReloader } from './reload.ts'
 import { createSightings } from './sightings.ts'
@@ -58,6 +59,8 @@ export interface AppOptions {
   readonly cwd: string
   /** Told once, with the secret of a token that was made. */
   readonly tokenMade: (file: string, secret: string) => void
+  /** Between two looks at the files of the certificate; absent: a few seconds. */
+  readonly certificateLookMs?: Milliseconds
   /** Told after a reload is in force. */
   readonly reloaded?: (configured: Configured) => void
 }
@@ -198,9 +201,16 @@ export async function startApp(options: AppOptions): Promise<App> {
       },
     },
   )
+  const certificates = createCertificates({
+    plan: () => current().plan,
+    renew: proxy.renew,
+    clock,
+    log: log.line,
+    ...(options.certificateLookMs === undefined ? {} : { lookMs: options.certificateLookMs }),
+  })
   swapped = () => {
     proxy.recall()
-    proxy.swapped()
+    certificates.swapped()
   }
 
   const accessParts = {
@@ -236,11 +246,11 @@ export async function startApp(options: AppOptions): Promise<App> {
       store: { kind: store.kind, healthy: control.healthy(), unsaved: control.unsaved() },
       config: { file: control.plan().file, loadedAt: control.plan().loadedAt, ...reloader.state() },
       warnings: warningsOf(
-        [...reloader.configured().warnings, ...reloader.late()],
+        [...reloader.configured().warnings.filter(isOfConfig), ...reloader.late()],
         control,
         current(),
         forwarders,
-        sightings.warnings(),
+        [...certificates.warnings(), ...sightings.warnings()],
         services.states(),
       ),
     }),
@@ -290,6 +300,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     listening = `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
   } catch (error) {
     glass?.close()
+    certificates.close()
     await Promise.allSettled([proxy.close(0), health.close(), admin.close(), sides?.close()])
     await control.close()
     await store.close()
@@ -311,6 +322,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     if (cut === 0) log.line('info', 'stopped listening; nothing was cut')
     else log.line('warn', `${cut} requests were cut at the end of drain.deadline`)
     glass?.close()
+    certificates.close()
     events.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     services.destroy()
@@ -337,6 +349,11 @@ export async function startApp(options: AppOptions): Promise<App> {
       return stopping
     },
   }
+}
+
+/** What was said of the certificate when it was read may not be true of the one in force. */
+function isOfConfig({ path }: Mistake): boolean {
+  return path !== '/proxy/tls/cert'
 }
 
 /** A store in memory forgets with the process, and so may its rollbacks. */

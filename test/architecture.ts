@@ -24,6 +24,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   control: 3,
   admin: 4,
   cli: 5,
+  'certificates.ts': 6,
   'ids.ts': 6,
   'configured.ts': 6,
   'first-token.ts': 6,

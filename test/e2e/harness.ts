@@ -46,6 +46,8 @@ export interface BanyanOptions {
   readonly clock?: Clock
   /** Instead of one that keeps its lines. */
   readonly log?: Log
+  /** Between two looks at the files of the certificate. */
+  readonly certificateLookMs?: number
   /** Instead of `config`: one that was read from a file, say. */
   readonly configured?: Configured
 }
@@ -85,6 +87,7 @@ export async function startBanyan(
     chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url') },
     adminToken: options.adminToken === undefined ? TOKEN : options.adminToken,
     instance: 'test',
+    ...(options.certificateLookMs === undefined ? {} : { certificateLookMs: options.certificateLookMs }),
     cwd: options.directory ?? temporary(t),
     tokenMade() {},
   })
