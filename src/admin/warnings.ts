@@ -2,7 +2,7 @@
 import type { Control } from '../control/control.ts'
 import { isInForce } from '../model/control.ts'
 import type { Mistake } from '../model/errors.ts'
-import type { Route } from '../model/route.ts'
+import type { BackendTls, Route } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { AddressState } from '../upstream/services.ts'
 import type { Status } from './api.ts'
@@ -50,6 +50,11 @@ export function warningsOf(
         message: `backend ${backend.name}: its certificate is not checked`,
         route: null,
       })),
+    ...plan.backends.flatMap(({ name, tls }) => {
+      const said = weakenedBy(tls)
+      const message = `backend ${name}: TLS towards it is set by tls.${said.join(', tls.')}`
+      return said.length === 0 ? [] : [{ code: 'tls_weakened', message, route: null }]
+    }),
     ...(control.unsaved() > 0
       ? [{ code: 'unsaved_rollback', message: 'a rollback is in force and only in the local file', route: null }]
       : []),
@@ -62,5 +67,14 @@ export function warningsOf(
         message: 'a rollback does not reach it: it has no legacy side',
         route: route.id,
       })),
+  ]
+}
+
+/** What lets in more than Node would by itself, or may. */
+function weakenedBy({ minVersion, ciphers, legacyRenegotiation }: BackendTls): string[] {
+  return [
+    ...(minVersion === 'TLSv1' || minVersion === 'TLSv1.1' ? [`minVersion ${minVersion}`] : []),
+    ...(ciphers === null ? [] : ['ciphers']),
+    ...(legacyRenegotiation ? ['legacyRenegotiation'] : []),
   ]
 }
