@@ -18,7 +18,7 @@ export interface TlsDoor {
 export function createTlsDoor(first: Certificate): TlsDoor {
   let now = first
   const waiting = new WeakMap<Socket, (clear: Socket) => void>()
-  const server = createServer({ ...first, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2', allowHalfOpen: true })
+  const server = createServer({ ...first, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2' })
   server.on('secureConnection', clear => {
     // The socket under it is how we know it again.
     const under = socketUnder(clear)
@@ -33,9 +33,12 @@ export function createTlsDoor(first: Certificate): TlsDoor {
       socket.once('close', () => clearTimeout(timer))
       waiting.set(socket, clear => {
         clearTimeout(timer)
+        clear.allowHalfOpen = true
         clear.setNoDelay(true)
         then(clear)
       })
+      // Whoever has said its last byte before the handshake is over has left. TLS takes this over from its socket.
+      socket.allowHalfOpen = false
       server.emit('connection', socket)
     },
     renew(certificate) {

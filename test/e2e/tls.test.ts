@@ -149,6 +149,7 @@ async function tunnels(t: Test) {
     ends.push(() => socket.destroy())
     socket.once('data', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n')
+      socket.on('end', () => socket.write('last words'))
       socket.pipe(socket)
     })
   })
@@ -168,7 +169,8 @@ async function tunnels(t: Test) {
   second.socket.destroy()
   const third = await open()
   third.socket.end()
-  t.equal((await third.closed).error, null, 'a clean end stays one')
+  const end = await third.closed
+  t.match(end, { error: null, text: /last words$/ }, 'whoever has said all still hears, and a clean end stays one')
   const metrics = async () => (await fetch(`${banyan.health}/metrics`)).text()
   await eventually(async () => !/banyan_tunnels\S* [1-9]/.test(await metrics()), 'no tunnel is left')
 }
