@@ -12,7 +12,7 @@ import { endOfRequest, HeadError, type Request, readRequest } from '../wire/head
 import { accept, type Refused } from './accept.ts'
 import { forwardedOf, type Peer } from './client.ts'
 import { reset } from './reset.ts'
-import { problem, problemAnswer, UNKNOWN_ASK } from './respond.ts'
+import { askOf, problem, problemAnswer, UNKNOWN_ASK } from './respond.ts'
 import { type Client, type Door, Serving } from './serving.ts'
 
 /** Whatever the profile: more fields are never read. */
@@ -370,11 +370,7 @@ export class ClientConnection implements Client {
     // Where the request itself was sane, the connection may go on.
     const stays =
       answer.status === 404 && this.#reader === null && minor === 1 && !fields.closes && !this.#listener.closesAnswers()
-    const ask = {
-      accept: allOf(fields.list, 'accept'),
-      origin: allOf(fields.list, 'origin'),
-      isHead: method === 'HEAD',
-    }
+    const ask = askOf(fields.list, method)
     this.#socket.write(problemAnswer(answer, ask, parts.current().plan.errorPage, !stays), 'latin1')
     this.#tellRefused(id, method, answer.status, address)
     this.over(stays)
@@ -498,14 +494,4 @@ function nextLater(connection: ClientConnection): void {
 function queuedBytes(socket: Socket): number {
   const handle = (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle
   return socket.writableLength === 0 ? 0 : (handle?.writeQueueSize ?? socket.writableLength)
-}
-
-/** All values of a field, joined. */
-function allOf(list: readonly string[], name: string): string | null {
-  let value: string | null = null
-  for (let i = 0; i < list.length; i += 2) {
-    if ((list[i] as string).toLowerCase() === name)
-      value = value === null ? (list[i + 1] as string) : `${value}, ${list[i + 1]}`
-  }
-  return value
 }

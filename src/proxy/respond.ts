@@ -1,5 +1,6 @@
 // The one table that turns what went wrong into an answer for the client: a problem (RFC 9457) with a stable code, in the form
 // that the client asks for.
+import type { HeaderList } from '../model/exchange.ts'
 import { errorPage } from './error-page.ts'
 import { preferredForm } from './negotiate.ts'
 
@@ -53,6 +54,20 @@ export interface Ask {
 
 /** Nothing is known of who asked. */
 export const UNKNOWN_ASK: Ask = { accept: null, origin: null, isHead: false }
+
+/** What its fields say: each of them counts, where a field came several times. */
+export function askOf(list: HeaderList, method: string): Ask {
+  return { accept: allOf(list, 'accept'), origin: allOf(list, 'origin'), isHead: method === 'HEAD' }
+}
+
+function allOf(list: HeaderList, name: string): string | null {
+  let value: string | null = null
+  for (let i = 0; i < list.length; i += 2) {
+    if ((list[i] as string).toLowerCase() !== name) continue
+    value = value === null ? (list[i + 1] as string) : `${value}, ${list[i + 1]}`
+  }
+  return value
+}
 
 /** A code that is not in the table is a fault of ours: 500. */
 export function problem(code: string, detail: string, exchangeId: string | null, retryAfter = 1): Problem {

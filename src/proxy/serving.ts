@@ -1,7 +1,7 @@
 // One request from its decision to the end of the client's answer: streams it both ways, asks again where that is harmless,
 // and tells what came of it.
 import type { Socket } from 'node:net'
-import { type Ending, type Failure, headerOf } from '../model/exchange.ts'
+import type { Ending, Failure } from '../model/exchange.ts'
 import type { Backend, Quirk } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { AUTO_COOKIE } from '../routing/sticky.ts'
@@ -15,7 +15,7 @@ import { answerCrossing, linkFinder, sideRequest } from './crossing.ts'
 import { answerText, informationText, passableTrailers } from './headers.ts'
 import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
-import { type Problem, problem, problemAnswer } from './respond.ts'
+import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
 import { mayRetry, wantsFallback, wantsOtherSide } from './second-chance.ts'
 import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 
@@ -431,11 +431,7 @@ export class Serving implements Receiver {
       minor === 1 && !fields.closes && this.#client.bodyDone && !isUpgrade(request) && !this.#door.closesAnswers()
     this.#status = said.status
     this.#headSent = true
-    const ask = {
-      accept: headerOf(fields.list, 'accept'),
-      origin: headerOf(fields.list, 'origin'),
-      isHead: method === 'HEAD',
-    }
+    const ask = askOf(fields.list, method)
     this.#client.write(problemAnswer(said, ask, snapshot.plan.errorPage, !stays))
     this.#client.over(stays)
   }
