@@ -1,5 +1,6 @@
 // Lets a backend say what may or may not be an answer, and looks at what a strict client gets; then whether the next request
 // gets its own.
+import { passableTrailers } from '../../src/proxy/headers.ts'
 import { knownAs } from '../../src/wire/fields.ts'
 import { Body } from '../e2e/wire/body.ts'
 import { type AnswerHead, Malformed, readAnswerHead } from '../e2e/wire/message.ts'
@@ -7,7 +8,7 @@ import { answersIn, type Got, talk } from './client.ts'
 import type { Input } from './corpus.ts'
 import { faultOf, type Lane } from './lane.ts'
 
-type Whole = AnswerHead & { readonly body: string }
+type Whole = Pick<AnswerHead, 'status' | 'reason' | 'fields'> & Pick<Body, 'trailers'> & { readonly body: string }
 
 /** null: everything is as it must be. */
 export async function runAnswer(lane: Lane, input: Input): Promise<string | null> {
@@ -18,7 +19,7 @@ export async function runAnswer(lane: Lane, input: Input): Promise<string | null
   const performed = new Promise<void>(resolve => {
     lane.performed = resolve
   })
-  const whole = wholeAnswer(input)
+  const whole = wholeAnswer(lane, input)
   const body = method === 'POST' ? 'Content-Length: 5\r\n\r\nhello' : '\r\n'
   const ask = { bytes: `${method} /fuzz HTTP/1.1\r\nHost: a.example\r\n${body}`, cuts: [] }
   const enough = (text: string) => {
@@ -54,6 +55,8 @@ function differs(whole: Whole, got: Got): string | null {
   if (got.status !== whole.status) return `status ${whole.status} became ${got.status}`
   if (got.reason.trim() !== whole.reason.trim()) return `reason ${whole.reason} became ${got.reason}`
   if (got.body !== whole.body) return `the body became ${JSON.stringify(got.body.slice(0, 200))}`
+  const trailers = passableTrailers(whole.trailers.flat())
+  if (JSON.stringify(got.trailers.flat()) !== JSON.stringify(trailers)) return `trailers became ${got.trailers}`
   const named = whole.fields
     .filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.split(',').map(one => one.trim().toLowerCase()))
@@ -69,19 +72,28 @@ function crosses(name: string): boolean {
   return !['hop', 'keep-alive', 'te', 'coding', 'connection', 'upgrade', 'length', 'trailer'].includes(kind)
 }
 
+/** But HT. */
+const CONTROL = /[^\t\x20-\x7e\x80-\xff]/
+
 /** What a strict client takes for its answer; null: not in one piece, or not at all. */
-function wholeAnswer({ bytes, method, ending }: Input): Whole | null {
+function wholeAnswer({ name }: Lane, { bytes, method, ending }: Input): Whole | null {
+  if (name === 'lenient' && ending === 'close' && !bytes.startsWith('HTTP/'.slice(0, bytes.length))) {
+    return { status: 200, reason: 'OK', fields: [], trailers: [], body: method === 'HEAD' ? '' : bytes }
+  }
   try {
     for (let rest = bytes; ; ) {
-      const end = rest.indexOf('\r\n\r\n')
-      if (end === -1) return null
-      const head = readAnswerHead(rest.slice(0, end + 4), method)
-      rest = rest.slice(end + 4)
+      const end = (name === 'lenient' ? /\r?\n\r?\n/ : /\r\n\r\n/).exec(rest)
+      if (end === null) return null
+      const text = rest.slice(0, end.index + end[0].length)
+      const head = readAnswerHead(name === 'lenient' ? text.replaceAll(/\r?\n/g, '\r\n') : text, method)
+      rest = rest.slice(text.length)
       if (head.status < 200) continue
       const body = new Body(head.framing)
       body.push(rest)
       if (ending === 'close') body.end()
-      return body.done ? { ...head, body: body.data } : null
+      // Inside a body we are stricter than most, and where the head has gone nobody can say so any more.
+      if (CONTROL.test([...body.trailers.flat(), ...body.extensions].join())) return null
+      return body.done ? { ...head, body: body.data, trailers: body.trailers } : null
     }
   } catch (error) {
     if (error instanceof Malformed) return null

@@ -9,6 +9,7 @@ export interface Arrived {
   readonly target: string
   readonly fields: readonly Field[]
   readonly body: string
+  readonly trailers: readonly Field[]
 }
 
 export interface Backend {
@@ -50,7 +51,7 @@ export async function strictBackend(t: Test, answer: (arrived: Arrived, socket: 
           }
           text = body.push(text)
           if (!body.done) return
-          const arrived = { ...head, body: body.data }
+          const arrived = { ...head, body: body.data, trailers: body.trailers }
           head = body = null
           seen.push(arrived)
           answer(arrived, socket)

@@ -1,11 +1,12 @@
 // The client of the fuzz: sends bytes, and reads answers as strictly as the strictest client would.
 import { connect } from 'node:net'
 import { Body } from '../e2e/wire/body.ts'
-import { type AnswerHead, readAnswerHead, valuesOf } from '../e2e/wire/message.ts'
+import { type AnswerHead, type Field, readAnswerHead, valuesOf } from '../e2e/wire/message.ts'
 import { drip } from './backend.ts'
 
 export interface Got extends Pick<AnswerHead, 'status' | 'reason' | 'fields' | 'version'> {
   readonly body: string
+  readonly trailers: readonly Field[]
   readonly done: boolean
   /** Made by Banyan itself. */
   readonly isOurs: boolean
@@ -28,7 +29,7 @@ export function answersIn(text: string, methods: readonly string[], ended: boole
     rest = body.push(after)
     if (ended) body.end()
     const isOurs = valuesOf(head.fields, 'x-content-type-options').includes('nosniff')
-    got.push({ ...head, body: body.data, done: body.done, isOurs })
+    got.push({ ...head, body: body.data, trailers: body.trailers, done: body.done, isOurs })
     if (!body.done) break
   }
   return { got, rest }

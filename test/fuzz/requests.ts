@@ -1,13 +1,12 @@
 // Sends what may or may not be requests, and compares what the backend got with what a slow, plain reader finds in it.
+import { passableTrailers } from '../../src/proxy/headers.ts'
 import { knownAs } from '../../src/wire/fields.ts'
 import { Malformed, valuesOf } from '../e2e/wire/message.ts'
-import { type PlainRequest, plainRequests } from '../wire/reference.ts'
+import { plainRequests, type Sent } from '../wire/reference.ts'
 import type { Arrived } from './backend.ts'
 import { answersIn, type Got, talk } from './client.ts'
 import type { Input } from './corpus.ts'
 import { faultOf, type Lane } from './lane.ts'
-
-type Sent = PlainRequest & { readonly body: string }
 
 /** null: everything is as it must be. */
 export async function runRequest(lane: Lane, input: Input): Promise<string | null> {
@@ -26,7 +25,7 @@ export async function runRequest(lane: Lane, input: Input): Promise<string | nul
   if (answers === null) return `the client got what does not parse: ${JSON.stringify(text.slice(0, 200))}`
   const cut = answers.got.find(one => !one.done)
   if (cut !== undefined || answers.rest !== '') return `half an answer: ${JSON.stringify(text.slice(-200))}`
-  return faultOf(lane) ?? compared(sent, backend.seen, answers.got)
+  return faultOf(lane) ?? compared(sent, backend.seen, answers.got) ?? trailersDiffer(lane, sent, backend.seen)
 }
 
 function compared(sent: readonly Sent[], seen: readonly Arrived[], got: readonly Got[]): string | null {
@@ -76,4 +75,11 @@ function strictly<T>(read: () => T): T | null {
     if (error instanceof Malformed) return null
     throw error
   }
+}
+
+/** Towards HTTP/1.0 there are none. */
+function trailersDiffer({ name }: Lane, sent: readonly Sent[], seen: readonly Arrived[]): string | null {
+  const wanted = JSON.stringify(sent.map(({ trailers }) => passableTrailers(trailers)).filter(one => one.length > 0))
+  const found = JSON.stringify(seen.map(({ trailers }) => trailers.flat()).filter(one => one.length > 0))
+  return name === 'old' || seen.length < sent.length || wanted === found ? null : `trailers ${wanted} became ${found}`
 }

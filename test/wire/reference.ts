@@ -83,9 +83,14 @@ export function plainChunks(text: string): PlainBody | null {
   }
 }
 
+export interface Sent extends PlainRequest {
+  readonly body: string
+  readonly trailers: readonly string[]
+}
+
 /** Every request of a connection that is sent as one, in order, up to what is refused or not complete. */
-export function plainRequests(bytes: string): (PlainRequest & { readonly body: string })[] {
-  const found: (PlainRequest & { readonly body: string })[] = []
+export function plainRequests(bytes: string): Sent[] {
+  const found: Sent[] = []
   let rest = bytes
   for (;;) {
     rest = rest.replace(/^[\r\n]+/, '')
@@ -96,7 +101,7 @@ export function plainRequests(bytes: string): (PlainRequest & { readonly body: s
     const chunks = request.framing === 'chunked' ? plainChunks(after) : null
     const length = request.framing === 'chunked' ? (chunks?.end ?? -1) : (request.framing ?? 0)
     if (length === -1 || length > after.length) return found
-    found.push({ ...request, body: chunks?.data ?? after.slice(0, length) })
+    found.push({ ...request, body: chunks?.data ?? after.slice(0, length), trailers: chunks?.trailers ?? [] })
     rest = after.slice(length)
   }
 }
