@@ -8,8 +8,8 @@ import { runRequest } from './requests.ts'
 
 /** Which lanes what goes through. */
 export const LANES_OF: Readonly<Record<Kind, readonly LaneName[]>> = {
-  requests: ['transparent', 'standard', 'old'],
-  answers: ['standard', 'transparent', 'lenient'],
+  requests: ['transparent', 'standard', 'old', 'split'],
+  answers: ['standard', 'transparent', 'lenient', 'split'],
 }
 
 /** After so many inputs a lane is looked at. */

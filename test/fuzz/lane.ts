@@ -21,6 +21,8 @@ const LANES = {
   transparent: { proxy: {}, wire: {} },
   lenient: { proxy: {}, wire: { accept: [...QUIRKS] } },
   old: { proxy: {}, wire: { version: '1.0', chunkedRequests: 'buffer' } },
+  /** Everything that looks into heads. */
+  split: { proxy: {}, wire: {} },
 } as const
 export type LaneName = keyof typeof LANES
 
@@ -32,6 +34,7 @@ export async function openLane(t: Test, name: LaneName): Promise<Lane> {
   })
   const banyan = await startBanyan(t, {
     proxy,
+    ...(name === 'split' && { routes: [splitRoute(backend.url)] }),
     backends: { legacy: { url: backend.url, wire, timeouts: { head: '4s', idle: '4s' }, circuit: 'none' } },
   })
   const lane: Lane = { name, banyan, backend, script: null, performed() {} }
@@ -48,6 +51,25 @@ async function perform({ bytes, cuts, ending }: Input, socket: Parameters<typeof
   await drip(socket, bytes, cuts)
   if (ending === 'close') socket.end()
   else if (ending === 'reset') socket.resetAndDestroy()
+}
+
+/** Two sides with all policies; every user is on legacy. */
+function splitRoute(url: string): Record<string, unknown> {
+  const policies = {
+    data: 'shared',
+    cache: 'private-while-split',
+    etag: 'per-side',
+    leaks: 'rewrite',
+    otherSideOn: [404],
+  }
+  return {
+    id: 'all',
+    match: { path: '/*' },
+    legacy: { url, circuit: 'none', cookies: { prefix: 'l_', shared: ['a'] } },
+    new: { url, circuit: 'none', cookies: { prefix: 'n_', shared: ['a'] } },
+    sticky: ['cookie:sid', 'auto'],
+    ...policies,
+  }
 }
 
 /** Something that must never be, with the input that made it. */
