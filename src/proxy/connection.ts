@@ -429,7 +429,13 @@ export class ClientConnection implements Client {
       case 'busy':
         this.#tickBody(now, age)
         this.#tickAnswer(now)
+        this.#feel()
     }
+  }
+
+  /** While it is not read, a reset would not be heard: writing nothing to it fails then. */
+  #feel(): void {
+    if (this.#socket.isPaused() && this.#socket.writableLength === 0) this.#socket.write(NOTHING)
   }
 
   #tickBody(now: Milliseconds, age: Milliseconds): void {

@@ -17,6 +17,8 @@ const SHED_KEEP_ALIVE = 0.92
 const SHED_REQUESTS = 0.97
 /** Who connected and said nothing may still ask for so long after we stopped listening. */
 const LATE_MS = 1_000
+/** A client whose machine is gone says nothing at all; where a backend has no limit of time, only this ends the request. */
+const ALIVE = { keepAlive: true, keepAliveInitialDelay: 60_000 }
 /** Connections that wait in the kernel are taken about one a turn of the event loop: it is over when some turns took none. */
 const QUIET_TURNS = 4
 const MOST_TURNS = 4_096
@@ -89,7 +91,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   }, TICK_MS)
   timer.unref()
 
-  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true, ...ALIVE }, socket => {
     entered++
     entrance.enter(socket)
   })
