@@ -17,8 +17,10 @@ import { type Client, type Door, Serving } from './serving.ts'
 
 /** Whatever the profile: more fields are never read. */
 const MOST_FIELDS = 10_000
-/** Time for a client to read what it was told last. */
+/** Time for a client to read what it was told last, after the last byte that came from it. */
 const LINGER_MS = 2_000
+/** However much still comes. */
+const MOST_LINGER_MS = 30_000
 /** What may wait on a connection before it is not read further. */
 const MOST_HELD_BYTES = 64 * 1024
 /** Speed of a body is measured over this. */
@@ -67,6 +69,9 @@ export class ClientConnection implements Client {
   #queued = 0
   #queuedSince: Milliseconds = -1
   #noted: Limit | null = null
+  /** While everything is said. */
+  #stillSends = false
+  #closingSince: Milliseconds = -1
 
   constructor(listener: Listener, socket: Socket, peer: Peer) {
     this.#listener = listener
@@ -165,7 +170,8 @@ export class ClientConnection implements Client {
     if (this.#phase === 'busy') {
       if (this.#bodyOpen && this.#reader !== null) this.#read(chunk)
       else this.#hold(chunk)
-    } else if (this.#phase !== 'closing') this.#readHead(chunk)
+    } else if (this.#phase === 'closing') this.#stillSends = true
+    else this.#readHead(chunk)
   }
 
   #readHead(chunk: Buffer): void {
@@ -424,13 +430,22 @@ export class ClientConnection implements Client {
         this.#refuse('request_timeout', 'the request head did not end in time')
         return
       case 'closing':
-        if (age >= LINGER_MS) this.#socket.destroy()
+        this.#tickClosing(now, age)
         return
       case 'busy':
         this.#tickBody(now, age)
         this.#tickAnswer(now)
         this.#feel()
     }
+  }
+
+  /** An upload goes on until the client has read that it need not: cut before, it may never read that. */
+  #tickClosing(now: Milliseconds, age: Milliseconds): void {
+    if (this.#closingSince === -1) this.#closingSince = now
+    if (this.#stillSends && now - this.#closingSince < MOST_LINGER_MS) {
+      this.#stillSends = false
+      this.#since = now
+    } else if (age >= LINGER_MS) this.#socket.destroy()
   }
 
   /** While it is not read, a reset would not be heard: writing nothing to it fails then. */

@@ -126,6 +126,29 @@ t.test('no answer at all, a half one, and one that is cut by a reset are failure
   }
 })
 
+t.test('whoever goes on uploading is listened to for a while, but not for ever', async t => {
+  let skew = 0
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() + skew }
+  const backend = await rawBackend(t, hasty(ANSWER))
+  const banyan = await startBanyan(t, passThrough(backend.url), { clock })
+  const client = rawClient(t, banyan.port)
+  client.socket.allowHalfOpen = true
+  client.send('POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nfirst')
+  await client.until(text => text.endsWith('big'))
+  const timer = setInterval(() => client.send('more'), 20)
+  t.teardown(() => clearInterval(timer))
+  const pass = async (ms: number) => {
+    await new Promise(resolve => setTimeout(resolve, 600))
+    skew += ms
+  }
+  await pass(0)
+  await pass(10_000)
+  await pass(0)
+  t.notOk(client.socket.destroyed)
+  await pass(25_000)
+  t.match(await client.closed, /big$/)
+})
+
 const pem = makePem()
 
 t.test('over TLS', { skip: pem === null ? 'there is no openssl here' : false }, async t => {
