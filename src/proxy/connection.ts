@@ -69,7 +69,7 @@ export class ClientConnection implements Client {
   #queued = 0
   #queuedSince: Milliseconds = -1
   #noted: Limit | null = null
-  /** While everything is said. */
+  /** While everything is said: bytes of an upload came since the last tick. */
   #stillSends = false
   #closingSince: Milliseconds = -1
 
@@ -120,7 +120,7 @@ export class ClientConnection implements Client {
   }
 
   pauseBody(): void {
-    if (this.#reader === null) return
+    if (this.#phase !== 'busy' || this.#reader === null) return
     this.#bodyOpen = false
     this.#socket.pause()
   }
@@ -170,7 +170,7 @@ export class ClientConnection implements Client {
     if (this.#phase === 'busy') {
       if (this.#bodyOpen && this.#reader !== null) this.#read(chunk)
       else this.#hold(chunk)
-    } else if (this.#phase === 'closing') this.#stillSends = true
+    } else if (this.#phase === 'closing') this.#stillSends = this.#reader !== null
     else this.#readHead(chunk)
   }
 
@@ -322,7 +322,6 @@ export class ClientConnection implements Client {
     this.#phase = 'closing'
     this.#since = -1
     this.#held = []
-    this.#reader = null
     this.#socket.end()
     this.#socket.resume()
   }

@@ -197,7 +197,9 @@ export class Serving implements Receiver {
     if (this.#divert(answer)) return
     const { request } = this.#accepted
     const streams = framing.kind === 'chunked' || framing.kind === 'close'
-    const out = streams ? (request.minor === 1 ? CHUNKED : UNTIL_CLOSE) : framing
+    // RFC 9112, 6.1: HTTP/1.0 hears of no coding, also where there is no body (HEAD, 304).
+    const codes = streams || (answer.fields.isChunked && request.minor === 0)
+    const out = codes ? (request.minor === 1 ? CHUNKED : UNTIL_CLOSE) : framing
     const { fields } = request
     const mayStay = request.minor === 1 ? !fields.closes : fields.stays && !fields.closes
     this.#stays =

@@ -3,8 +3,8 @@
 import { passableTrailers } from '../../src/proxy/headers.ts'
 import { knownAs } from '../../src/wire/fields.ts'
 import { Body } from '../e2e/wire/body.ts'
-import { type AnswerHead, Malformed, readAnswerHead } from '../e2e/wire/message.ts'
-import { answersIn, type Got, talk } from './client.ts'
+import { type AnswerHead, Malformed, readAnswerHead, valuesOf } from '../e2e/wire/message.ts'
+import { answersIn, type Got, type Talk, talk } from './client.ts'
 import type { Input } from './corpus.ts'
 import { faultOf, type Lane } from './lane.ts'
 
@@ -21,21 +21,33 @@ export async function runAnswer(lane: Lane, input: Input): Promise<string | null
   })
   const whole = wholeAnswer(lane, input)
   const body = method === 'POST' ? 'Content-Length: 5\r\n\r\nhello' : '\r\n'
-  const ask = { bytes: `${method} /fuzz HTTP/1.1\r\nHost: a.example\r\n${body}`, cuts: [] }
+  // A client as old as the backend.
+  const version = lane.name === 'old' ? '1.0' : '1.1'
+  const ask = { bytes: `${method} /fuzz HTTP/${version}\r\nHost: a.example\r\n${body}`, cuts: [] }
   const enough = (text: string) => {
     const got = clientReads(text, method, false)
     return got === null || got.got.some(one => one.done)
   }
   // What never ends by itself is left.
-  const { text, hung } = await talk(banyan.port, ask, enough, whole === null && ending === 'wait' ? performed : null)
+  const { text, hung, reset } = await talk(
+    banyan.port,
+    ask,
+    enough,
+    whole === null && ending === 'wait' ? performed : null,
+  )
   lane.script = null
   if (hung) return `the connection was not over in time; ${JSON.stringify(text.slice(0, 200))}`
   if (backend.malformed.length > 0) return `the backend got what does not parse: ${backend.malformed[0]}`
-  return wrongOf(lane, input, whole, text) ?? faultOf(lane) ?? (await next(lane))
+  return wrongOf(lane, input, whole, { text, reset }) ?? faultOf(lane) ?? (await next(lane))
 }
 
-function wrongOf({ name }: Lane, { method, ending }: Input, whole: Whole | null, text: string): string | null {
-  const read = clientReads(text, method, true)
+function wrongOf(
+  { name }: Lane,
+  { method, ending }: Input,
+  whole: Whole | null,
+  { text, reset }: Pick<Talk, 'text' | 'reset'>,
+): string | null {
+  const read = clientReads(text, method, !reset)
   // What is let in by name may reach the client: odd names and control bytes.
   if (read === null)
     return name === 'lenient' ? null : `the client got what does not parse: ${JSON.stringify(text.slice(0, 300))}`
@@ -43,12 +55,13 @@ function wrongOf({ name }: Lane, { method, ending }: Input, whole: Whole | null,
   if (more.length > 0 || (got?.done && read.rest !== ''))
     return `more than one answer: ${JSON.stringify(text.slice(-300))}`
   if (got === undefined) return null
+  if (name === 'old' && valuesOf(got.fields, 'transfer-encoding').length > 0) return 'a transfer coding to HTTP/1.0'
   if (got.isOurs) return whole !== null && got.status !== 502 ? `a whole answer became ${got.status}` : null
   // After a reset nobody knows what had arrived.
   if (!got.done) return whole === null || ending === 'reset' ? null : 'a whole answer was cut'
   if (whole === null)
     return name === 'lenient' ? null : `a clean end, of what has none: ${JSON.stringify(text.slice(0, 300))}`
-  return differs(whole, got, name === 'split')
+  return differs(name === 'old' ? { ...whole, trailers: [] } : whole, got, name === 'split')
 }
 
 function differs(whole: Whole, got: Got, isRewritten: boolean): string | null {

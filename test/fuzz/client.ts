@@ -39,6 +39,8 @@ export interface Talk {
   readonly text: string
   /** It was not closed in time after our own end. */
   readonly hung: boolean
+  /** It ended with a reset, which is no end of anything. */
+  readonly reset: boolean
 }
 
 const PATIENCE_MS = 5_000
@@ -53,13 +55,14 @@ export function talk(
 ): Promise<Talk> {
   return new Promise(resolve => {
     let text = ''
+    let reset = false
     let leaving: NodeJS.Timeout | null = null
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     const leave = () => {
       leaving ??= setTimeout(() => socket.end(), MOMENT_MS)
     }
     const patience = setTimeout(() => {
-      resolve({ text, hung: true })
+      resolve({ text, hung: true, reset: false })
       socket.destroy()
     }, PATIENCE_MS)
     const check = () => {
@@ -70,11 +73,13 @@ export function talk(
       text += chunk
       check()
     })
-    socket.on('error', () => {})
+    socket.on('error', () => {
+      reset = true
+    })
     socket.on('close', () => {
       clearTimeout(patience)
       if (leaving !== null) clearTimeout(leaving)
-      resolve({ text, hung: false })
+      resolve({ text, hung: false, reset })
     })
     drip(socket, bytes, cuts).then(check)
     givenUp?.then(leave)

@@ -9,7 +9,7 @@ import { runRequest } from './requests.ts'
 /** Which lanes what goes through. */
 export const LANES_OF: Readonly<Record<Kind, readonly LaneName[]>> = {
   requests: ['transparent', 'standard', 'old', 'split'],
-  answers: ['standard', 'transparent', 'lenient', 'split'],
+  answers: ['standard', 'transparent', 'lenient', 'split', 'old'],
 }
 
 /** After so many inputs a lane is looked at. */
