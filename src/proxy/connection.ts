@@ -4,41 +4,23 @@
 // A client that pipelines gets what it would get without: an unsafe request never overtakes or is overtaken (RFC 9112,
 // 9.3.2), and one connection cannot take many of a backend's. A client that has said its last byte has left, as for nginx.
 import type { Socket } from 'node:net'
-import type { Limit } from '../model/note.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { Pins } from '../upstream/pins.ts'
-import { type BodyReader, bodyReader, CHUNKED } from '../wire/body.ts'
-import { endOfRequest, HeadError, type Request, readRequest } from '../wire/head.ts'
+import { type BodyReader, bodyReader } from '../wire/body.ts'
+import { requestFraming } from '../wire/framing.ts'
+import { HeadError, type Request, readRequest } from '../wire/head.ts'
+import { HeadPieces, type WholeHead } from '../wire/head-pieces.ts'
 import { accept, type Refused } from './accept.ts'
 import { forwardedOf, type Peer } from './client.ts'
+import { type Late, Patience, type Phase } from './patience.ts'
 import { reset } from './reset.ts'
 import { askOf, problem, problemAnswer, UNKNOWN_ASK } from './respond.ts'
 import { type Client, type Door, Serving } from './serving.ts'
 
 /** Whatever the profile: more fields are never read. */
 const MOST_FIELDS = 10_000
-/** Time for a client to read what it was told last, after the last byte that came from it. */
-const LINGER_MS = 2_000
-/** However much still comes. */
-const MOST_LINGER_MS = 30_000
 /** What may wait on a connection before it is not read further. */
 const MOST_HELD_BYTES = 64 * 1024
-/** Speed of a body is measured over this. */
-const RATE_MS = 10_000
-/** `transparent` only reports a stall; so many times as long ends it all the same. */
-const PATIENCE = 10
-
-type Phase =
-  /** No byte yet. */
-  | 'silent'
-  | 'head'
-  | 'busy'
-  /** Between two requests. */
-  | 'idle'
-  /** Everything is said; what still comes is read and dropped. */
-  | 'closing'
-  | 'detached'
-
 export interface Listener extends Door {
   /** True: requests are answered 503, because there is too much already. */
   refusesRequests(): boolean
@@ -52,32 +34,21 @@ export class ClientConnection implements Client {
   readonly #socket: Socket
   readonly #peer: Peer
   #phase: Phase = 'silent'
-  /** Since when it waits for whatever it waits for; -1: since the next tick. */
-  #since: Milliseconds = -1
-  /** A head that is not complete yet. */
-  #pieces: Buffer[] = []
-  #pieceBytes = 0
-  #tail = ''
+  readonly #patience: Patience
+  readonly #head = new HeadPieces()
   #serving: Serving | null = null
   #reader: BodyReader | null = null
   #bodyOpen = false
   /** Bytes that nobody takes yet: a body before it may come, or the requests after this one. */
   #held: Buffer[] = []
   #heldBytes = 0
-  #rateSince: Milliseconds = -1
-  #rateBytes = 0
-  #queued = 0
-  #queuedSince: Milliseconds = -1
-  #noted: Limit | null = null
-  /** While everything is said: bytes of an upload came since the last tick. */
-  #stillSends = false
-  #closingSince: Milliseconds = -1
 
   constructor(listener: Listener, socket: Socket, peer: Peer) {
     this.#listener = listener
     this.#socket = socket
     this.#peer = peer
     this.secure = peer.tls
+    this.#patience = new Patience(limit => listener.parts.note({ kind: 'would-cut', limit }))
     socket.on('data', this.#data)
     socket.on('end', this.#end)
     socket.on('drain', this.#drain)
@@ -109,8 +80,7 @@ export class ClientConnection implements Client {
     if (this.#phase !== 'busy') return
     if (this.#reader !== null && !this.#bodyOpen) {
       this.#bodyOpen = true
-      this.#since = -1
-      this.#rateSince = -1
+      this.#patience.bodyOpens()
       const held = this.#held
       this.#held = []
       this.#heldBytes = 0
@@ -170,71 +140,34 @@ export class ClientConnection implements Client {
     if (this.#phase === 'busy') {
       if (this.#bodyOpen && this.#reader !== null) this.#read(chunk)
       else this.#hold(chunk)
-    } else if (this.#phase === 'closing') this.#stillSends = this.#reader !== null
-    else this.#readHead(chunk)
+    } else if (this.#phase === 'closing') {
+      if (this.#reader !== null) this.#patience.stillSends()
+    } else this.#readHead(chunk)
   }
 
   #readHead(chunk: Buffer): void {
     try {
       const { headBytes } = this.#listener.parts.current().plan.limits
-      let bytes = chunk
-      if (this.#pieces.length === 0) {
-        // RFC 9112, 2.2: empty lines before a request are passed over.
-        let from = 0
-        while (from < bytes.length && (bytes[from] === 0x0d || bytes[from] === 0x0a)) from++
-        if (from > 0) bytes = bytes.subarray(from)
-        if (bytes.length === 0) return
-        const text = bytes.toString('latin1', 0, Math.min(bytes.length, headBytes + 4))
-        const end = endOfRequest(text)
-        if (end === -1) this.#keepPiece(bytes, headBytes)
-        else this.#begin(end === text.length ? text : text.slice(0, end), bytes, end, headBytes)
-        return
+      const whole = this.#head.add(chunk, headBytes)
+      const bytes = whole?.end ?? this.#head.waitingBytes
+      if (bytes > headBytes) this.#refuse('head_too_large', `the request head is over ${headBytes} bytes`)
+      else if (whole !== null) this.#begin(whole)
+      else if (bytes > 0 && this.#phase !== 'head') {
+        this.#phase = 'head'
+        this.#patience.waits()
       }
-      // Only the seam and the new bytes are looked through: a head that drips costs what it weighs, not its square.
-      const seam = this.#tail.length
-      const end = endOfRequest(this.#tail + bytes.toString('latin1', 0, Math.min(bytes.length, headBytes + 4)))
-      if (end === -1) {
-        this.#keepPiece(bytes, headBytes)
-        return
-      }
-      const before = this.#pieceBytes
-      bytes = Buffer.concat([...this.#pieces, bytes])
-      this.#pieces = []
-      this.#pieceBytes = 0
-      this.#tail = ''
-      const whole = before - seam + end
-      this.#begin(bytes.toString('latin1', 0, whole), bytes, whole, headBytes)
     } catch (error) {
       this.#refuseHead(error)
     }
   }
 
-  #keepPiece(bytes: Buffer, headBytes: number): void {
-    if (this.#phase !== 'head') {
-      this.#phase = 'head'
-      this.#since = -1
-    }
-    this.#pieces.push(bytes)
-    this.#pieceBytes += bytes.length
-    this.#tail = (this.#tail + bytes.toString('latin1', Math.max(0, bytes.length - 3))).slice(-3)
-    if (this.#pieceBytes > headBytes) this.#refuse('head_too_large', `the request head is over ${headBytes} bytes`)
-  }
-
-  #begin(text: string, bytes: Buffer, end: number, headBytes: number): void {
-    if (end > headBytes) {
-      this.#refuse('head_too_large', `the request head is over ${headBytes} bytes`)
-      return
-    }
+  #begin({ text, bytes, end }: WholeHead): void {
     const { parts } = this.#listener
     const request = readRequest(text, MOST_FIELDS)
     const { fields } = request
     this.#phase = 'busy'
-    this.#noted = null
-    this.#reader = fields.isChunked
-      ? bodyReader(CHUNKED)
-      : fields.length > 0
-        ? bodyReader({ kind: 'length', bytes: fields.length })
-        : null
+    this.#patience.request()
+    this.#reader = bodyReader(requestFraming(fields))
     this.#bodyOpen = false
     if (end < bytes.length) this.#hold(bytes.subarray(end))
     if (this.#listener.refusesRequests()) {
@@ -265,8 +198,7 @@ export class ClientConnection implements Client {
       this.#hold(bytes)
       return
     }
-    this.#since = -1
-    this.#rateBytes += bytes.length
+    this.#patience.bodyBytes(bytes.length)
     try {
       const end = reader.read(bytes, 0, this.#piece)
       if (!reader.done) return
@@ -303,7 +235,7 @@ export class ClientConnection implements Client {
       return
     }
     this.#phase = 'idle'
-    this.#since = -1
+    this.#patience.waits()
     if (this.#held.length > 0) process.nextTick(nextLater, this)
   }
 
@@ -320,7 +252,7 @@ export class ClientConnection implements Client {
   /** Says that nothing more comes, and reads on for a while: closing at once could destroy what was said last. */
   #linger(): void {
     this.#phase = 'closing'
-    this.#since = -1
+    this.#patience.waits()
     this.#held = []
     this.#socket.end()
     this.#socket.resume()
@@ -328,9 +260,9 @@ export class ClientConnection implements Client {
 
   #end = (): void => {
     if (this.#phase === 'busy') {
-      // It has left: whatever is under way for it ends now.
+      // It has left: whatever is under way for it ends now, and half an answer never cleanly.
       this.#serving?.closed(false)
-      this.#socket.destroy()
+      this.cut()
     } else this.#socket.destroySoon()
   }
 
@@ -410,81 +342,41 @@ export class ClientConnection implements Client {
 
   /** Called about twice a second. */
   tick(now: Milliseconds): void {
-    const { timeouts } = this.#listener.parts.current().plan
-    if (this.#since === -1) {
-      this.#since = now
-      if (this.#phase !== 'busy') return
+    const standing = {
+      phase: this.#phase,
+      takesBody: this.#reader !== null && this.#bodyOpen,
+      queuedBytes: queuedBytes(this.#socket),
     }
-    const age = now - this.#since
-    switch (this.#phase) {
+    const late = this.#patience.tick(now, standing, this.#listener.parts.current().plan)
+    if (late !== null) this.#tooLate(late)
+    else if (this.#phase === 'busy') this.#feel()
+  }
+
+  #tooLate(late: Late): void {
+    switch (late) {
       case 'silent':
-        if (age >= timeouts.requestHeadMs) this.#reap('silent')
-        return
-      case 'idle':
-        if (age >= timeouts.keepAliveMs) this.#socket.destroySoon()
+      case 'answer':
+        this.#listener.parts.note({ kind: 'reaped', phase: late })
+        this.#socket.destroy()
         return
       case 'head':
-        if (age < timeouts.requestHeadMs) return
         this.#listener.parts.note({ kind: 'reaped', phase: 'head' })
         this.#refuse('request_timeout', 'the request head did not end in time')
         return
-      case 'closing':
-        this.#tickClosing(now, age)
+      case 'idle':
+        this.#socket.destroySoon()
         return
-      case 'busy':
-        this.#tickBody(now, age)
-        this.#tickAnswer(now)
-        this.#feel()
+      case 'closing':
+        this.#socket.destroy()
+        return
+      case 'body':
+        this.#tooSlow()
     }
-  }
-
-  /** An upload goes on until the client has read that it need not: cut before, it may never read that. */
-  #tickClosing(now: Milliseconds, age: Milliseconds): void {
-    if (this.#closingSince === -1) this.#closingSince = now
-    if (this.#stillSends && now - this.#closingSince < MOST_LINGER_MS) {
-      this.#stillSends = false
-      this.#since = now
-    } else if (age >= LINGER_MS) this.#socket.destroy()
   }
 
   /** While it is not read, a reset would not be heard: writing nothing to it fails then. */
   #feel(): void {
     if (this.#socket.isPaused() && this.#socket.writableLength === 0) this.#socket.write(NOTHING)
-  }
-
-  #tickBody(now: Milliseconds, age: Milliseconds): void {
-    if (this.#reader === null || !this.#bodyOpen) return
-    const { timeouts } = this.#listener.parts.current().plan
-    let slow = age >= timeouts.stallMs
-    if (this.#rateSince === -1 || now - this.#rateSince >= RATE_MS) {
-      if (this.#rateSince !== -1) slow ||= this.#rateBytes * 1000 < timeouts.minBytesPerSecond * (now - this.#rateSince)
-      this.#rateSince = now
-      this.#rateBytes = 0
-    }
-    if (slow && this.#isOverPatience('request_body_time', age)) this.#tooSlow()
-  }
-
-  #tickAnswer(now: Milliseconds): void {
-    const queued = queuedBytes(this.#socket)
-    if (queued === 0 || queued !== this.#queued || this.#queuedSince === -1) {
-      this.#queued = queued
-      this.#queuedSince = now
-      return
-    }
-    const age = now - this.#queuedSince
-    if (age >= this.#listener.parts.current().plan.timeouts.stallMs && this.#isOverPatience('answer_time', age))
-      this.#reap('answer')
-  }
-
-  /** Whether it ends; else it is reported, once a request. */
-  #isOverPatience(limit: Limit, age: Milliseconds): boolean {
-    const { profile, timeouts } = this.#listener.parts.current().plan
-    if (profile === 'standard' || age >= PATIENCE * timeouts.stallMs) return true
-    if (this.#noted !== limit) {
-      this.#noted = limit
-      this.#listener.parts.note({ kind: 'would-cut', limit })
-    }
-    return false
   }
 
   #tooSlow(): void {
@@ -494,11 +386,6 @@ export class ClientConnection implements Client {
     serving?.closed(false)
     if (serving?.hasAnswered) this.#socket.destroy()
     else this.#refuse('request_timeout', 'the request’s body came too slowly')
-  }
-
-  #reap(phase: 'silent' | 'answer'): void {
-    this.#listener.parts.note({ kind: 'reaped', phase })
-    this.#socket.destroy()
   }
 }
 

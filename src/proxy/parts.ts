@@ -4,7 +4,7 @@ import type { Note } from '../model/note.ts'
 import type { Backend, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock } from '../model/units.ts'
-import type { Outgoing, Receiver, Sending } from '../upstream/forward.ts'
+import type { Outgoing, Receiver, Sending } from '../upstream/sending.ts'
 
 export interface Ids {
   exchange(): string

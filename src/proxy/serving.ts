@@ -4,17 +4,19 @@ import type { Socket } from 'node:net'
 import type { Ending, Failure } from '../model/exchange.ts'
 import type { Backend, Quirk } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
-import { AUTO_COOKIE } from '../routing/sticky.ts'
-import type { Receiver, Sending } from '../upstream/forward.ts'
 import type { Pins } from '../upstream/pins.ts'
+import type { Receiver, Sending } from '../upstream/sending.ts'
 import type { Place } from '../upstream/service.ts'
-import { CHUNKED, chunkLine, type Framing, lastChunk, NO_BODY, UNTIL_CLOSE } from '../wire/body.ts'
+import { chunkLine, lastChunk } from '../wire/body.ts'
+import { CHUNKED, type Framing, NO_BODY, requestFraming, UNTIL_CLOSE } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Accepted } from './accept.ts'
 import { answerCrossing, linkFinder, sideRequest } from './crossing.ts'
 import { answerText, informationText, passableTrailers } from './headers.ts'
+import { ownCookies } from './own-cookies.ts'
 import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
+import { RequestBody } from './request-body.ts'
 import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
 import { mayRetry, wantsFallback, wantsOtherSide } from './second-chance.ts'
 import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
@@ -61,7 +63,7 @@ export class Serving implements Receiver {
   readonly #accepted: Accepted
   readonly #client: Client
   readonly #placement: Placement
-  readonly #framing: Framing
+  readonly #body: RequestBody
   #asked: Sending | null = null
   #askedAt: Milliseconds = 0
   #backendMs: Milliseconds | null = null
@@ -73,13 +75,7 @@ export class Serving implements Receiver {
   #retries = 0
   /** The other side was asked instead, once. */
   #diverted = false
-  /** A part of the body has gone to a backend. */
-  #bodyTouched = false
-  #bodyBytes = 0
   #bodyNoted = false
-  /** A chunked body for a backend that needs a length; null: it streams. */
-  #buffer: Buffer[] | null = null
-  #buffered: Buffer | null = null
   #status = 0
   #headSent = false
   #stays = false
@@ -98,8 +94,7 @@ export class Serving implements Receiver {
     this.#parts = door.parts
     this.#accepted = accepted
     this.#client = client
-    const { fields } = accepted.request
-    this.#framing = fields.isChunked ? CHUNKED : fields.length > 0 ? { kind: 'length', bytes: fields.length } : NO_BODY
+    this.#body = new RequestBody(requestFraming(accepted.request.fields))
     this.#placement = new Placement(accepted.decision, accepted.snapshot, {
       waiting: door.waiting,
       current: door.parts.current,
@@ -122,25 +117,22 @@ export class Serving implements Receiver {
   // ---- from the client
 
   body(piece: Buffer): void {
-    this.#bodyBytes += piece.length
+    this.#body.bytes += piece.length
     if (this.#isTooLarge()) return
-    if (this.#buffer !== null) {
-      this.#buffer.push(Buffer.from(piece))
+    if (this.#body.isCollecting) {
+      this.#body.keep(piece)
       return
     }
     if (this.#asked === null) return
-    this.#bodyTouched = true
+    this.#body.touch()
     if (!this.#asked.write(piece)) this.#client.pauseBody()
   }
 
   bodyEnd(trailers: readonly string[]): void {
-    if (this.#buffer === null) {
-      this.#asked?.finish(passableTrailers(trailers))
-      return
-    }
-    this.#buffered = Buffer.concat(this.#buffer)
-    this.#buffer = null
-    this.#ask(null, false)
+    if (this.#body.isCollecting) {
+      this.#body.complete()
+      this.#ask(null, false)
+    } else this.#asked?.finish(passableTrailers(trailers))
   }
 
   writable(): void {
@@ -171,9 +163,9 @@ export class Serving implements Receiver {
     this.#address = address
     this.#stick = stick
     this.#placement.settle(this.#parts.clock.monotonic())
-    if (this.#framing.kind === 'none') return
-    if (this.#buffered !== null) {
-      this.#asked?.write(this.#buffered)
+    if (this.#body.isEmpty) return
+    if (this.#body.whole !== null) {
+      this.#asked?.write(this.#body.whole)
       this.#asked?.finish([])
       return
     }
@@ -213,7 +205,8 @@ export class Serving implements Receiver {
       framing: out,
       closes: !this.#stays,
       confirmsStay: request.minor === 0 && this.#stays,
-      ownLines: this.#ownCookies() + (crossing?.added ?? ''),
+      ownLines:
+        ownCookies(this.#placement.decision, this.#stick, this.#accepted.forwarded.proto) + (crossing?.added ?? ''),
       special: crossing?.special ?? null,
     })
   }
@@ -296,8 +289,8 @@ export class Serving implements Receiver {
       accepted: this.#accepted,
       decision: this.#placement.decision,
       failure,
-      bodyIntact: this.#framing.kind === 'none' || !this.#bodyTouched || this.#buffered !== null,
-      hasBody: this.#framing.kind !== 'none',
+      bodyIntact: this.#body.isIntact,
+      hasBody: !this.#body.isEmpty,
       retries: this.#retries,
     }
     if (mayRetry(circumstances, this.#parts)) {
@@ -333,13 +326,13 @@ export class Serving implements Receiver {
     this.#askedAt = this.#askedAt === 0 ? at : this.#parts.clock.monotonic()
     this.#placement.wait()
     if (this.#mustBuffer(backend)) return
-    const framing: Framing = this.#buffered === null ? this.#framing : { kind: 'length', bytes: this.#buffered.length }
+    const framing = this.#body.outFraming
     this.#asked = this.#parts.ask(
       {
         ...sideRequest(this.#parts, this.#accepted, { decision, backend, framing }),
         side: decision.side,
         backend,
-        framing: this.#buffered?.length === 0 ? NO_BODY : framing,
+        framing,
         pins: this.#client.pins,
         avoid,
         fresh,
@@ -351,10 +344,10 @@ export class Serving implements Receiver {
 
   /** True: it is asked when the body is there. */
   #mustBuffer({ wire }: Backend): boolean {
-    if (this.#framing.kind !== 'chunked' || this.#buffered !== null) return false
+    if (this.#body.framing.kind !== 'chunked' || this.#body.whole !== null) return false
     if (!wire.bufferChunked && wire.version === '1.1') return false
-    if (this.#buffer === null) {
-      this.#buffer = []
+    if (!this.#body.isCollecting) {
+      this.#body.collect()
       if (this.#accepted.request.fields.expect !== null) this.#continue()
       // In a turn of its own: what is asked anew may be in the middle of something.
       setImmediate(() => this.#client.openBody())
@@ -365,16 +358,16 @@ export class Serving implements Receiver {
   #isTooLarge(): boolean {
     const { limits, profile } = this.#accepted.snapshot.plan
     const backend = this.#placement.decision.route.sides[this.#placement.decision.side]
-    const most = this.#buffer === null ? null : (backend?.wire.bufferBytes ?? 0)
-    const over = limits.bodyBytes !== null && this.#bodyBytes > limits.bodyBytes
-    if (over && profile === 'transparent' && this.#framing.kind === 'chunked' && !this.#bodyNoted) {
+    const most = this.#body.isCollecting ? (backend?.wire.bufferBytes ?? 0) : null
+    const over = limits.bodyBytes !== null && this.#body.bytes > limits.bodyBytes
+    if (over && profile === 'transparent' && this.#body.framing.kind === 'chunked' && !this.#bodyNoted) {
       this.#bodyNoted = true
       this.#parts.note({ kind: 'would-cut', limit: 'body' })
     }
-    if (!(over && profile === 'standard') && (most === null || this.#bodyBytes <= most)) return false
+    if (!(over && profile === 'standard') && (most === null || this.#body.bytes <= most)) return false
     this.#asked?.giveUp()
     this.#asked = null
-    this.#buffer = null
+    this.#body.drop()
     if (this.#headSent) this.#client.cut()
     else this.#answer(problem('body_too_large', 'the body is longer than is allowed here', this.#accepted.id))
     return true
@@ -400,7 +393,7 @@ export class Serving implements Receiver {
       accepted: this.#accepted,
       decision: this.#placement.decision,
       status: answer.status,
-      bodyIntact: this.#framing.kind === 'none' || !this.#bodyTouched || this.#buffered !== null,
+      bodyIntact: this.#body.isIntact,
       isRolledBack: () => this.#parts.current().isRolledBack(this.#placement.decision.route),
     }
     const side = wantsOtherSide(circumstances)
@@ -436,18 +429,6 @@ export class Serving implements Receiver {
     const ask = askOf(fields.list, method)
     this.#client.write(problemAnswer(said, ask, snapshot.plan.errorPage, !stays))
     this.#client.over(stays)
-  }
-
-  /** Ours: who the user is, and which address serves them. */
-  #ownCookies(): string {
-    const { issueCookie, route, side } = this.#placement.decision
-    const balance = route.sides[side]?.balance
-    const sticks = balance?.kind === 'cookie' && this.#stick !== null
-    if (issueCookie === null && !sticks) return ''
-    const secure = this.#accepted.forwarded.proto === 'https' ? '; Secure' : ''
-    const own = `Path=/; HttpOnly; SameSite=Lax${secure}\r\n`
-    const id = issueCookie === null ? '' : `Set-Cookie: ${AUTO_COOKIE}=${issueCookie}; Max-Age=31536000; ${own}`
-    return sticks ? `${id}Set-Cookie: ${balance.name}=${this.#stick}; ${own}` : id
   }
 
   #tell(ending: Ending, totalMs: Milliseconds): void {

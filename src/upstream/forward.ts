@@ -4,24 +4,16 @@
 // The last question before bytes reach a socket is `mayStart`: it is asked when a connection is free, and in the same turn
 // the head is written.
 import { channel } from 'node:diagnostics_channel'
-import type { Socket } from 'node:net'
 import type { Failure } from '../model/exchange.ts'
-import type { Backend, Quirk, Side } from '../model/route.ts'
-import {
-  type BodyReader,
-  bodyReader,
-  CHUNKED,
-  chunkLine,
-  type Framing,
-  lastChunk,
-  NO_BODY,
-  UNTIL_CLOSE,
-} from '../wire/body.ts'
+import type { Quirk } from '../model/route.ts'
+import { type BodyReader, bodyReader, chunkLine, lastChunk } from '../wire/body.ts'
+import { answerFraming } from '../wire/framing.ts'
 import { type Answer, HeadError, type Lenience, letIn, readAnswer } from '../wire/head.ts'
 import { classify, protocolFailure, refusedFailure, TIMEOUT } from './classify.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
-import type { Pinned, Pins } from './pins.ts'
+import type { Pinned } from './pins.ts'
 import type { Wanting } from './pool.ts'
+import type { Outgoing, Receiver, Sending } from './sending.ts'
 import type { Outcome, Place, Service } from './service.ts'
 
 /** Largest head of an answer; above it the backend's answer is a protocol failure. */
@@ -29,66 +21,6 @@ const HEAD_BYTES = 64 * 1024
 const MOST_FIELDS = 1_000
 /** Informational answers to one request. */
 const MOST_INFORMED = 32
-
-export interface Outgoing {
-  readonly side: Side
-  readonly backend: Backend
-  readonly method: string
-  /** The whole head with its empty line, as latin1 text; its framing says what `framing` says. */
-  readonly head: string
-  readonly framing: Framing
-  /** A 101 is welcome. */
-  readonly upgrade: boolean
-  /** `Expect: 100-continue` is in the head. */
-  readonly expects: boolean
-  /** Where connections stay that are bound to this client. */
-  readonly pins: Pins
-  /** Value of the cookie that keeps a client on one address; null: none. */
-  readonly stick: string | null
-  /** Address that has just failed this very request. */
-  readonly avoid: string | null
-  /** Only a connection that has carried nothing yet. */
-  readonly fresh: boolean
-}
-
-/** Who hears what comes of it. After `end`, `upgraded` or `failed` nothing more is called. */
-export interface Receiver {
-  /** Asked just before bytes go to a socket. False gives the request up silently: nothing was sent. */
-  mayStart(): boolean
-  /** The head goes out in this turn; the body may be written from now on. */
-  started(place: Place): void
-  /** More of the body may be written. */
-  drained(): void
-  informed(answer: Answer): void
-  head(answer: Answer, framing: Framing): void
-  /** Valid until this returns. */
-  data(piece: Buffer): void
-  end(trailers: readonly string[]): void
-  /** Everything that one read of the socket held has been told. */
-  flush(): void
-  /** `early` came right behind the head. */
-  upgraded(answer: Answer, socket: Socket, early: Buffer): void
-  failed(failure: Failure): void
-  /** Something of the answer was let in by `wire.accept`. */
-  quirk(quirk: Quirk): void
-  /** An exception in the receiver or here: a fault of ours. */
-  broken(error: unknown): void
-}
-
-/** A request on its way. */
-export interface Sending {
-  /** Begins; before it nothing is called. */
-  send(): void
-  /** A piece of the body. False: wait for `drained`. */
-  write(piece: Buffer): boolean
-  /** The body is complete. */
-  finish(trailers: readonly string[]): void
-  /** Stop reading the answer until `resume`. */
-  pause(): void
-  resume(): void
-  /** Ends it silently: the socket is destroyed if it was used, the receiver hears nothing more. */
-  giveUp(): void
-}
 
 export function forward(service: Service, outgoing: Outgoing, receiver: Receiver): Sending {
   return new Forwarding(service, outgoing, receiver)
@@ -302,7 +234,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
 
   #begin(answer: Answer, chunk: Buffer, from: number): void {
     const receiver = this.#receiver as Receiver
-    const framing = this.#framingOf(answer)
+    const framing = answerFraming(answer, this.#outgoing.method, this)
     this.#answer = answer
     this.#phase = 'body'
     if (this.#headTimer !== null) clearTimeout(this.#headTimer)
@@ -314,20 +246,6 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     this.#reader = bodyReader(framing, this)
     if (this.#reader === null || this.#reader.done) this.#complete(from < chunk.length)
     else if (from < chunk.length) this.#readBody(chunk, from)
-  }
-
-  /** RFC 9112, 6.3. */
-  #framingOf({ status, minor, fields }: Answer): Framing {
-    if (this.#outgoing.method === 'HEAD' || status === 204 || status === 304) return NO_BODY
-    if (fields.isChunked) {
-      if (minor === 0) throw new HeadError('a transfer coding in HTTP/1.0')
-      return CHUNKED
-    }
-    if (fields.length !== -1) return { kind: 'length', bytes: fields.length }
-    if (minor === 1 && !fields.closes) {
-      letIn('close-delimited', this, 'neither a length nor a coding nor Connection: close')
-    }
-    return UNTIL_CLOSE
   }
 
   #readBody(chunk: Buffer, from: number): void {

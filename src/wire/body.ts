@@ -1,16 +1,7 @@
 // Bodies of HTTP/1 messages, out of their framing: by length, chunked, or until the connection closes (RFC 9112, 6 and 7).
 // What comes out are the content's bytes and the trailers; the framing is never passed on, it is made anew.
+import type { Framing } from './framing.ts'
 import { HeadError, type Lenience, letIn, readTrailers, STRICT } from './head.ts'
-
-export type Framing =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'length'; readonly bytes: number }
-  | { readonly kind: 'chunked' }
-  | { readonly kind: 'close' }
-
-export const NO_BODY: Framing = { kind: 'none' }
-export const CHUNKED: Framing = { kind: 'chunked' }
-export const UNTIL_CLOSE: Framing = { kind: 'close' }
 
 /** Bytes that chunk extensions may take in one body (CVE-2024-22019). */
 const MOST_EXTENSION_BYTES = 16 * 1024

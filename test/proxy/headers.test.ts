@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { Forwarded } from '../../src/proxy/client.ts'
 import { answerText, type RequestRewrite, requestText } from '../../src/proxy/headers.ts'
-import { CHUNKED, NO_BODY } from '../../src/wire/body.ts'
+import { CHUNKED, NO_BODY } from '../../src/wire/framing.ts'
 import { readAnswer, readRequest, STRICT } from '../../src/wire/head.ts'
 
 const direct: Forwarded = { peer: '192.0.2.1', trusted: false, client: '192.0.2.1', proto: 'http', port: 8080 }

@@ -2,15 +2,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Quirk } from '../../src/model/route.ts'
-import {
-  type BodyReader,
-  bodyReader,
-  CHUNKED,
-  chunkLine,
-  lastChunk,
-  NO_BODY,
-  UNTIL_CLOSE,
-} from '../../src/wire/body.ts'
+import { type BodyReader, bodyReader, chunkLine, lastChunk } from '../../src/wire/body.ts'
+import { CHUNKED, NO_BODY, UNTIL_CLOSE } from '../../src/wire/framing.ts'
 import { HeadError, type Lenience } from '../../src/wire/head.ts'
 import { changes, mutated, plainFields } from './heads.ts'
 import { plainChunks } from './reference.ts'
