@@ -61,8 +61,6 @@ export interface AppOptions {
   readonly tokenMade: (file: string, secret: string) => void
   /** Between two looks at the files of the certificate; absent: a few seconds. */
   readonly certificateLookMs?: Milliseconds
-  /** Told after a reload is in force. */
-  readonly reloaded?: (configured: Configured) => void
 }
 
 export interface App {
@@ -144,7 +142,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     inForce(configured) {
       services.retain(configured.plan.backends)
       traffic.retain(new Set([...configured.plan.byId.keys(), DEFAULT_ROUTE]))
-      options.reloaded?.(configured)
     },
     counted: result => metrics.reloaded(result),
     log: log.line,

@@ -11,15 +11,12 @@ export interface Configured {
   /** The whole with its defaults, secrets as `***`. */
   readonly shown: unknown
   readonly warnings: readonly Mistake[]
-  /** Every file that was read, for the watch. */
-  readonly files: readonly string[]
 }
 
 /** What `config/load` returns, as far as it matters here. */
 export interface Read {
   readonly config: Config | null
   readonly mistakes: readonly Mistake[]
-  readonly files: readonly string[]
   place(pointer: string): Place
   fileOf?(pointer: string): string | null
 }
@@ -53,5 +50,5 @@ export function configure(
       },
     })
   }
-  return { config: read.config, plan: compiled.plan, shown: shown(read.config), warnings: mistakes, files: read.files }
+  return { config: read.config, plan: compiled.plan, shown: shown(read.config), warnings: mistakes }
 }

@@ -64,7 +64,7 @@ export function configured(config: Record<string, unknown>): Configured {
   }
   const place = () => ({ file: 'test.yaml', line: 1, column: 1 })
   const value = configSchema.parse(text)
-  return configure({ config: value, mistakes: [], files: [], place }, shown, null, Date.now())
+  return configure({ config: value, mistakes: [], place }, shown, null, Date.now())
 }
 
 export async function startBanyan(
