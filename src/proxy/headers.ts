@@ -4,9 +4,10 @@
 // Hop-by-hop fields end here (RFC 9110, 7.6.1), so does what `Connection` names; but nobody can strip framing, Host or our
 // own fields by naming them there. Framing is written once, by what is really sent.
 import type { HeaderChanges } from '../model/route.ts'
-import { knownAs, LOOP_HEADER } from '../wire/fields.ts'
+import type { Fields } from '../wire/fields.ts'
 import type { Framing } from '../wire/framing.ts'
-import type { Answer, Fields, Request } from '../wire/head.ts'
+import type { Answer, Request } from '../wire/head.ts'
+import { knownAs, LOOP_HEADER } from '../wire/names.ts'
 import type { Forwarded } from './client.ts'
 
 /** Copies runs of lines; whatever is said in between stands where it was said. */

@@ -1,7 +1,7 @@
 // Connections that belong to one client for its life: NTLM and Negotiate prove who somebody is to a connection, not to a
 // request, so whoever got another's connection would be that user. Never pooled, never retried, never shared.
 import type { Backend } from '../model/route.ts'
-import type { Fields } from '../wire/head.ts'
+import type { Fields } from '../wire/fields.ts'
 import type { Connection } from './connection.ts'
 import type { Place } from './service.ts'
 

@@ -1,7 +1,9 @@
 // Bodies of HTTP/1 messages, out of their framing: by length, chunked, or until the connection closes (RFC 9112, 6 and 7).
 // What comes out are the content's bytes and the trailers; the framing is never passed on, it is made anew.
+
+import { readTrailers } from './fields.ts'
 import type { Framing } from './framing.ts'
-import { HeadError, type Lenience, letIn, readTrailers, STRICT } from './head.ts'
+import { HeadError, type Lenience, letIn, STRICT } from './lenience.ts'
 
 /** Bytes that chunk extensions may take in one body (CVE-2024-22019). */
 const MOST_EXTENSION_BYTES = 16 * 1024

@@ -1,5 +1,7 @@
 // Where a message's body ends (RFC 9112, 6.3): found out in one place for requests and in one for answers.
-import { type Answer, type Fields, HeadError, type Lenience, letIn } from './head.ts'
+import type { Fields } from './fields.ts'
+import type { Answer } from './head.ts'
+import { HeadError, type Lenience, letIn } from './lenience.ts'
 
 export type Framing =
   | { readonly kind: 'none' }

@@ -1,64 +1,8 @@
 // Heads of HTTP/1 messages (RFC 9112): bytes, as latin1 text, to what they say. Strict: what two parsers could read in two
 // ways is refused, unless a backend's quirk was accepted by name.
-import type { Quirk } from '../model/route.ts'
-import { isToken, type Known, knownAs } from './fields.ts'
-
-/** Why a head is refused. `quirk` names the setting that would let it in; null where none does. */
-export class HeadError extends Error {
-  readonly code: 'bad_request' | 'version_unsupported' | 'expectation_failed' | 'too_many_fields'
-  readonly quirk: Quirk | null
-
-  constructor(message: string, code: HeadError['code'] = 'bad_request', quirk: Quirk | null = null) {
-    super(message)
-    this.code = code
-    this.quirk = quirk
-  }
-}
-
-/** What the fields of a head say. Its list of pairs keeps order, case and repetition. */
-export class Fields {
-  /** Flat: name, value, name, value … */
-  readonly list: string[] = []
-  readonly known: Known[] = []
-  /** Where each field's line begins in the text; one more for where the last one ends. */
-  readonly at: number[] = []
-  host: string | null = null
-  hosts = 0
-  /** Content-Length; -1 without one. */
-  length = -1
-  isChunked = false
-  /** Connection: close. */
-  closes = false
-  /** Connection: keep-alive. */
-  stays = false
-  /** Connection: upgrade. */
-  upgrades = false
-  /** Names that `Connection` lists beside its own words; null when there are none, which is nearly always. */
-  named: Set<string> | null = null
-  upgrade: string | null = null
-  expect: string | null = null
-  /** TE: trailers. */
-  takesTrailers = false
-  hasCookie = false
-  traceparent: string | null = null
-  loopMark: string | null = null
-  /** Keep-Alive's own words, as `timeout=5`. */
-  keepAlive: string | null = null
-  /** Somebody forwards for somebody. */
-  forwards = false
-  /** A challenge binds the connection to a user (NTLM, Negotiate). */
-  binds = false
-  /** It says how long it is good, or lets a cache guess (RFC 9111, 4.2). */
-  aged = false
-  /** Content-Type: text/html. */
-  isHtml = false
-  /** Content-Encoding: the content is not its own bytes. */
-  isEncoded = false
-  /** A name was let in that is no token. */
-  odd = false
-  /** There is something in it that an answer's rewriting may look at: Set-Cookie, Location, Cache-Control, ETag. */
-  special = false
-}
+import { Fields, FOUL, readFields } from './fields.ts'
+import { HeadError, type Lenience, letIn, STRICT } from './lenience.ts'
+import { isToken } from './names.ts'
 
 export interface Request {
   readonly text: string
@@ -78,8 +22,6 @@ export interface Answer {
   readonly fields: Fields
 }
 
-/** No control byte but HT, no bare CR or LF. */
-const FOUL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r[^\n]|[^\r]\n/
 /** A line that does not end as HTTP wants it. */
 const BARE_LF = /[^\r]\n|^\n/
 /** The same where the beginning may be cut off. */
@@ -153,20 +95,6 @@ function isMethod(method: string): boolean {
   return COMMON.has(method) || isToken(method)
 }
 
-/** What of an answer is let in; what was needed of it is noted. */
-export interface Lenience {
-  readonly accept: ReadonlySet<Quirk>
-  note(quirk: Quirk): void
-}
-
-export const STRICT: Lenience = { accept: new Set(), note() {} }
-
-/** Passes, or is refused by name. */
-export function letIn(quirk: Quirk, lenience: Lenience, what: string): void {
-  if (!lenience.accept.has(quirk)) throw new HeadError(what, 'bad_request', quirk)
-  lenience.note(quirk)
-}
-
 /** The head of an answer at the beginning of `text`, with its length in bytes; null: not complete yet. */
 export function readAnswer(
   text: string,
@@ -230,151 +158,4 @@ function retold({ text, fields, ...rest }: Answer, mostFields: number, lenience:
   for (let i = 0; i < fields.list.length; i += 2) lines += `${fields.list[i]}: ${fields.list[i + 1]}\r\n`
   lines += '\r\n'
   return { ...rest, text: lines, fields: readFields(lines, start.length, mostFields, lenience, null) }
-}
-
-/** Trailers: fields alone, up to and with the empty line. */
-export function readTrailers(text: string, mostFields: number): string[] {
-  if (FOUL.test(text)) throw new HeadError('a control byte, a bare CR or a bare LF in the trailers')
-  return readFields(text, 0, mostFields, STRICT, 'trailers').list
-}
-
-function readFields(text: string, from: number, most: number, lenience: Lenience, where: 'trailers' | null): Fields {
-  const fields = new Fields()
-  const { list, known, at } = fields
-  let lineStart = from
-  for (;;) {
-    const lineEnd = text.indexOf('\r\n', lineStart)
-    if (lineEnd === -1 || lineEnd === lineStart) break
-    if (known.length === most) throw new HeadError('too many fields', 'too_many_fields')
-    const colon = text.indexOf(':', lineStart)
-    if (colon === -1 || colon > lineEnd) throw new HeadError('a line without a colon')
-    let name = text.slice(lineStart, colon)
-    let one = knownAs(name)
-    if (!one.isToken) {
-      if (/^[ \t]|^$/.test(name)) throw new HeadError('a folded line or an empty name')
-      // No quirk lets trailers be odd: they are seldom wanted at all.
-      if (where === 'trailers') throw new HeadError('a trailer’s name is not a token')
-      letIn('odd-header-name', lenience, 'a field name is not a token')
-      fields.odd = true
-      // Blanks only: other white space is a part of the name, for whoever reads it next.
-      name = name.replace(/[ \t]+$/, '')
-      one = knownAs(name)
-    }
-    let start = colon + 1
-    let end = lineEnd
-    while (start < end && isBlank(text.charCodeAt(start))) start++
-    while (end > start && isBlank(text.charCodeAt(end - 1))) end--
-    const value = text.slice(start, end)
-    at.push(lineStart)
-    list.push(name, value)
-    known.push(one)
-    if (one.kind !== 'plain' && where === null) heed(fields, one, value, lenience)
-    lineStart = lineEnd + 2
-  }
-  at.push(lineStart)
-  if (fields.isChunked && fields.length !== -1) throw new HeadError('both Transfer-Encoding and Content-Length')
-  return fields
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09
-}
-
-function heed(fields: Fields, { kind, lower }: Known, value: string, lenience: Lenience): void {
-  switch (kind) {
-    case 'host':
-      fields.hosts++
-      fields.host ??= value
-      return
-    case 'length':
-      heedLength(fields, value, lenience)
-      return
-    case 'coding':
-      heedCoding(fields, value, lenience)
-      return
-    case 'connection':
-      heedConnection(fields, value)
-      return
-    case 'keep-alive':
-      fields.keepAlive ??= value
-      return
-    case 'upgrade':
-      fields.upgrade = fields.upgrade === null ? value : `${fields.upgrade}, ${value}`
-      return
-    case 'expect':
-      fields.expect = fields.expect === null ? value : `${fields.expect}, ${value}`
-      return
-    case 'te':
-      // RFC 9110, 10.1.4: whatever else it lists are codings of this hop.
-      fields.takesTrailers ||= value.split(',').some(part => part.trim().toLowerCase() === 'trailers')
-      return
-    case 'cookie':
-      fields.hasCookie = true
-      return
-    case 'trace':
-      fields.traceparent ??= value
-      return
-    case 'loop':
-      fields.loopMark ??= value
-      return
-    case 'forwarded':
-      fields.forwards = true
-      return
-    case 'challenge':
-      fields.binds ||= /^\s*(ntlm|negotiate)\b/i.test(value)
-      return
-    case 'type':
-      fields.isHtml = /^text\/html\b/i.test(value)
-      return
-    case 'encoding':
-      fields.isEncoded = true
-      return
-    case 'age':
-      fields.aged = true
-      return
-    case 'cache':
-      fields.aged = true
-      fields.special = true
-      return
-    case 'set-cookie':
-    case 'etag':
-      fields.special = true
-      return
-    case 'location':
-      if (lower === 'location') fields.special = true
-      return
-  }
-}
-
-function heedLength(fields: Fields, value: string, lenience: Lenience): void {
-  // 2^53 has 16 digits; more would lose bytes in counting.
-  if (!/^\d{1,15}$/.test(value)) throw new HeadError('Content-Length is not one number')
-  const length = Number(value)
-  if (fields.length === -1) fields.length = length
-  else if (fields.length !== length) throw new HeadError('Content-Lengths that differ')
-  else letIn('double-content-length', lenience, 'Content-Length twice')
-}
-
-function heedCoding(fields: Fields, value: string, lenience: Lenience): void {
-  const coding = value.toLowerCase()
-  if (coding === 'identity') {
-    letIn('te-identity', lenience, 'Transfer-Encoding: identity')
-    return
-  }
-  // A second one would be `chunked, chunked`.
-  if (coding !== 'chunked' || fields.isChunked) throw new HeadError('a transfer coding that is not one final chunked')
-  fields.isChunked = true
-}
-
-function heedConnection(fields: Fields, value: string): void {
-  for (const part of value.split(',')) {
-    const token = part.trim().toLowerCase()
-    if (token === 'close') fields.closes = true
-    else if (token === 'keep-alive') fields.stays = true
-    else if (token === 'upgrade') fields.upgrades = true
-    else if (token !== '' && token !== 'te') {
-      fields.named ??= new Set()
-      fields.named.add(token)
-    }
-  }
 }

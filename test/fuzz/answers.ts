@@ -1,7 +1,7 @@
 // Lets a backend say what may or may not be an answer, and looks at what a strict client gets; then whether the next request
 // gets its own.
 import { passableTrailers } from '../../src/proxy/headers.ts'
-import { knownAs } from '../../src/wire/fields.ts'
+import { knownAs } from '../../src/wire/names.ts'
 import { Body } from '../e2e/wire/body.ts'
 import { type AnswerHead, Malformed, readAnswerHead, valuesOf } from '../e2e/wire/message.ts'
 import { answersIn, type Got, type Talk, talk } from './client.ts'

@@ -1,6 +1,6 @@
 // Sends what may or may not be requests, and compares what the backend got with what a slow, plain reader finds in it.
 import { passableTrailers } from '../../src/proxy/headers.ts'
-import { knownAs } from '../../src/wire/fields.ts'
+import { knownAs } from '../../src/wire/names.ts'
 import { Malformed, valuesOf } from '../e2e/wire/message.ts'
 import { plainRequests, type Sent } from '../wire/reference.ts'
 import type { Arrived } from './backend.ts'

@@ -5,7 +5,8 @@ import t from 'tap'
 import type { Forwarded } from '../../src/proxy/client.ts'
 import { answerText, type RequestRewrite, requestText } from '../../src/proxy/headers.ts'
 import { CHUNKED, NO_BODY } from '../../src/wire/framing.ts'
-import { readAnswer, readRequest, STRICT } from '../../src/wire/head.ts'
+import { readAnswer, readRequest } from '../../src/wire/head.ts'
+import { STRICT } from '../../src/wire/lenience.ts'
 
 const direct: Forwarded = { peer: '192.0.2.1', trusted: false, client: '192.0.2.1', proto: 'http', port: 8080 }
 

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Quirk } from '../../src/model/route.ts'
-import { type HeadError, type Lenience, readAnswer, STRICT } from '../../src/wire/head.ts'
+import { readAnswer } from '../../src/wire/head.ts'
+import { type HeadError, type Lenience, STRICT } from '../../src/wire/lenience.ts'
 import { plainFields, value } from './heads.ts'
 import { runs, SEED } from './seed.ts'
 

@@ -1,7 +1,8 @@
 // Heads of requests: what is refused and why, and that a slow, plain reader takes and refuses the same.
 import fc from 'fast-check'
 import t from 'tap'
-import { endOfRequest, HeadError, readRequest } from '../../src/wire/head.ts'
+import { endOfRequest, readRequest } from '../../src/wire/head.ts'
+import { HeadError } from '../../src/wire/lenience.ts'
 import { changes, head, mutated, render } from './heads.ts'
 import { plainRequest } from './reference.ts'
 import { runs, SEED } from './seed.ts'

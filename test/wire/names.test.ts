@@ -1,6 +1,6 @@
 // What a field's name is to a proxy: its class in any spelling, who may nominate it, and that inventing names costs nothing.
 import t from 'tap'
-import { isToken, type Kind, knownAs, LOOP_HEADER } from '../../src/wire/fields.ts'
+import { isToken, type Kind, knownAs, LOOP_HEADER } from '../../src/wire/names.ts'
 
 const CLASSES: Readonly<Record<string, Kind>> = {
   Accept: 'plain',
