@@ -105,7 +105,8 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
 
   resume(): void {
     this.#connection?.socket.resume()
-    this.#idleTimer?.refresh()
+    // A timer that was cleared does not begin again by `refresh`.
+    if (this.#idleTimer !== null && this.#receiver !== null) this.#awaitPiece()
   }
 
   giveUp(): void {
@@ -240,8 +241,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     this.#phase = 'body'
     if (this.#headTimer !== null) clearTimeout(this.#headTimer)
     this.#closeDelimited = framing.kind === 'close'
-    const { idleMs } = this.#outgoing.backend.timeouts
-    if (idleMs !== null) this.#idleTimer = setTimeout(this.#late, idleMs, TIMEOUT.idle)
+    this.#awaitPiece()
     receiver.head(answer, framing)
     if (this.#receiver === null) return
     this.#reader = bodyReader(framing, this)
@@ -302,6 +302,12 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     this.#phase = 'headers'
     const { headMs } = this.#outgoing.backend.timeouts
     if (headMs !== null) this.#headTimer = setTimeout(this.#late, headMs, TIMEOUT.head)
+  }
+
+  #awaitPiece(): void {
+    const { idleMs } = this.#outgoing.backend.timeouts
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer)
+    if (idleMs !== null) this.#idleTimer = setTimeout(this.#late, idleMs, TIMEOUT.idle)
   }
 
   #late = (code: string): void => {
