@@ -345,13 +345,13 @@ export class Serving implements Receiver {
   /** True: it is asked when the body is there. */
   #mustBuffer({ wire }: Backend): boolean {
     if (this.#body.framing.kind !== 'chunked' || this.#body.whole !== null) return false
+    // What has come is here, whoever is to have it now: a rollback in the middle changes only who is asked.
+    if (this.#body.isCollecting) return true
     if (!wire.bufferChunked && wire.version === '1.1') return false
-    if (!this.#body.isCollecting) {
-      this.#body.collect()
-      if (this.#accepted.request.fields.expect !== null) this.#continue()
-      // In a turn of its own: what is asked anew may be in the middle of something.
-      setImmediate(() => this.#client.openBody())
-    }
+    this.#body.collect()
+    if (this.#accepted.request.fields.expect !== null) this.#continue()
+    // In a turn of its own: what is asked anew may be in the middle of something.
+    setImmediate(() => this.#client.openBody())
     return true
   }
 
