@@ -141,7 +141,7 @@ function ownLines(fields: Fields, rewrite: RequestRewrite, given: Given | null):
   if (framing.kind === 'length' && fields.isChunked) own += `Content-Length: ${framing.bytes}\r\n`
   if (fields.traceparent === null) own += `traceparent: ${rewrite.traceparent}\r\n`
   if (rewrite.loopMark !== null) own += `${LOOP_HEADER}: ${rewrite.loopMark}\r\n`
-  own += forwardedLines(given, forwarded, rewrite.host ?? fields.host)
+  own += forwardedLines(given, forwarded, fields.host)
   if (changes !== null) for (const [name, value] of changes.set) own += `${name}: ${value}\r\n`
   const takes = fields.takesTrailers && rewrite.version === '1.1'
   if (rewrite.upgrades) own += 'Connection: Upgrade\r\n'
