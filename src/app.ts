@@ -158,6 +158,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     lookup: lookupSystem,
     secret,
   })
+  services.retain(options.configured.plan.backends)
   const proxyPort = { current: config.proxy.listen.port }
   const access = log.access
   const proxy = createProxyServer(

@@ -55,7 +55,11 @@ export interface BackendState {
 
 export interface Services {
   of(backend: Backend, role: Role): Service
-  /** Closes gracefully everything whose backend is not in the list. */
+  /**
+   * Begins with those in the list, so that names are known and addresses probed before the first request; then closes
+   * gracefully everything whose backend is not in it. In this order, because probes of one address are one as long as
+   * anybody has them: one that is out is not asked by users again only because another was added.
+   */
   retain(backends: Iterable<Backend>): void
   states(): AddressState[]
   backends(): BackendState[]
@@ -124,19 +128,21 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
     return one
   }
 
+  function of(backend: Backend, role: Role): Service {
+    const one = sharedOf(backend)
+    let service = one.services.get(role)
+    if (service === undefined) {
+      const { site, gate, budget } = one
+      const circuit = role === 'primary' ? one.circuit : null
+      service = new BackendService({ role, site, gate, circuit, budget, clock })
+      one.services.set(role, service)
+      if (role === 'primary') site.beginProbes()
+    }
+    return service
+  }
+
   return {
-    of(backend, role) {
-      const one = sharedOf(backend)
-      let service = one.services.get(role)
-      if (service === undefined) {
-        const { site, gate, budget } = one
-        const circuit = role === 'primary' ? one.circuit : null
-        service = new BackendService({ role, site, gate, circuit, budget, clock })
-        one.services.set(role, service)
-        if (role === 'primary') site.beginProbes()
-      }
-      return service
-    },
+    of,
     retain(backends) {
       const sites = new Set<string>()
       const limits = new Set<string>()
@@ -145,6 +151,7 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
         limits.add(gateKey(backend))
         // It was gone and is back.
         if (found.get(backend)?.site.isClosed === true) found.delete(backend)
+        of(backend, 'primary')
       }
       for (const [key, one] of shared) {
         if (sites.has(key)) continue

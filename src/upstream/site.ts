@@ -146,6 +146,8 @@ export class Site {
     if (this.#isProbed || this.backend.health === null || this.#isClosed) return
     this.#isProbed = true
     for (const address of this.#addresses) this.#beginProbe(address)
+    // Another backend may have had them probed already.
+    this.#judge()
   }
 
   sweep(): void {
