@@ -311,7 +311,9 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
   }
 
   #late = (code: string): void => {
-    this.#fail(classify(Object.assign(new Error(code), { code }), this.#circumstances()))
+    // Whoever waits too long for a connection of ours was not refused one by the address.
+    const told = this.#phase === 'connect' ? 'headers' : this.#phase
+    this.#fail(classify(Object.assign(new Error(code), { code }), this.#circumstances()), told)
   }
 
   #circumstances() {
@@ -319,8 +321,9 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     return { side: this.#outgoing.side, phase: this.#phase, stale }
   }
 
-  #fail(failure: Failure): void {
-    const { kind, phase, stale } = failure
+  /** `phase`: what the address is told. */
+  #fail(failure: Failure, phase = failure.phase): void {
+    const { kind, stale } = failure
     const receiver = this.#finish({ kind: 'failure', failure: kind, phase, stale })
     this.#connection?.destroy()
     if (receiver === null) return
