@@ -325,7 +325,8 @@ export class Serving implements Receiver {
     const { at } = this.#accepted
     this.#askedAt = this.#askedAt === 0 ? at : this.#parts.clock.monotonic()
     this.#placement.wait()
-    if (this.#mustBuffer(backend)) return
+    // A second try does not wait for the new side of a route that was rolled back after the first.
+    if (this.#placement.recall() || this.#mustBuffer(backend)) return
     const framing = this.#body.outFraming
     this.#asked = this.#parts.ask(
       {
