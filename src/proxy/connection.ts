@@ -96,6 +96,10 @@ export class ClientConnection implements Client {
     this.#socket.pause()
   }
 
+  holdBody(): void {
+    this.#bodyOpen = false
+  }
+
   write(text: string): boolean {
     return this.#socket.write(text, 'latin1')
   }

@@ -35,6 +35,8 @@ export interface Client {
   /** The body may come, or go on coming. */
   openBody(): void
   pauseBody(): void
+  /** Until it is opened again, what comes of the body waits. */
+  holdBody(): void
   /** False: wait for `writable`. */
   write(text: string): boolean
   /** `text`, then the bytes, then `after`, in one go. */
@@ -132,7 +134,10 @@ export class Serving implements Receiver {
     if (this.#body.isCollecting) {
       this.#body.complete()
       this.#ask(null, false)
-    } else this.#asked?.finish(passableTrailers(trailers))
+    } else {
+      this.#body.touch()
+      this.#asked?.finish(passableTrailers(trailers))
+    }
   }
 
   writable(): void {
@@ -327,6 +332,8 @@ export class Serving implements Receiver {
     this.#placement.wait()
     // A second try does not wait for the new side of a route that was rolled back after the first.
     if (this.#placement.recall() || this.#mustBuffer(backend)) return
+    // It was open for the side that failed; who is asked now takes it when it has a connection.
+    this.#client.holdBody()
     const framing = this.#body.outFraming
     this.#asked = this.#parts.ask(
       {
