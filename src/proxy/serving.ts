@@ -80,6 +80,8 @@ export class Serving implements Receiver {
   #bodyNoted = false
   #status = 0
   #headSent = false
+  /** An interim answer went to the client: who gave it gives the answer, too. */
+  #informed = false
   #stays = false
   #outFraming: Framing = NO_BODY
   /** Text that goes out at the end of the turn. */
@@ -186,7 +188,9 @@ export class Serving implements Receiver {
 
   informed(answer: Answer): void {
     if (answer.status === 100) this.#clearExpect()
-    if (this.#accepted.request.minor === 1) this.#client.write(informationText(answer))
+    if (this.#accepted.request.minor !== 1) return
+    this.#informed = true
+    this.#client.write(informationText(answer))
   }
 
   head(answer: Answer, framing: Framing): void {
@@ -286,7 +290,7 @@ export class Serving implements Receiver {
     this.#placement.settle(null)
     this.#clearExpect()
     if (failure.quirk !== null) this.quirk(failure.quirk)
-    if (this.#headSent) {
+    if (this.#headSent || this.#informed) {
       this.#fail(failure)
       return
     }
@@ -396,7 +400,7 @@ export class Serving implements Receiver {
 
   /** Lets the other side answer instead, where the route wants that. */
   #divert(answer: Answer): boolean {
-    if (this.#diverted) return false
+    if (this.#diverted || this.#informed) return false
     const circumstances = {
       accepted: this.#accepted,
       decision: this.#placement.decision,
