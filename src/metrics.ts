@@ -235,6 +235,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
       else if (note.kind === 'reaped') reaped.of([note.phase]).value++
       else if (note.kind === 'shed') shed.of([note.what]).value++
       else if (note.kind === 'leak') leaks.of([note.route, note.side, note.where]).value++
+      else if (note.kind === 'covered') (boundOf(note.route).new.errors.get(note.failure) as Count).value++
       else if (note.kind === 'shared-cache') cacheable.of([note.route, note.side]).value++
     },
     tunnel(route, side, change) {

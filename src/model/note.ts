@@ -1,4 +1,5 @@
 // Small things that are seen in passing and counted: what a stricter proxy would have refused, and what a migration trips over.
+import type { FailureKind } from './exchange.ts'
 import type { Quirk, RouteId, Side } from './route.ts'
 
 /** Limits whose crossing `profile: transparent` only reports. */
@@ -18,6 +19,8 @@ export type Note =
   | { readonly kind: 'set-cookie'; readonly route: RouteId; readonly side: Side; readonly name: string }
   /** A shared cache may keep this answer of a split route, for users of both sides. */
   | { readonly kind: 'shared-cache'; readonly route: RouteId; readonly side: Side }
+  /** New failed and legacy answered: the client heard nothing of it. */
+  | { readonly kind: 'covered'; readonly route: RouteId; readonly failure: FailureKind }
   /** A client that was too slow, by what it was slow at. */
   | { readonly kind: 'reaped'; readonly phase: 'silent' | 'head' | 'body' | 'answer' }
   | { readonly kind: 'shed'; readonly what: 'keep-alive' | 'request' | 'connection' }

@@ -307,6 +307,7 @@ export class Serving implements Receiver {
       this.#ask(this.#address, true)
     } else if (!this.#diverted && wantsFallback(circumstances)) {
       this.#diverted = true
+      this.#parts.note({ kind: 'covered', route: this.#accepted.decision.route.id, failure: failure.kind })
       this.#placement.move('legacy', failure.kind === 'circuit' ? 'breaker' : 'fallback')
     } else this.#fail(failure)
   }
