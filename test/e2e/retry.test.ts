@@ -1,0 +1,240 @@
+// One more try of the same side: only where nothing can have been done yet or doing it twice is harmless, once, and within
+// a budget.
+import t from 'tap'
+import { type Banyan, eventually, named, startBanyan } from './harness.ts'
+import {
+  type Asked,
+  cutting,
+  get,
+  handClock,
+  holding,
+  post,
+  type Scripted,
+  saying,
+  scripted,
+  sendBytes,
+} from './scripted.ts'
+
+type Settings = Record<string, unknown>
+
+/** The next request is sure to come on the connection of the last one. */
+const ONE_CONNECTION = { connections: 1 }
+
+/** Answers the first request of each connection, and does this with those that follow on it. */
+function onceThen(then: Scripted['serve']): Scripted['serve'] {
+  const used = new WeakSet()
+  return asked => {
+    if (used.has(asked.socket)) {
+      then(asked)
+      return
+    }
+    used.add(asked.socket)
+    asked.answer('ok')
+  }
+}
+
+function only(backend: Settings): Settings {
+  return { backends: { mono: backend }, routes: [{ id: 'all', match: { path: '/*' }, legacy: 'mono' }] }
+}
+
+/** So often each path came to a backend. */
+function counts(backend: Scripted): Record<string, number> {
+  const seen: Record<string, number> = {}
+  for (const path of backend.paths()) seen[path] = (seen[path] ?? 0) + 1
+  return seen
+}
+
+const resetting = ({ socket }: Asked) => void socket.resetAndDestroy()
+const ending = ({ socket }: Asked) => void socket.end()
+
+t.test('a reused connection that ends before any byte: a GET is asked once more, on a fresh one', async t => {
+  for (const [name, going] of Object.entries({ closed: cutting, ended: ending, reset: resetting })) {
+    const backend = await scripted(t, onceThen(going))
+    const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+    t.equal((await get(t, banyan.port, '/warm')).status, 200)
+    t.match(await get(t, banyan.port, '/again'), { status: 200, body: 'ok' }, name)
+    t.same(backend.paths(), ['/warm', '/again', '/again'], name)
+    const [warm, first, second] = backend.asked as [Asked, Asked, Asked]
+    t.equal(first.socket, warm.socket, `${name}: the connection was used again`)
+    t.not(second.socket, warm.socket, `${name}: the second try has another`)
+    t.equal(second.head, first.head, `${name}: and is the same request`)
+    await banyan.stop()
+  }
+})
+
+t.test('a POST is never asked again, with a body or without', async t => {
+  const backend = await scripted(t, onceThen(cutting))
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+  for (const body of ['', 'hello']) {
+    await get(t, banyan.port, '/warm')
+    t.match(await post(t, banyan.port, `/post${body.length}`, body), { status: 502, code: 'backend_reset' })
+  }
+  t.same(backend.paths(), ['/warm', '/post0', '/warm', '/post5'])
+})
+
+t.test('a GET that has a body is not asked again: it has been sent', async t => {
+  const backend = await scripted(t, onceThen(cutting))
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+  await get(t, banyan.port, '/warm')
+  const request = 'GET /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello'
+  t.match(await sendBytes(t, banyan.port, request).answer, { status: 502, code: 'backend_reset' })
+  t.same(backend.paths(), ['/warm', '/body'])
+})
+
+t.test('retry.methods says which methods; empty is off', async t => {
+  const rows: readonly (readonly [readonly string[], string, number])[] = [
+    [['PUT'], 'PUT', 200],
+    [['PUT'], 'GET', 502],
+    [[], 'GET', 502],
+  ]
+  for (const [methods, method, status] of rows) {
+    const backend = await scripted(t, onceThen(cutting))
+    const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION, retry: { methods } }))
+    await get(t, banyan.port, '/warm')
+    const request = `${method} /it HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
+    t.equal((await sendBytes(t, banyan.port, request).answer).status, status, `${method} of [${methods}]`)
+    t.equal(counts(backend)['/it'], status === 200 ? 2 : 1)
+    await banyan.stop()
+  }
+})
+
+t.test('a connection that was not used before, or an answer that has begun: no second try', async t => {
+  const rows: Record<string, Scripted['serve']> = {
+    fresh: cutting,
+    'one byte': onceThen(({ socket }) => void socket.end('H')),
+    'half a head': onceThen(({ socket }) => void socket.end('HTTP/1.1 200 OK\r\nContent-')),
+    'an early hint': onceThen(({ socket }) => void socket.end('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n')),
+  }
+  for (const [name, serve] of Object.entries(rows)) {
+    const backend = await scripted(t, serve)
+    const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+    if (name !== 'fresh') t.equal((await get(t, banyan.port, '/warm')).status, 200)
+    t.match(await get(t, banyan.port, '/it'), { status: 502, code: 'backend_reset' }, name)
+    t.equal(counts(backend)['/it'], 1, name)
+    await banyan.stop()
+  }
+})
+
+t.test('half a body is cut at the client, too, and nobody is asked again', async t => {
+  const serve = onceThen(({ socket }) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'))
+  const backend = await scripted(t, serve)
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+  await get(t, banyan.port, '/warm')
+  t.match(await get(t, banyan.port, '/it'), { status: 200, isCut: true })
+  t.same(backend.paths(), ['/warm', '/it'])
+})
+
+t.test('a 5xx is an answer: one request, whatever the connection', async t => {
+  const backend = await scripted(
+    t,
+    onceThen(asked => asked.answer('busy', '503 Busy')),
+  )
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+  await get(t, banyan.port, '/warm')
+  t.match(await get(t, banyan.port, '/it'), { status: 503, body: 'busy' })
+  t.same(backend.paths(), ['/warm', '/it'])
+})
+
+t.test('a second try that fails is the last one', async t => {
+  const backend = await scripted(t, saying('ok'))
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+  await get(t, banyan.port, '/warm')
+  backend.serve = cutting
+  t.match(await get(t, banyan.port, '/it'), { status: 502, code: 'backend_reset' })
+  t.same(backend.paths(), ['/warm', '/it', '/it'])
+})
+
+t.test('the budget: a backend that closes every reused connection is not asked everything twice', async t => {
+  const backend = await scripted(t, onceThen(cutting))
+  const { clock } = handClock()
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }), { clock })
+  const statuses: number[] = []
+  for (let i = 0; i < 120; i++) statuses.push((await get(t, banyan.port, `/${i}`)).status)
+  const repeated = Object.values(counts(backend)).filter(count => count === 2).length
+  t.ok(repeated >= 3, `three are always allowed: ${repeated}`)
+  t.ok(repeated <= backend.asked.length / 5, `${repeated} of ${backend.asked.length} are within 20 %`)
+  t.ok(Object.values(counts(backend)).every(count => count <= 2))
+  t.equal(backend.asked.length, 120 + repeated)
+  const failed = statuses.filter(status => status === 502).length
+  t.ok(failed > 0, 'the others are told')
+  t.equal(statuses.filter(status => status === 200).length, 120 - failed)
+})
+
+t.test('an address that cannot be connected to: another one is asked, a POST too, with its whole body', async t => {
+  for (const method of ['GET', 'POST']) {
+    const [gone, there] = [await scripted(t, saying('gone')), await scripted(t, saying('there'))]
+    await gone.close()
+    const { clock } = handClock()
+    const backend = { urls: [gone.url, there.url], balance: 'round' }
+    const banyan = await startBanyan(t, only(backend), { clock })
+    t.equal((await addressOf(banyan, gone)).healthy, true, 'it is worth a try')
+    for (let i = 0; i < 2; i++) {
+      const answer = method === 'GET' ? get(t, banyan.port) : post(t, banyan.port, '/', 'hello')
+      t.match(await answer, { status: 200, body: 'there' }, method)
+    }
+    if (method === 'POST')
+      t.same(
+        there.asked.map(asked => asked.body()),
+        ['hello', 'hello'],
+      )
+    t.equal(there.asked.length, 2)
+    const { healthy, lastFailure } = await addressOf(banyan, gone)
+    t.match({ healthy, kind: lastFailure.kind }, { healthy: false, kind: 'connect' }, 'it was tried, and is left alone')
+    await banyan.stop()
+  }
+})
+
+t.test('all addresses refuse: two are tried, then it is 502', async t => {
+  const backends = await Promise.all([1, 2, 3].map(() => scripted(t, saying('never'))))
+  for (const backend of backends) await backend.close()
+  const { clock } = handClock()
+  const banyan = await startBanyan(t, only({ urls: backends.map(({ url }) => url), balance: 'round' }), { clock })
+  t.match(await get(t, banyan.port), { status: 502, code: 'backend_connect' })
+  const tried = await Promise.all(
+    backends.map(async backend => (await addressOf(banyan, backend)).lastFailure !== null),
+  )
+  t.equal(tried.filter(Boolean).length, 2)
+})
+
+t.test('where there is one address, a refused connection is not tried again', async t => {
+  const backend = await scripted(t, saying('never'))
+  await backend.close()
+  const banyan = await startBanyan(t, only({ url: backend.url, circuit: { min: 2, errors: 100 } }))
+  t.match(await get(t, banyan.port), { status: 502, code: 'backend_connect' })
+  t.match(await get(t, banyan.port), { status: 502, code: 'backend_connect' }, 'one failure has been counted, not two')
+  t.match(await get(t, banyan.port), { status: 503, code: 'circuit_open' })
+})
+
+t.test('a client that leaves before the second try: there is none', async t => {
+  const backend = await scripted(t, onceThen(holding))
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+  await get(t, banyan.port, '/warm')
+  const sent = sendBytes(t, banyan.port, 'GET /left HTTP/1.1\r\nHost: a\r\n\r\n')
+  await eventually(() => backend.asked.length === 2, 'the first try is there')
+  sent.leave()
+  await backend.asked[1]?.gone
+  t.equal((await get(t, banyan.port, '/next')).status, 200)
+  t.same(backend.paths(), ['/warm', '/left', '/next'])
+})
+
+t.test('after a rollback the second try is made at legacy', async t => {
+  const legacy = await named(t, 'legacy')
+  const fresh = await scripted(t, onceThen(holding))
+  const banyan = await startBanyan(t, {
+    backends: { legacy: { url: legacy.url }, new: { url: fresh.url, ...ONE_CONNECTION } },
+    routes: [{ id: 'all', match: { path: '/*' }, legacy: 'legacy', new: 'new', data: 'shared', weight: 100 }],
+  })
+  await get(t, banyan.port, '/warm')
+  const pending = get(t, banyan.port, '/it')
+  await eventually(() => fresh.asked.length === 2, 'the new side has it')
+  await banyan.api('POST', '/routes/all/rollback', {})
+  // It goes as a whole: there is nothing to connect to, and nobody who could be asked before the write.
+  await fresh.close()
+  t.match(await pending, { status: 200, body: 'legacy' })
+  t.equal(fresh.asked.length, 2)
+})
+
+async function addressOf(banyan: Banyan, { address }: Scripted) {
+  const { addresses } = (await banyan.api('GET', '/routes/all')).json.sides.legacy
+  return addresses.find((one: { address: string }) => one.address === address)
+}
