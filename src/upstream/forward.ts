@@ -111,7 +111,8 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
 
   giveUp(): void {
     if (this.#receiver === null) return
-    this.#finish(GIVEN_UP)
+    // An answer that is not wanted, or not to its end, is one all the same: a 503 that legacy covers counts as a failure.
+    this.#finish(this.#answer === null ? GIVEN_UP : { kind: 'answer', status: this.#answer.status })
     this.#connection?.destroy()
   }
 
