@@ -6,6 +6,8 @@
 import type { Socket } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
 import { Pins } from '../upstream/pins.ts'
+import { leaveBytes, takeBytes } from '../upstream/read-buffer.ts'
+import { writeFramed } from '../upstream/write-copy.ts'
 import { type BodyReader, bodyReader } from '../wire/body.ts'
 import { requestFraming } from '../wire/framing.ts'
 import { type Request, readRequest } from '../wire/head.ts'
@@ -50,12 +52,11 @@ export class ClientConnection implements Client {
     this.#peer = peer
     this.secure = peer.tls
     this.#patience = new Patience(limit => listener.parts.note({ kind: 'would-cut', limit }))
-    socket.on('data', this.#data)
     socket.on('end', this.#end)
     socket.on('drain', this.#drain)
     socket.on('error', ignore)
     socket.on('close', this.#close)
-    socket.resume()
+    takeBytes(socket, this.#data)
   }
 
   get isBusy(): boolean {
@@ -105,14 +106,7 @@ export class ClientConnection implements Client {
   }
 
   writeBytes(text: string, bytes: Buffer, after: string): boolean {
-    const socket = this.#socket
-    if (text === '' && after === '') return socket.write(bytes)
-    socket.cork()
-    if (text !== '') socket.write(text, 'latin1')
-    let more = socket.write(bytes)
-    if (after !== '') more = socket.write(after, 'latin1')
-    socket.uncork()
-    return more
+    return writeFramed(this.#socket, text, bytes, after)
   }
 
   over(stays: boolean): void {
@@ -129,7 +123,7 @@ export class ClientConnection implements Client {
   detach(): { readonly socket: Socket; readonly early: Buffer } {
     const socket = this.#socket
     this.#phase = 'detached'
-    socket.off('data', this.#data)
+    leaveBytes(socket, this.#data)
     socket.off('end', this.#end)
     socket.off('drain', this.#drain)
     socket.off('close', this.#close)
@@ -221,7 +215,7 @@ export class ClientConnection implements Client {
   }
 
   #hold(bytes: Buffer): void {
-    this.#held.push(bytes)
+    this.#held.push(Buffer.from(bytes))
     this.#heldBytes += bytes.length
     // Until then it is read: a client that leaves must be heard.
     if (this.#heldBytes > MOST_HELD_BYTES) this.#socket.pause()

@@ -1,6 +1,7 @@
 // Waits for the PROXY protocol header with which a named forwarder begins a connection, and puts back what follows it.
 import type { Socket } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
+import { leaveBytes, takeBytes } from '../upstream/read-buffer.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 
 /** `then` hears the client's address and the port it spoke to; null where the header says none (LOCAL, UNKNOWN). */
@@ -13,12 +14,12 @@ export function awaitProxyHeader(
   const timer = setTimeout(() => socket.destroy(), withinMs)
   const done = () => {
     clearTimeout(timer)
-    socket.off('data', read)
+    leaveBytes(socket, read)
     socket.off('end', leave)
   }
   const leave = () => socket.destroy()
   const read = (chunk: Buffer) => {
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+    bytes = Buffer.concat([bytes, chunk])
     const header = readProxyHeader(bytes)
     if (header === 'more') return
     done()
@@ -31,7 +32,7 @@ export function awaitProxyHeader(
     if (rest.length > 0) socket.unshift(rest)
     then({ address: header.address, port: header.address === null ? null : header.localPort })
   }
-  socket.on('data', read)
   socket.on('end', leave)
   socket.once('close', () => clearTimeout(timer))
+  takeBytes(socket, read)
 }

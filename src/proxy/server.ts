@@ -3,6 +3,7 @@
 // It is our own HTTP/1.1 on node:net (docs/decisions/010): a proxy has to see every byte of a head, and to decide its framing.
 import { createServer, type Server } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
+import { tapAccepted } from '../upstream/read-buffer.ts'
 import { ClientConnection, type Listener } from './connection.ts'
 import { Entrance } from './entrance.ts'
 import type { ProxyParts } from './parts.ts'
@@ -91,10 +92,13 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   }, TICK_MS)
   timer.unref()
 
-  const server: Server = createServer({ allowHalfOpen: true, noDelay: true, ...ALIVE }, socket => {
-    entered++
-    entrance.enter(socket)
-  })
+  const server: Server = createServer(
+    { allowHalfOpen: true, noDelay: true, pauseOnConnect: true, ...ALIVE },
+    accepted => {
+      entered++
+      entrance.enter(tapAccepted(accepted))
+    },
+  )
 
   function checkClosed(): void {
     if (closed !== null && connections.size === 0 && tunnels.size === 0 && entrance.entering === 0) closed()

@@ -7,6 +7,7 @@ import type { Milliseconds } from '../model/units.ts'
 import type { Pins } from '../upstream/pins.ts'
 import type { Receiver, Sending } from '../upstream/sending.ts'
 import type { Place } from '../upstream/service.ts'
+import { ONE_WRITE_BYTES } from '../upstream/write-copy.ts'
 import { chunkLine, lastChunk } from '../wire/body.ts'
 import { CHUNKED, type Framing, NO_BODY, requestFraming, UNTIL_CLOSE } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
@@ -18,11 +19,9 @@ import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
 import { RequestBody } from './request-body.ts'
 import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
-import { mayRetry, wantsFallback, wantsOtherSide } from './second-chance.ts'
+import { mayRetry, wantsBack, wantsFallback, wantsOtherSide } from './second-chance.ts'
 import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 
-/** Pieces up to this size go out in one write with what stands before and after them. */
-const ONE_WRITE_BYTES = 16 * 1024
 /** A backend that neither continues nor answers gets the body after this. */
 const EXPECT_WAIT_MS = 1_000
 
@@ -39,7 +38,7 @@ export interface Client {
   holdBody(): void
   /** False: wait for `writable`. */
   write(text: string): boolean
-  /** `text`, then the bytes, then `after`, in one go. */
+  /** `text`, then a copy of the bytes, then `after`, in one go. */
   writeBytes(text: string, bytes: Buffer, after: string): boolean
   /** Everything was written; `closed` is told when it has left. */
   over(stays: boolean): void
@@ -234,7 +233,7 @@ export class Serving implements Receiver {
     }
     const text = this.#text
     this.#text = ''
-    this.#wrote(this.#client.writeBytes(text, Buffer.from(piece), chunked ? '\r\n' : ''))
+    this.#wrote(this.#client.writeBytes(text, piece, chunked ? '\r\n' : ''))
   }
 
   flush(): void {
@@ -309,6 +308,9 @@ export class Serving implements Receiver {
       this.#diverted = true
       this.#parts.note({ kind: 'covered', route: this.#accepted.decision.route.id, failure: failure.kind })
       this.#placement.move('legacy', failure.kind === 'circuit' ? 'breaker' : 'fallback')
+    } else if (wantsBack(circumstances)) {
+      this.#parts.note({ kind: 'covered', route: this.#accepted.decision.route.id, failure: failure.kind })
+      this.#placement.move('legacy', this.#accepted.decision.reason)
     } else this.#fail(failure)
   }
 

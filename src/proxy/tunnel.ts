@@ -2,6 +2,8 @@
 // reaches a backend before the backend's 101; a refusal is relayed as the ordinary answer that it is.
 import type { Socket } from 'node:net'
 import type { Side } from '../model/route.ts'
+import { takeBytes } from '../upstream/read-buffer.ts'
+import { writeCopy } from '../upstream/write-copy.ts'
 import type { Answer, Request } from '../wire/head.ts'
 import { reset } from './reset.ts'
 
@@ -60,9 +62,6 @@ export function openTunnel(client: End, backend: End, side: Side, over: (tunnel:
 }
 
 function relay(from: Socket, to: Socket, closed: () => void): void {
-  from.on('data', chunk => {
-    if (!to.write(chunk)) from.pause()
-  })
   from.on('end', () => to.end())
   from.on('error', () => from.destroy())
   from.on('close', hadError => {
@@ -71,5 +70,7 @@ function relay(from: Socket, to: Socket, closed: () => void): void {
     closed()
   })
   to.on('drain', () => from.resume())
-  from.resume()
+  takeBytes(from, chunk => {
+    if (!writeCopy(to, chunk)) from.pause()
+  })
 }

@@ -4,6 +4,7 @@ import { constants } from 'node:crypto'
 import { connect as connectTcp, isIP, Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import type { BackendTls } from '../model/route.ts'
+import { tapped } from './read-buffer.ts'
 
 export interface Target {
   /** An address; a name would be resolved by Node, behind our back. */
@@ -24,46 +25,10 @@ export function connectSafely(target: Target, opened: (socket: Socket) => void):
   }
 }
 
-/**
- * Where the bytes of a plain socket go: it has no `data` events. All of them read into one buffer, so whoever takes a chunk
- * has to be done with it, or to have copied it, when `take` returns. That saves an allocation and a stream's way for each read.
- */
-interface Tap {
-  take(chunk: Buffer): void
-}
-
-const READ_BYTES = 64 * 1024
-const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
-const taps = new WeakMap<Socket, Tap>()
-
-/** From now on its bytes go there. */
-export function takeBytes(socket: Socket, take: (chunk: Buffer) => void): void {
-  const tap = taps.get(socket)
-  if (tap === undefined) socket.on('data', take)
-  else tap.take = take
-  // Where nothing listens for data nothing flows, and the end would not be heard.
-  socket.resume()
-}
-
-/** Ends that: it is a socket with `data` events, like any other. */
-export function giveBytesBack(socket: Socket, take: (chunk: Buffer) => void): void {
-  const tap = taps.get(socket)
-  if (tap === undefined) socket.off('data', take)
-  else tap.take = chunk => socket.emit('data', Buffer.from(chunk))
-}
-
 export function connectTo({ host, port, tls }: Target, opened: (socket: Socket) => void): Socket {
   if (tls === null) {
-    const tap: Tap = { take() {} }
-    const onread = {
-      buffer: readBuffer,
-      callback(bytes: number): boolean {
-        tap.take(readBuffer.subarray(0, bytes))
-        return true
-      },
-    }
-    const socket = connectTcp({ host, port, allowHalfOpen: true, noDelay: true, keepAlive: true, onread })
-    taps.set(socket, tap)
+    const options = { host, port, allowHalfOpen: true, noDelay: true, keepAlive: true }
+    const socket = tapped(onread => connectTcp({ ...options, onread }))
     socket.once('connect', () => opened(socket))
     return socket
   }

@@ -2,8 +2,8 @@
 // nobody, and end it: the next user must not take them for its answer (RFC 9112, 9.2; CVE-2026-48931).
 import type { Socket } from 'node:net'
 import type { Milliseconds } from '../model/units.ts'
-import { giveBytesBack, takeBytes } from './connect.ts'
 import { hearOut } from './last-words.ts'
+import { leaveBytes, takeBytes } from './read-buffer.ts'
 
 export interface ConnectionUser {
   /** Valid until this returns. */
@@ -61,7 +61,7 @@ export class Connection {
   detach(): Socket {
     this.#user = null
     const { socket } = this
-    giveBytesBack(socket, this.#data)
+    leaveBytes(socket, this.#data)
     this.#hearOutNoMore()
     socket.off('end', this.#end)
     socket.off('drain', this.#drain)

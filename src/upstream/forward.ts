@@ -16,6 +16,7 @@ import type { Pinned } from './pins.ts'
 import type { Wanting } from './pool.ts'
 import type { Outgoing, Receiver, Sending } from './sending.ts'
 import type { Outcome, Place, Service } from './service.ts'
+import { writeCopy, writeFramed } from './write-copy.ts'
 
 /** Largest head of an answer; above it the backend's answer is a protocol failure. */
 const HEAD_BYTES = 64 * 1024
@@ -80,13 +81,8 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
   write(piece: Buffer): boolean {
     const socket = this.#connection?.socket
     if (socket === undefined || socket.destroyed) return true
-    if (this.#outgoing.framing.kind !== 'chunked') return socket.write(piece)
-    socket.cork()
-    socket.write(chunkLine(piece.length), 'latin1')
-    socket.write(piece)
-    const more = socket.write('\r\n', 'latin1')
-    socket.uncork()
-    return more
+    if (this.#outgoing.framing.kind !== 'chunked') return writeCopy(socket, piece)
+    return writeFramed(socket, chunkLine(piece.length), piece, '\r\n')
   }
 
   finish(trailers: readonly string[]): void {

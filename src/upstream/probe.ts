@@ -1,7 +1,8 @@
 // One question on a connection of its own: does the address take connections at all, and, where there is a request to ask
 // it with, does it answer with 2xx or 3xx.
 import type { Milliseconds } from '../model/units.ts'
-import { connectSafely, type Target, takeBytes } from './connect.ts'
+import { connectSafely, type Target } from './connect.ts'
+import { takeBytes } from './read-buffer.ts'
 
 /** Quirks of an answer do not matter here. */
 const STATUS = /^HTTP\/1\.[01] ([1-9]\d\d)[ \r\n]/

@@ -57,7 +57,7 @@ export interface Receiver {
 export interface Sending {
   /** Begins; before it nothing is called. */
   send(): void
-  /** A piece of the body. False: wait for `drained`. */
+  /** A piece of the body, the caller's again when it returns. False: wait for `drained`. */
   write(piece: Buffer): boolean
   /** The body is complete. */
   finish(trailers: readonly string[]): void

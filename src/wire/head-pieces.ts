@@ -7,7 +7,7 @@ const SEAM_BYTES = 3
 export interface WholeHead {
   /** As latin1. */
   readonly text: string
-  /** Everything that came, from the head's first byte on. */
+  /** Everything that came, from the head's first byte on; perhaps a view of the last chunk. */
   readonly bytes: Buffer
   /** Where in `bytes` the head ends. */
   readonly end: number
@@ -59,7 +59,7 @@ export class HeadPieces {
   }
 
   #keep(bytes: Buffer): void {
-    this.#pieces.push(bytes)
+    this.#pieces.push(Buffer.from(bytes))
     this.#pieceBytes += bytes.length
     this.#tail = (this.#tail + bytes.toString('latin1', Math.max(0, bytes.length - SEAM_BYTES))).slice(-SEAM_BYTES)
   }
