@@ -47,6 +47,11 @@ export function wantsFallback({ accepted, decision, failure, bodyIntact }: Faile
   return fallback.statuses.has(502)
 }
 
+/** New was asked because of what legacy said, and failed: that is no reason for a 502, so legacy says it again. */
+export function wantsBack({ accepted, decision, bodyIntact }: FailedTry): boolean {
+  return accepted.decision.side === 'legacy' && decision.side === 'new' && bodyIntact
+}
+
 export interface Answered {
   readonly accepted: Accepted
   readonly decision: Decision

@@ -118,6 +118,34 @@ t.test('once: legacy covers a failure of new, and its 404 stands', async t => {
   t.same([sides.new.asked.length, sides.legacy.asked.length], [1, 1])
 })
 
+t.test('new cannot be asked: what legacy said stands, whatever is wrong with new', async t => {
+  const { banyan, sides } = await pair(t, 'legacy', {}, { circuit: { min: 2, errors: 100 } })
+  sides.legacy.serve = missing('legacy')
+  sides.new.serve = cutting
+  const reasons: Record<string, () => Promise<void> | void> = {
+    cut: () => {},
+    refused: sides.new.close,
+    circuit: () => {},
+  }
+  for (const [name, begin] of Object.entries(reasons)) {
+    await begin()
+    t.match(await get(t, banyan.port, `/${name}`), { status: 404, body: 'not at legacy' }, name)
+    t.equal(sides.legacy.paths().filter(path => path === `/${name}`).length, 2, `${name}: legacy says it again`)
+  }
+  t.same(sides.new.paths(), ['/cut'])
+  const { reasons: counted, sides: seen } = (await banyan.api('GET', '/routes/assets')).json
+  t.same(counted, { weight: 3 })
+  t.equal(seen.new.circuit, 'open')
+})
+
+t.test('a new side that fails after its answer has begun is a cut answer, as ever', async t => {
+  const { banyan, sides } = await pair(t, 'legacy')
+  sides.legacy.serve = missing('legacy')
+  sides.new.serve = ({ socket }) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')
+  t.match(await get(t, banyan.port), { status: 200, isCut: true })
+  t.equal(sides.legacy.asked.length, 1)
+})
+
 t.test('a rolled-back route: nobody goes to new, until it is restored', async t => {
   const { banyan, sides } = await pair(t, 'legacy')
   sides.legacy.serve = missing('legacy')
