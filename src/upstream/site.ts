@@ -57,6 +57,7 @@ export class Site {
   #isGrowing = false
   #isProbed = false
   #isClosed = false
+  #isWatching = true
   /** Before it nobody is new: everybody is. */
   readonly #newSince: Milliseconds
 
@@ -82,7 +83,7 @@ export class Site {
 
   /** Nothing is left that would need us. */
   get isDrained(): boolean {
-    return this.#isClosed && this.#leaving.length === 0
+    return this.#isClosed && this.#leaving.length === 0 && this.#waiting.size === 0
   }
 
   /** null: none is known yet; see `whenKnown`. */
@@ -156,6 +157,7 @@ export class Site {
       address.sweep()
       if (!this.#isClosed && address.standing.isProofDue(now)) this.#prove(address)
     }
+    if (this.#isClosed && this.#waiting.size === 0) this.#unwatch()
     if (this.#isGrowing) this.#isGrowing = this.#addresses.some(address => address.share(now) < 1)
     if (this.#leaving.length === 0) return
     for (const address of this.#leaving) address.sweep()
@@ -165,8 +167,8 @@ export class Site {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const { watch } of this.#origins) watch?.close()
-    this.#release('it was removed from the configuration')
+    // Whoever waits for a name has it coming: a reload loses no request.
+    if (this.#waiting.size === 0) this.#unwatch()
     for (const address of this.#addresses) address.close()
     // Requests of an old snapshot may still come: the addresses stay known.
     this.#leaving = [...this.#leaving, ...this.#addresses]
@@ -174,13 +176,21 @@ export class Site {
 
   destroy(): void {
     this.close()
+    this.#unwatch()
+    this.#release('the proxy has ended')
     for (const address of this.#leaving) address.destroy()
   }
 
   // ---- which addresses there are
 
+  #unwatch(): void {
+    if (!this.#isWatching) return
+    this.#isWatching = false
+    for (const { watch } of this.#origins) watch?.close()
+  }
+
   #update = (): void => {
-    if (this.#isClosed) return
+    if (!this.#isWatching) return
     const { clock } = this.#parts
     const before = new Map(this.#addresses.map(address => [address.name, address]))
     const now = new Map<string, Address>()
@@ -196,10 +206,14 @@ export class Site {
       }
     }
     this.#addresses = [...now.values()]
+    if (this.#isClosed) {
+      for (const address of this.#addresses) address.close()
+      this.#leaving = [...new Set([...this.#leaving, ...this.#addresses])]
+    }
     for (const [name, address] of before) {
       if (now.has(name)) continue
       address.close()
-      this.#leaving = [...this.#leaving, address]
+      this.#leaving = [...new Set([...this.#leaving, address])]
     }
     this.#judge()
     for (const address of this.#addresses) {
@@ -212,7 +226,7 @@ export class Site {
     const stick = createHmac('sha256', this.#parts.secret).update(text).digest('base64url').slice(0, 10)
     const standing = new Standing(isSure ? 'good' : 'untried')
     const address = new Address(this.backend, { origin: origin.text, target, stick }, this.#parts.clock, standing)
-    if (this.#isProbed) this.#beginProbe(address)
+    if (this.#isProbed && !this.#isClosed) this.#beginProbe(address)
     return address
   }
 
@@ -265,7 +279,7 @@ export class Site {
     standing.proofBegins()
     probe(target, null, this.backend.timeouts.connectMs ?? PATIENCE_MS, ok => {
       standing.proved(ok, clock.monotonic())
-      if (!this.#isClosed) this.#judge()
+      if (this.#isWatching) this.#judge()
     })
   }
 

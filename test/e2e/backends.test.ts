@@ -286,11 +286,12 @@ t.test('slow start: who comes back begins with nothing and has its full share in
 
 /** The system's resolver, as far as `.test` is concerned. */
 function nameServer(t: Test) {
-  const names = { answer: [] as readonly string[] | string, asked: 0 }
+  const names = { answer: [] as readonly string[] | string, asked: 0, hears: Promise.resolve() }
   const { lookup } = dns
   const scripted = async (host: string, options: object) => {
     if (!host.endsWith('.test')) return lookup(host, options)
     names.asked++
+    await names.hears
     if (typeof names.answer === 'string') throw Object.assign(new Error(host), { code: names.answer })
     return names.answer.map(address => ({ address, family: 4 }))
   }
@@ -419,7 +420,7 @@ t.test('a reload that moves a backend loses no request', async t => {
     while (!isOver) answers.push(await (at % 2 === 0 ? get(t, banyan.port) : post(t, banyan.port)))
   })
   const goesOn = async () => {
-    const enough = answers.length + 40
+    const enough = answers.length + 20
     await eventually(() => answers.length >= enough, 'requests go on')
   }
   await goesOn()
@@ -455,4 +456,21 @@ t.test('a reload that adds an address does not forget that another is out', asyn
   const names: string[] = []
   for (let i = 0; i < 6; i++) names.push((await post(t, banyan.port)).body)
   t.same(names.sort(), [...'aaaccc'])
+})
+
+t.test('a reload while the first request waits for a name: it is served all the same', async t => {
+  const names = nameServer(t)
+  const [a, b] = (await several(t, 2)) as [Scripted, Scripted]
+  names.answer = ['127.0.0.1']
+  const { promise, resolve } = Promise.withResolvers<void>()
+  names.hears = promise
+  const { banyan, reload } = await startReloading(t, routed({ url: `http://mono.test:${a.port}`, maxConcurrent: 9 }))
+  const first = sendGet(t, banyan.port)
+  const waits = async () => (await banyan.api('GET', '/routes/all')).json.sides.legacy.gate.inside === 1
+  await eventually(async () => names.asked === 1 && (await waits()), 'it waits for the name')
+  await reload(only([b]))
+  t.equal((await get(t, banyan.port)).body, 'b')
+  resolve()
+  const { status, body } = await first.answer
+  t.same([status, body], [200, 'a'])
 })
