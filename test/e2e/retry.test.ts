@@ -8,6 +8,7 @@ import {
   get,
   handClock,
   holding,
+  metricOf,
   post,
   type Scripted,
   saying,
@@ -232,6 +233,45 @@ t.test('after a rollback the second try is made at legacy', async t => {
   await fresh.close()
   t.match(await pending, { status: 200, body: 'legacy' })
   t.equal(fresh.asked.length, 2)
+})
+
+t.test('a rollback while requests wait in the queue of new: legacy answers them, and what new drops later', async t => {
+  const [legacy, fresh] = [await scripted(t, saying('of legacy')), await scripted(t, onceThen(holding))]
+  const banyan = await startBanyan(t, {
+    backends: {
+      legacy: { url: legacy.url },
+      new: { url: fresh.url, ...ONE_CONNECTION, maxConcurrent: 1, queue: { wait: '1m' } },
+    },
+    routes: [{ id: 'all', match: { path: '/*' }, legacy: 'legacy', new: 'new', data: 'shared', weight: 100 }],
+  })
+  const gate = async () => (await banyan.api('GET', '/routes/all')).json.sides.new.gate
+  // An answer that comes before the whole body would end the upload.
+  legacy.serve = asked => (asked.path === '/write' ? holding() : asked.answer('of legacy'))
+  await get(t, banyan.port, '/warm')
+  const inside = get(t, banyan.port, '/inside')
+  await eventually(() => fresh.asked.length === 2, 'new has one, on a connection that was used before')
+  const read = get(t, banyan.port, '/read')
+  const write = sendBytes(
+    t,
+    banyan.port,
+    'POST /write HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhe',
+  )
+  await eventually(async () => (await gate()).waiting === 2, 'two wait')
+  t.equal((await banyan.api('POST', '/routes/all/rollback', {})).status, 200)
+  t.match(await gate(), { inside: 1, waiting: 0 }, 'when the rollback is answered nobody waits any more')
+  t.match(await read, { status: 200, body: 'of legacy' })
+  write.send('llo')
+  const isWrite = ({ path }: Asked) => path === '/write'
+  await eventually(() => legacy.asked.find(isWrite)?.body() === 'hello', 'an upload, whole')
+  legacy.asked.find(isWrite)?.answer('of legacy')
+  t.match(await write.answer, { status: 200, body: 'of legacy' })
+  t.same(fresh.paths(), ['/warm', '/inside'], 'new has heard of neither')
+  fresh.asked[1]?.socket.destroy()
+  t.match(await inside, { status: 200, body: 'of legacy' }, 'its second try is made there, too')
+  t.same(legacy.paths().toSorted(), ['/inside', '/read', '/write'])
+  t.equal(fresh.asked.length, 2)
+  const line = 'banyan_requests_total{route="all",side="legacy",reason="rollback",code="2xx"}'
+  t.equal(await metricOf(banyan.health, line), 3)
 })
 
 async function addressOf(banyan: Banyan, { address }: Scripted) {
