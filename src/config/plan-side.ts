@@ -10,7 +10,10 @@ export function rewriteOf(side: SideConfig | undefined, paths: readonly string[]
     headers:
       headers === undefined || (headers.remove.length === 0 && Object.keys(headers.set).length === 0)
         ? null
-        : { remove: new Set(headers.remove), set: Object.entries(headers.set) },
+        : {
+            remove: new Set([...headers.remove, ...Object.keys(headers.set).map(name => name.toLowerCase())]),
+            set: Object.entries(headers.set),
+          },
     cookies: cookies?.prefix === undefined ? null : { prefix: cookies.prefix, shared: new Set(cookies.shared) },
   }
   return rewrite.path === null && rewrite.headers === null && rewrite.cookies === null ? null : rewrite

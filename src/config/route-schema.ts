@@ -92,13 +92,18 @@ const policies = {
     .prefault([]),
   cache: z
     .enum(['keep', 'private-while-split'])
-    .describe('private-while-split: answers of a split route that a shared cache may keep are marked private')
+    .describe(
+      'private-while-split: answers that a shared cache may keep are marked private (Cache-Control, CDN-Cache-Control and its kin, Surrogate-Control, X-Accel-Expires) while both sides may give them: at weights between 0 and 100, and at others with override, otherSideOn or fallback',
+    )
     .prefault('keep'),
-  etag: z.enum(['keep', 'per-side']).describe('per-side: ETags of both sides never match each other').prefault('keep'),
+  etag: z
+    .enum(['keep', 'per-side'])
+    .describe('per-side: ETags of both sides never match each other, at any weight')
+    .prefault('keep'),
   leaks: z
     .enum(['count', 'rewrite'])
     .describe(
-      'redirects and cookies that point at a backend’s own address: counted, or rewritten to the address that the client used',
+      'redirects and cookies that point at a backend’s own address (Location, Content-Location, Domain of Set-Cookie): counted, or rewritten to the address that the client used; Link fields and links in pages are counted only',
     )
     .prefault('count'),
   owner: text('a text up to 100 characters', '[\\s\\S]{1,100}')

@@ -69,7 +69,10 @@ const headers = z.strictObject({
   })
     .describe('headers to set, replacing what was there; values that sound secret come from outside only')
     .prefault({}),
-  remove: z.array(changeable(true)).describe('headers to remove').prefault([]),
+  remove: z
+    .array(changeable(true))
+    .describe('headers to remove, also where a client writes `_` or `.` for `-` in their names')
+    .prefault([]),
 })
 
 // ---- cookies
@@ -104,7 +107,9 @@ const sideObject = z.strictObject({
     .describe('a name under `backends`; what stands beside it here wins over the backend’s own'),
   path: pathPattern()
     .exactOptional()
-    .describe('path on this side, if it differs: `/v2/orders/*` for the route’s `/orders/*`'),
+    .describe(
+      'path on this side, if it differs: `/v2/orders/*` for the route’s `/orders/*`; paths in answers (Location, cookies’ Path) stay as this side wrote them',
+    ),
   headers: headers.exactOptional().describe('changes of request headers towards this side, in the order remove, set'),
   cookies: cookies.exactOptional().describe('two applications on one host: keeps their cookies apart'),
 })

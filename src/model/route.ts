@@ -130,7 +130,7 @@ export interface PathRewrite {
   readonly to: string
 }
 
-/** Applied in the order remove, set. Names are lower case in `remove`, as written in `set`. */
+/** Applied in the order remove, set. Names are lower case in `remove`, those of `set` too, and as written in `set`. */
 export interface HeaderChanges {
   readonly remove: ReadonlySet<string>
   readonly set: readonly (readonly [name: string, value: string])[]
@@ -220,7 +220,7 @@ export interface Route {
   readonly fallback: FallbackPolicy | null
   /** Statuses of a GET that ask the other side before the client hears of them; empty: off. */
   readonly otherSideOn: ReadonlySet<number>
-  /** `private`: answers of a split route that a shared cache may keep are marked private. */
+  /** What becomes of answers that a shared cache may keep, while both sides may serve the route. */
   readonly cache: 'keep' | 'private-while-split'
   readonly etag: 'keep' | 'per-side'
   /** Redirects and cookies that point at a backend's own address: counted, or rewritten to the address the client used. */

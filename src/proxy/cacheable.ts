@@ -43,6 +43,26 @@ export function sharedCacheMayKeep(answer: AnswerFacts): boolean {
   return isExplicit || (HEURISTIC.has(status) && !answer.setsCookie)
 }
 
+/**
+ * What a field says that some caches heed above Cache-Control (RFC 9213; Surrogate-Control; nginx's X-Accel-Expires), in the
+ * words of Cache-Control.
+ */
+export function inCacheWords(lower: string, value: string): string {
+  if (lower !== 'x-accel-expires') return value
+  return value.trim() === '0' ? 'no-store' : 'max-age=1'
+}
+
+/** The same field, so that it lets no shared cache keep the answer. */
+export function madePrivateIn(lower: string, value: string): string {
+  if (lower === 'x-accel-expires') return '0'
+  if (lower !== 'surrogate-control') return madePrivate(value)
+  // It knows no `private`. What else it says, as `content="ESI/1.0"`, is about what to do with the answer.
+  const rest = splitOutsideQuotes(value, ',').filter(
+    part => part.trim() !== '' && readDirective(part).name !== 'max-age',
+  )
+  return ['no-store', ...rest.map(part => part.trim())].join(', ')
+}
+
 /** Lower-case names with their arguments, null without one. Said twice, the stricter counts: none. */
 function directives(text: string): Map<string, string | null> {
   const found = new Map<string, string | null>()

@@ -2,16 +2,18 @@
 // backend's own address. Where a route asks for none of it, nothing here is looked at.
 import { cookieOf, type Decision, headerOf } from '../model/exchange.ts'
 import type { Backend, CookiePolicy, PathRewrite, Route, Side } from '../model/route.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { BUCKETS } from '../routing/bucket.ts'
 import { AUTO_COOKIE } from '../routing/sticky.ts'
 import { normalisePath } from '../routing/target.ts'
 import type { Outgoing } from '../upstream/sending.ts'
 import type { Framing } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Accepted } from './accept.ts'
-import { madePrivate, sharedCacheMayKeep } from './cacheable.ts'
+import { inCacheWords, madePrivateIn, sharedCacheMayKeep } from './cacheable.ts'
 import { cookieName, cookiesForSide, setCookieFromSide } from './cookies.ts'
-import { conditionForSide, etagPerSide } from './etags.ts'
-import { requestText } from './headers.ts'
+import { areForeign, conditionForSide, etagPerSide } from './etags.ts'
+import { type Condition, requestText, type Special } from './headers.ts'
 import { addressesOf as authoritiesOf, countLinks, leakOf, rewrittenLocation, withoutDomain } from './leaks.ts'
 import type { ProxyParts } from './parts.ts'
 import { isUpgrade } from './tunnel.ts'
@@ -44,7 +46,7 @@ export function sideRequest(
   const cookies = request.fields.hasCookie ? headerOf(head.headers, 'cookie') : null
   const text = requestText(request, {
     forwarded,
-    target: rewrite?.path == null ? head.target : rewrittenTarget(head.target, rewrite.path),
+    target: rewrite?.path == null ? head.target : rewrittenTarget(head.target, rewrite.path, route.match.ignoreCase),
     host: backend.host,
     missingHost: request.fields.hosts === 0 ? authorityOf(backend) : '',
     framing,
@@ -57,8 +59,7 @@ export function sideRequest(
     loopMark: parts.couldBeUs(backend) ? parts.loopMark : null,
     changes: rewrite?.headers ?? null,
     cookie: request.fields.hasCookie ? value => cookiesForSide(value, own, other, AUTO_COOKIE) : null,
-    condition:
-      route.etag === 'per-side' && isSplit(route) ? (lower, value) => conditionForSide(lower, value, side) : null,
+    condition: route.etag === 'per-side' && hasBoth(route) ? conditionsFor(side, head.headers) : null,
   })
   return {
     method: head.method,
@@ -69,18 +70,36 @@ export function sideRequest(
   }
 }
 
-/** Also where the path was written with escapes: it matched by its normalised form, and is rewritten by that. */
-function rewrittenTarget(target: string, { from, to }: PathRewrite): string {
-  if (isWithin(target, from)) return begin(to + target.slice(from.length))
-  const mark = target.indexOf('?')
-  const path = normalisePath(mark === -1 ? target : target.slice(0, mark))
-  const query = mark === -1 ? '' : target.slice(mark)
-  return isWithin(path, from) ? begin(to + path.slice(from.length)) + query : target
+function conditionsFor(side: Side, asked: readonly string[]): (lower: Condition, value: string) => string {
+  const tags = joined(asked, 'if-none-match')
+  const hasForeign = tags !== null && areForeign(tags, side)
+  return (lower, value) => {
+    if (lower === 'if-modified-since') return hasForeign ? '' : value
+    return conditionForSide(lower, value, side)
+  }
 }
 
-function isWithin(target: string, from: string): boolean {
-  const next = target.charAt(from.length)
-  return target.startsWith(from) && (next === '' || next === '/' || next === '?')
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i
+
+/**
+ * Also where the path was written with escapes: it matched by its normalised form, and is rewritten by that. So is one with dot
+ * segments, which could climb out of what stands in front of them on this side.
+ */
+function rewrittenTarget(target: string, { from, to }: PathRewrite, ignoreCase: boolean): string {
+  const mark = target.indexOf('?')
+  const raw = mark === -1 ? target : target.slice(0, mark)
+  const query = mark === -1 ? '' : target.slice(mark)
+  const isRaw = isWithin(raw, from, ignoreCase)
+  if (isRaw && !DOT_SEGMENT.test(raw)) return begin(to + raw.slice(from.length)) + query
+  const path = normalisePath(raw)
+  if (isWithin(path, from, ignoreCase)) return begin(to + path.slice(from.length)) + query
+  return isRaw ? begin(to + raw.slice(from.length)) + query : target
+}
+
+function isWithin(path: string, from: string, ignoreCase: boolean): boolean {
+  const next = path.charAt(from.length)
+  if (next !== '' && next !== '/') return false
+  return path.startsWith(from) || (ignoreCase && path.slice(0, from.length).toLowerCase() === from.toLowerCase())
 }
 
 function begin(target: string): string {
@@ -95,71 +114,94 @@ function otherSide(side: Side): Side {
   return side === 'legacy' ? 'new' : 'legacy'
 }
 
-function isSplit(route: Route): boolean {
+function hasBoth(route: Route): boolean {
   return route.sides.legacy !== null && route.sides.new !== null
 }
 
+/** Both sides may answer under one URL now. At 0 and 100 they do so only where something other than the weight sends users. */
+function isSplit(route: Route, { splits }: Snapshot): boolean {
+  if (!hasBoth(route)) return false
+  const { threshold = 0 } = splits[route.index] ?? {}
+  if (threshold > 0 && threshold < BUCKETS) return true
+  return route.override !== null || route.otherSideOn.size > 0 || (route.fallback !== null && threshold > 0)
+}
+
 export interface AnswerCrossing {
-  /** Another value, or the same. */
-  readonly special: (lower: string, value: string) => string | null
+  readonly special: Special
   /** Lines that were not there. */
   readonly added: string
 }
 
-/** Looks at an answer's Set-Cookie, Location, Cache-Control and ETag: counts, and changes what the route wants changed. */
+/**
+ * Looks at an answer's Set-Cookie, Location, Link, Cache-Control and ETag: counts, and changes what the route wants changed.
+ * An informational answer is an answer, too: browsers take the cookies of a 101, and the links of a 103.
+ */
 export function answerCrossing(
   parts: Pick<ProxyParts, 'note'>,
-  { head, request, forwarded }: Accepted,
+  accepted: Accepted,
   { route, side }: Decision,
   answer: Answer,
 ): AnswerCrossing | null {
-  const split = isSplit(route)
+  const { head, request, forwarded, snapshot } = accepted
   const { fields } = answer
-  const makesPrivate = split && fields.aged && maySharedCacheKeep(request.method, head.headers, answer)
-  if (makesPrivate) parts.note({ kind: 'shared-cache', route: route.id, side })
-  const cacheControl =
-    makesPrivate && route.cache === 'private-while-split' ? headerOf(fields.list, 'cache-control') : null
+  const letting = fields.aged && isSplit(route, snapshot) ? lettingKeep(request.method, head.headers, answer) : null
+  if (letting !== null) parts.note({ kind: 'shared-cache', route: route.id, side })
+  const toPrivate = route.cache === 'private-while-split' ? letting : null
   const added =
-    makesPrivate && route.cache === 'private-while-split' && cacheControl === null
-      ? `Cache-Control: ${madePrivate(null)}\r\n`
+    toPrivate?.has('cache-control') && headerOf(fields.list, 'cache-control') === null
+      ? 'Cache-Control: private\r\n'
       : ''
   if (!fields.special) return added === '' ? null : { special: (_, value) => value, added }
   const backend = route.sides[side] as Backend
   const cookies = route.rewrites[side]?.cookies ?? null
-  const authority = request.fields.host ?? ''
-  const special = (lower: string, value: string): string | null => {
+  const authority = authorityUsed(accepted)
+  const special: Special = (lower, value) => {
     switch (lower) {
       case 'set-cookie':
         return cookieAcross(parts, value, { route, side, backend, cookies, authority })
       case 'location':
+      case 'content-location':
         if (!leakOf('location', value, addressesOf(backend), authority)) return value
         parts.note({ kind: 'leak', route: route.id, side, where: 'location' })
-        return route.leaks === 'rewrite'
+        // A client of HTTP/1.0 may not have said where it is.
+        return route.leaks === 'rewrite' && authority !== ''
           ? rewrittenLocation(value, addressesOf(backend), forwarded.proto, authority)
           : value
-      case 'cache-control':
-        return cacheControl === null ? value : madePrivate(value)
-      case 'etag':
-        return route.etag === 'per-side' && split ? etagPerSide(value, side) : value
-      default:
+      case 'link':
+        if (!isOwnName(backend, authority) && countLinks(value, addressesOf(backend)) > 0) {
+          parts.note({ kind: 'leak', route: route.id, side, where: 'link' })
+        }
         return value
+      case 'etag':
+        return route.etag === 'per-side' && hasBoth(route) ? etagPerSide(value, side) : value
+      default:
+        return toPrivate?.has(lower) ? madePrivateIn(lower, value) : value
     }
   }
   return { special, added }
 }
 
+/** What the client asked for, as the forwarder says that stands before us. */
+function authorityUsed({ forwarded, head, request }: Accepted): string {
+  const told = forwarded.trusted ? headerOf(head.headers, 'x-forwarded-host') : null
+  return told?.split(',')[0]?.trim() || (request.fields.host ?? '')
+}
+
+/** Who asks a backend by its own name gets links to it, and that is as it should be. */
+function isOwnName(backend: Backend, authority: string): boolean {
+  return leakOf('location', `http://${authority}/`, addressesOf(backend), '')
+}
+
 /** Looks for links to a backend's own address at the beginning of an HTML page; null where there is nothing to look through. */
 export function linkFinder(
   parts: Pick<ProxyParts, 'note'>,
-  { request }: Accepted,
+  accepted: Accepted,
   { route, side }: Decision,
   { fields }: Answer,
 ): ((piece: Buffer) => void) | null {
   if (!fields.isHtml || fields.isEncoded) return null
   const backend = route.sides[side] as Backend
-  const authority = request.fields.host ?? ''
-  // Who asks a backend by its own name gets links to it, and that is as it should be.
-  if (leakOf('location', `http://${authority}/`, addressesOf(backend), '')) return null
+  if (isOwnName(backend, authorityUsed(accepted))) return null
   return piece => {
     if (countLinks(piece.toString('latin1', 0, LINK_BYTES), addressesOf(backend)) > 0) {
       parts.note({ kind: 'leak', route: route.id, side, where: 'link' })
@@ -189,7 +231,7 @@ function cookieAcross(
     if (route.leaks === 'rewrite') out = withoutDomain(out)
   }
   if (cookies !== null) out = setCookieFromSide(out, cookies)
-  if (isSplit(route)) parts.note({ kind: 'set-cookie', route: route.id, side, name: cookieName(out) })
+  if (hasBoth(route)) parts.note({ kind: 'set-cookie', route: route.id, side, name: cookieName(out) })
   return out
 }
 
@@ -204,16 +246,24 @@ function joined(list: readonly string[], name: string): string | null {
   return value
 }
 
-function maySharedCacheKeep(method: string, asked: readonly string[], { status, fields }: Answer): boolean {
-  return sharedCacheMayKeep({
+/** Names of the fields by which some shared cache may keep the answer, `cache-control` also where there is none; null: none may. */
+function lettingKeep(method: string, asked: readonly string[], { status, fields }: Answer): Set<string> | null {
+  const facts = {
     method,
     status,
-    cacheControl: joined(fields.list, 'cache-control'),
     expires: headerOf(fields.list, 'expires') !== null,
     setsCookie: headerOf(fields.list, 'set-cookie') !== null,
     hasAuthorization: headerOf(asked, 'authorization') !== null,
     vary: joined(fields.list, 'vary'),
-  })
+  }
+  const names = new Set(['cache-control'])
+  for (const { kind, lower } of fields.known) if (kind === 'cache') names.add(lower)
+  for (const lower of names) {
+    const value = joined(fields.list, lower)
+    const cacheControl = value === null ? null : inCacheWords(lower, value)
+    if (!sharedCacheMayKeep({ ...facts, cacheControl })) names.delete(lower)
+  }
+  return names.size > 0 ? names : null
 }
 
 const addresses = new WeakMap<Backend, ReadonlySet<string>>()
@@ -221,7 +271,8 @@ const addresses = new WeakMap<Backend, ReadonlySet<string>>()
 function addressesOf(backend: Backend): ReadonlySet<string> {
   let known = addresses.get(backend)
   if (known === undefined) {
-    known = authoritiesOf(backend.origins)
+    // What it hears as Host is what it builds URLs from.
+    known = authoritiesOf(backend.host === null ? backend.origins : [...backend.origins, `http://${backend.host}`])
     addresses.set(backend, known)
   }
   return known

@@ -31,9 +31,15 @@ function unmarked(tag: string, side: Side): string | null {
   return tag.endsWith(mark) && tag.length > mark.length && !tag.includes('"') ? tag.slice(0, -mark.length) : null
 }
 
+/** Tags of a client, in one text, of which none is the side's. */
+export function areForeign(ifNoneMatch: string, side: Side): boolean {
+  return etagForSide(ifNoneMatch, side) === ''
+}
+
 /**
  * The same for every condition (RFC 9110, 13.1); `lower` is the field's name. If-None-Match may go when no tag is the side's:
- * then the answer is sent whole. If-Match and If-Range may not: without them a write would overwrite what its author has never
+ * then the answer is sent whole, for which If-Modified-Since has to go with it: alone it would be asked (13.1.3), and the date
+ * is one that the other side told. If-Match and If-Range may not: without them a write would overwrite what its author has never
  * seen, and a range of one side would be glued to a part of the other. They become a condition that is not met.
  */
 export function conditionForSide(lower: 'if-none-match' | 'if-match' | 'if-range', value: string, side: Side): string {

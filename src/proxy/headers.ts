@@ -7,7 +7,7 @@ import type { HeaderChanges } from '../model/route.ts'
 import type { Fields } from '../wire/fields.ts'
 import type { Framing } from '../wire/framing.ts'
 import type { Answer, Request } from '../wire/head.ts'
-import { knownAs, LOOP_HEADER } from '../wire/names.ts'
+import { type Kind, knownAs, LOOP_HEADER } from '../wire/names.ts'
 import type { Forwarded } from './client.ts'
 
 /** Copies runs of lines; whatever is said in between stands where it was said. */
@@ -32,6 +32,9 @@ class Lines {
     return `${this.#out}${this.#text.slice(this.#from, to)}${lines}\r\n`
   }
 }
+
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-range'] as const
+export type Condition = (typeof CONDITIONS)[number]
 
 export interface RequestRewrite {
   readonly forwarded: Forwarded
@@ -58,7 +61,7 @@ export interface RequestRewrite {
   /** What the side gets of a Cookie field; null: all of it. `''`: nothing. */
   readonly cookie: ((value: string) => string) | null
   /** What the side gets of a condition that names ETags; null: all of it. `''`: nothing. */
-  readonly condition: ((lower: 'if-none-match' | 'if-match' | 'if-range', value: string) => string) | null
+  readonly condition: ((lower: Condition, value: string) => string) | null
 }
 
 /** The head that a backend gets. */
@@ -73,7 +76,7 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
     let line: string | null = null
     switch (kind) {
       case 'plain':
-        if (lower === rewrite.withheld || changes?.remove.has(lower)) line = ''
+        if (lower === rewrite.withheld) line = ''
         else if (rewrite.condition !== null && isCondition(lower)) {
           line = lineOf(list[2 * i] as string, rewrite.condition(lower, value))
         }
@@ -116,17 +119,21 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
       case 'twin':
         line = ''
         break
-      default:
-        if (changes?.remove.has(lower)) line = ''
     }
+    if (changes !== null && removes(changes, lower)) line = ''
     if (named !== null && !isProtected && named.has(lower) && lower !== 'upgrade') line = ''
     if (line !== null) lines.replace(at[i] as number, at[i + 1] as number, line)
   }
   return lines.end(at[known.length] as number, ownLines(fields, rewrite, given))
 }
 
-function isCondition(lower: string): lower is 'if-none-match' | 'if-match' | 'if-range' {
-  return lower === 'if-none-match' || lower === 'if-match' || lower === 'if-range'
+function isCondition(lower: string): lower is Condition {
+  return lower.startsWith('if-') && (CONDITIONS as readonly string[]).includes(lower)
+}
+
+/** Also in spellings that some backends fold onto the name, as `X_User` onto `X-User`. */
+function removes({ remove }: HeaderChanges, lower: string): boolean {
+  return remove.has(lower) || (/[_.]/.test(lower) && remove.has(lower.replace(/[_.]/g, '-')))
 }
 
 function lineOf(name: string, value: string): string {
@@ -139,9 +146,10 @@ function ownLines(fields: Fields, rewrite: RequestRewrite, given: Given | null):
   let own = ''
   if (fields.hosts === 0) own += `Host: ${rewrite.host ?? rewrite.missingHost}\r\n`
   if (framing.kind === 'length' && fields.isChunked) own += `Content-Length: ${framing.bytes}\r\n`
-  if (fields.traceparent === null) own += `traceparent: ${rewrite.traceparent}\r\n`
+  if (fields.traceparent === null && changes?.remove.has('traceparent') !== true)
+    own += `traceparent: ${rewrite.traceparent}\r\n`
   if (rewrite.loopMark !== null) own += `${LOOP_HEADER}: ${rewrite.loopMark}\r\n`
-  own += forwardedLines(given, forwarded, fields.host)
+  own += forwardedLines(given, forwarded, fields.host, changes?.remove ?? NOTHING)
   if (changes !== null) for (const [name, value] of changes.set) own += `${name}: ${value}\r\n`
   const takes = fields.takesTrailers && rewrite.version === '1.1'
   if (rewrite.upgrades) own += 'Connection: Upgrade\r\n'
@@ -170,15 +178,21 @@ function remember(given: Given, lower: string, value: string): void {
   if (key !== undefined) given[key] = given[key] === null ? value : `${given[key]}, ${value}`
 }
 
-function forwardedLines(given: Given | null, by: Forwarded, host: string | null): string {
+const NOTHING: ReadonlySet<string> = new Set()
+
+/** But for what the side does not want, or sets itself. */
+function forwardedLines(given: Given | null, by: Forwarded, host: string | null, removed: ReadonlySet<string>): string {
   const kept = by.trusted ? given : null
   const toldHost = kept?.host ?? host
-  let lines = `X-Forwarded-For: ${kept?.for ? `${kept.for}, ${by.peer}` : by.peer}\r\nX-Forwarded-Proto: ${by.proto}\r\n`
-  if (toldHost !== null) lines += `X-Forwarded-Host: ${toldHost}\r\n`
-  lines += `X-Forwarded-Port: ${by.port}\r\n`
+  let lines = ''
+  if (!removed.has('x-forwarded-for'))
+    lines += `X-Forwarded-For: ${kept?.for ? `${kept.for}, ${by.peer}` : by.peer}\r\n`
+  if (!removed.has('x-forwarded-proto')) lines += `X-Forwarded-Proto: ${by.proto}\r\n`
+  if (toldHost !== null && !removed.has('x-forwarded-host')) lines += `X-Forwarded-Host: ${toldHost}\r\n`
+  if (!removed.has('x-forwarded-port')) lines += `X-Forwarded-Port: ${by.port}\r\n`
   // These two are only continued: a backend that never saw them does not begin to.
-  if (given !== null && given.real !== null) lines += `X-Real-IP: ${by.client}\r\n`
-  if (given !== null && given.forwarded !== null) {
+  if (given !== null && given.real !== null && !removed.has('x-real-ip')) lines += `X-Real-IP: ${by.client}\r\n`
+  if (given !== null && given.forwarded !== null && !removed.has('forwarded')) {
     const element = `for=${quotedAddress(by.peer)};proto=${by.proto}`
     lines += `Forwarded: ${kept?.forwarded ? `${kept.forwarded}, ${element}` : element}\r\n`
   }
@@ -199,9 +213,11 @@ export interface AnswerRewrite {
   readonly confirmsStay: boolean
   /** Lines that the answer did not have; `''`: none. */
   readonly ownLines: string
-  /** Looks at Set-Cookie, Location, Cache-Control and ETag: another value, or null to leave the line out. */
-  readonly special: ((lower: string, value: string) => string | null) | null
+  readonly special: Special | null
 }
+
+/** Looks at Set-Cookie, Location, Link, Cache-Control and ETag: another value, or the same. */
+export type Special = (lower: string, value: string) => string
 
 /** The head that a client gets. */
 export function answerText({ text, status, reason, fields }: Answer, rewrite: AnswerRewrite): string {
@@ -244,13 +260,10 @@ export function answerText({ text, status, reason, fields }: Answer, rewrite: An
         break
       case 'set-cookie':
       case 'location':
+      case 'link':
       case 'cache':
       case 'etag':
-        if (rewrite.special !== null) {
-          const value = list[2 * i + 1] as string
-          const other = rewrite.special(lower, value)
-          if (other !== value) line = other === null ? '' : `${list[2 * i]}: ${other}\r\n`
-        }
+        line = specialLine(fields, i, rewrite.special)
         break
     }
     if (named !== null && !isProtected && named.has(lower)) line = ''
@@ -264,8 +277,16 @@ export function answerText({ text, status, reason, fields }: Answer, rewrite: An
   return lines.end(at[known.length] ?? text.length - 2, own)
 }
 
+/** null: it stays as it is. */
+function specialLine({ list, known }: Fields, i: number, special: Special | null): string | null {
+  if (special === null) return null
+  const value = list[2 * i + 1] as string
+  const other = special((known[i] as (typeof known)[number]).lower, value)
+  return other === value ? null : `${list[2 * i]}: ${other}\r\n`
+}
+
 /** An informational answer, or the 101 of an upgrade, whose own hop fields are what it is about. */
-export function informationText({ text, status, reason, fields }: Answer): string {
+export function informationText({ text, status, reason, fields }: Answer, special: Special | null): string {
   const { known, at, named } = fields
   const lines = new Lines(text, `HTTP/1.1 ${status} ${reason}\r\n`, at[0] ?? text.length - 2)
   for (let i = 0; i < known.length; i++) {
@@ -275,11 +296,15 @@ export function informationText({ text, status, reason, fields }: Answer): strin
     const isHop = kind === 'hop' || kind === 'keep-alive'
     const isSwitch = kind === 'connection' || kind === 'upgrade'
     const isNamed = named !== null && !isProtected && named.has(lower)
-    if (isFraming || isHop || (status !== 101 && (isSwitch || isNamed))) {
-      lines.replace(at[i] as number, at[i + 1] as number, '')
-    }
+    const goes = isFraming || isHop || (status !== 101 && (isSwitch || isNamed))
+    const line = goes ? '' : isSpecial(kind) ? specialLine(fields, i, special) : null
+    if (line !== null) lines.replace(at[i] as number, at[i + 1] as number, line)
   }
   return lines.end(at[known.length] ?? text.length - 2, '')
+}
+
+function isSpecial(kind: Kind): boolean {
+  return kind === 'set-cookie' || kind === 'location' || kind === 'link' || kind === 'cache' || kind === 'etag'
 }
 
 /** RFC 9110, 6.5.1: fields that mean something before the content are no trailers. */
@@ -288,7 +313,7 @@ export function passableTrailers(trailers: readonly string[]): readonly string[]
   const out: string[] = []
   for (let i = 0; i < trailers.length; i += 2) {
     const { kind } = knownAs(trailers[i] as string)
-    if (kind === 'plain' || kind === 'etag' || kind === 'age')
+    if (kind === 'plain' || kind === 'link' || kind === 'etag' || kind === 'age')
       out.push(trailers[i] as string, trailers[i + 1] as string)
   }
   return out

@@ -189,7 +189,7 @@ export class Serving implements Receiver {
     if (answer.status === 100) this.#clearExpect()
     if (this.#accepted.request.minor !== 1) return
     this.#informed = true
-    this.#client.write(informationText(answer))
+    this.#client.write(this.#informationOf(answer))
   }
 
   head(answer: Answer, framing: Framing): void {
@@ -274,7 +274,7 @@ export class Serving implements Receiver {
     }
     this.#status = answer.status
     const client = this.#client.detach()
-    client.socket.write(informationText(answer), 'latin1')
+    client.socket.write(this.#informationOf(answer), 'latin1')
     const tunnel = openTunnel(client, { socket, early }, decision.side, over => {
       this.#door.tunnelOver(over)
       this.#parts.tunnel(decision.route.id, decision.side, -1)
@@ -416,6 +416,11 @@ export class Serving implements Receiver {
     this.#diverted = true
     this.#placement.move(side, 'fallback')
     return true
+  }
+
+  #informationOf(answer: Answer): string {
+    const crossing = answerCrossing(this.#parts, this.#accepted, this.#placement.decision, answer)
+    return informationText(answer, crossing?.special ?? null)
   }
 
   #wrote(more: boolean): void {

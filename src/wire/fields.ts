@@ -43,7 +43,7 @@ export class Fields {
   isEncoded = false
   /** A name was let in that is no token. */
   odd = false
-  /** There is something in it that an answer's rewriting may look at: Set-Cookie, Location, Cache-Control, ETag. */
+  /** There is something in it that an answer's rewriting may look at: Set-Cookie, Location, Link, Cache-Control, ETag. */
   special = false
 }
 
@@ -104,7 +104,7 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
 }
 
-function heed(fields: Fields, { kind, lower }: Known, value: string, lenience: Lenience): void {
+function heed(fields: Fields, { kind }: Known, value: string, lenience: Lenience): void {
   switch (kind) {
     case 'host':
       fields.hosts++
@@ -162,10 +162,9 @@ function heed(fields: Fields, { kind, lower }: Known, value: string, lenience: L
       return
     case 'set-cookie':
     case 'etag':
-      fields.special = true
-      return
     case 'location':
-      if (lower === 'location') fields.special = true
+    case 'link':
+      fields.special = true
       return
   }
 }

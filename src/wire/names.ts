@@ -25,6 +25,7 @@ export type Kind =
   | 'trace'
   | 'loop'
   | 'location'
+  | 'link'
   | 'challenge'
   | 'cache'
   | 'etag'
@@ -44,6 +45,16 @@ const FORWARDED = [
   'forwarded',
 ]
 const HOP = ['proxy-connection', 'proxy-authenticate', 'proxy-authorization']
+/** Cache-Control for some caches only, who heed it above the other: RFC 9213, and what was there before it. */
+const TARGETED = [
+  'cdn-cache-control',
+  'cloudflare-cdn-cache-control',
+  'netlify-cdn-cache-control',
+  'vercel-cdn-cache-control',
+  'akamai-cache-control',
+  'surrogate-control',
+  'x-accel-expires',
+]
 const OWN = [...FORWARDED, LOOP_HEADER.toLowerCase()]
 
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
@@ -64,8 +75,10 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   [LOOP_HEADER.toLowerCase(), 'loop'],
   ['location', 'location'],
   ['content-location', 'location'],
+  ['link', 'link'],
   ['www-authenticate', 'challenge'],
   ['cache-control', 'cache'],
+  ...TARGETED.map(name => [name, 'cache'] as const),
   ['etag', 'etag'],
   ['content-type', 'type'],
   ['content-encoding', 'encoding'],

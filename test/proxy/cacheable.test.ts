@@ -1,7 +1,13 @@
 // What a shared cache may keep, and how it is kept from it.
 import fc from 'fast-check'
 import t from 'tap'
-import { type AnswerFacts, madePrivate, sharedCacheMayKeep } from '../../src/proxy/cacheable.ts'
+import {
+  type AnswerFacts,
+  inCacheWords,
+  madePrivate,
+  madePrivateIn,
+  sharedCacheMayKeep,
+} from '../../src/proxy/cacheable.ts'
 
 /** What may stand in a field: any byte. */
 const latin1 = fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes).toString('latin1'))
@@ -71,6 +77,25 @@ t.test('made private', async t => {
     ['x="open, public', 'private, x="open, public'],
   ]
   for (const [before, after] of cases) t.equal(madePrivate(before), after, String(before))
+})
+
+t.test('fields for some caches only', async t => {
+  const cases: [lower: string, before: string, mayKeep: boolean, after: string][] = [
+    ['cdn-cache-control', 'max-age=600', true, 'private, max-age=600'],
+    ['cdn-cache-control', 'no-store', false, 'private, no-store'],
+    ['surrogate-control', 'max-age=600+30, content="ESI/1.0"', true, 'no-store, content="ESI/1.0"'],
+    ['surrogate-control', 'content="a, max-age=1",Max-Age=5', true, 'no-store, content="a, max-age=1"'],
+    ['surrogate-control', 'no-store', false, 'no-store, no-store'],
+    ['x-accel-expires', '600', true, '0'],
+    ['x-accel-expires', '@1999999999', true, '0'],
+    ['x-accel-expires', '0', false, '0'],
+  ]
+  for (const [lower, before, mayKeep, after] of cases) {
+    const mayKeepOf = (value: string) => sharedCacheMayKeep({ ...plain, cacheControl: inCacheWords(lower, value) })
+    t.equal(mayKeepOf(before), mayKeep, `${lower}: ${before}`)
+    t.equal(madePrivateIn(lower, before), after, `${lower}: ${before}`)
+    t.notOk(mayKeepOf(after), `${lower}: ${after}`)
+  }
 })
 
 t.test('what was made private may not be kept, and stays as it is', async t => {

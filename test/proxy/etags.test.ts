@@ -1,7 +1,7 @@
 // Entity tags of two sides under one URL.
 import fc from 'fast-check'
 import t from 'tap'
-import { conditionForSide, etagForSide, etagPerSide } from '../../src/proxy/etags.ts'
+import { areForeign, conditionForSide, etagForSide, etagPerSide } from '../../src/proxy/etags.ts'
 
 /** What may stand in a field: any byte. */
 const latin1 = fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes).toString('latin1'))
@@ -49,6 +49,8 @@ t.test('If-Match and If-Range fail where they cannot be asked', async t => {
   t.equal(conditionForSide('if-range', 'a~l', 'legacy'), 'a')
   t.equal(conditionForSide('if-range', 'Tue, 15 Nov 1994 12:45:26 GMT', 'new'), 'Tue, 15 Nov 1994 12:45:26 GMT')
   t.equal(conditionForSide('if-none-match', '"a~l"', 'new'), '')
+  t.ok(areForeign('"a~l", "b"', 'new'))
+  t.notOk(areForeign('"a~l", "b~n"', 'new') || areForeign('*', 'new'))
 })
 
 t.test('there and back, among others’', async () => {

@@ -81,6 +81,19 @@ t.test('a side’s own cookies, headers and Host; the override header is withhel
   t.notOk(sent(['Host: a', 'Cookie: c=1'], { cookie: () => '' }).some(line => /cookie/i.test(line)))
 })
 
+t.test('what a side removes or sets itself reaches it from nobody else', async t => {
+  const remove = new Set(['x-old', 'cookie', 'traceparent', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip'])
+  const given = ['X-Old: 1', 'x_old: 2', 'X.Old: 3', 'x_older: 4', 'Cookie: a=1', 'X-Real-IP: 9.9.9.9']
+  const changes = { remove, set: [['X-Forwarded-Proto', 'https']] as const }
+  t.same(sent(['Host: a', 'Connection: X-Forwarded-Proto, X-Old', ...given], { changes }), [
+    'Host: a',
+    'x_older: 4',
+    'X-Forwarded-Host: a',
+    'X-Forwarded-Port: 8080',
+    'X-Forwarded-Proto: https',
+  ])
+})
+
 function got(head: string, more: Partial<Parameters<typeof answerText>[1]> = {}): string {
   const found = readAnswer(`${head}\r\n\r\n`, 100, STRICT)
   if (found === null) throw new Error('not a head')
