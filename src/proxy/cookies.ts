@@ -32,7 +32,8 @@ export function cookiesForSide(
     if (seenAs !== name) changed = true
     if (seenAs === null) continue
     any = true
-    kept.push(seenAs === name ? part : part.slice(0, part.indexOf(name)) + seenAs + part.slice(equals))
+    const start = part.indexOf(name)
+    kept.push(seenAs === name ? part : part.slice(0, start) + seenAs + part.slice(start + name.length))
   }
   if (!changed) return cookie
   return any ? kept.join(';').trim() : ''

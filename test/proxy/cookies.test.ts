@@ -35,6 +35,7 @@ t.test('a side with a prefix sees its own cookies and the shared ones', async t 
     ['lang=de; ', 'lang=de; '],
     ['sid=legacy', ''],
     ['n_=1', '=1'],
+    [' n_a = 1; n_b\t=2', 'a = 1; b\t=2'],
     ['n_a=x=y;n_b="q;', 'a=x=y;b="q;'],
     ['naked; n_a=1', 'a=1'],
     ['__Host-n_sid=1; __Secure-n_t=2; __Host-sid=3', '__Host-sid=1; __Secure-t=2'],
