@@ -124,7 +124,7 @@ t.test('what fields say of an answer', async t => {
   const facts = { binds: true, isHtml: true, isEncoded: true, aged: true, special: true, keepAlive: 'timeout=3' }
   t.match(readAnswer(text, 20, STRICT)?.answer.fields, facts)
   t.match(
-    readAnswer(ok('WWW-Authenticate: NegotiateX\r\nContent-Type: text/htmlx\r\nContent-Location: /'), 20, STRICT)
+    readAnswer(ok('WWW-Authenticate: NegotiateX\r\nContent-Type: text/htmlx\r\nX-Location: /'), 20, STRICT)
       ?.answer.fields,
     {
       binds: false,
@@ -132,6 +132,12 @@ t.test('what fields say of an answer', async t => {
       special: false,
     },
   )
+  for (const one of ['Content-Location: /', 'Link: </a>', 'ETag: "a"', 'Set-Cookie: a=1', 'Cache-Control: public']) {
+    t.ok(readAnswer(ok(one), 20, STRICT)?.answer.fields.special, one)
+  }
+  for (const one of ['CDN-Cache-Control: max-age=1', 'surrogate-control: max-age=1', 'X-Accel-Expires: 1']) {
+    t.match(readAnswer(ok(one), 20, STRICT)?.answer.fields, { special: true, aged: true }, one)
+  }
 })
 
 t.test('what is rendered is read back, cut anywhere', async () => {
