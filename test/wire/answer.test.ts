@@ -124,8 +124,8 @@ t.test('what fields say of an answer', async t => {
   const facts = { binds: true, isHtml: true, isEncoded: true, aged: true, special: true, keepAlive: 'timeout=3' }
   t.match(readAnswer(text, 20, STRICT)?.answer.fields, facts)
   t.match(
-    readAnswer(ok('WWW-Authenticate: NegotiateX\r\nContent-Type: text/htmlx\r\nX-Location: /'), 20, STRICT)
-      ?.answer.fields,
+    readAnswer(ok('WWW-Authenticate: NegotiateX\r\nContent-Type: text/htmlx\r\nX-Location: /'), 20, STRICT)?.answer
+      .fields,
     {
       binds: false,
       isHtml: false,
