@@ -90,7 +90,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const directory = config.store.kind === 'sqlite' ? dirname(resolve(options.cwd, config.store.path)) : null
   const store = await openStore(options)
-  const sightings = createSightings()
+  const sightings = createSightings({ clock, log: log.line })
   const traffic = createTraffic(clock)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
@@ -166,7 +166,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       current,
       ask: (asking, listening) => forward(services.of(asking.backend, 'primary'), asking, listening),
       hasChoice: backend => services.of(backend, 'primary').hasChoice,
-      mayRetry: backend => services.of(backend, 'primary').retry(),
+      allowsRetry: backend => services.of(backend, 'primary').allowsRetry,
       observe(exchange) {
         metrics.exchange(exchange)
         traffic.exchange(exchange)
@@ -290,7 +290,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       throw listenFailed(error, config.proxy.listen, 'proxy.listen')
     })
     proxyPort.current = bound.port
-    addresses.proxy = addressText(bound)
+    addresses.proxy = addressText(bound, current().plan.tls === null ? 'http' : 'https')
     // Last: a start that fails leaves no token behind that belongs to nobody.
     if (options.adminToken === null) {
       await ensureFirstToken({ control, clock, directory, cwd: options.cwd, made: options.tokenMade })

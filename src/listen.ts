@@ -37,7 +37,10 @@ export function listenFailed(
 }
 
 /** `http://host:port`; of a listener on every interface, by loopback. */
-export function addressText({ host, port }: { readonly host: string; readonly port: number }): string {
+export function addressText(
+  { host, port }: { readonly host: string; readonly port: number },
+  scheme: 'http' | 'https' = 'http',
+): string {
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }

@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import type { RollbackTrigger } from './model/control.ts'
 import { type Exchange, FAILURE_KINDS, type FailureKind } from './model/exchange.ts'
-import { LIMITS, type Note } from './model/note.ts'
+import { LIMITS, NO_ENTRIES, type Note } from './model/note.ts'
 import type { RouteId, Side } from './model/route.ts'
 import type { Snapshot } from './model/snapshot.ts'
 import type { Milliseconds } from './model/units.ts'
@@ -91,6 +91,17 @@ export function createMetrics(parts: MetricsParts): Metrics {
   for (const phase of ['silent', 'head', 'body', 'answer']) reaped.of([phase])
   const shed = new Series('banyan_shed_total', 'What was not done, because there was too much', ['what'])
   for (const what of ['keep-alive', 'request', 'connection']) shed.of([what])
+  const retries = new Series('banyan_retries_total', 'Second tries of the same side, made or over its budget', [
+    'side',
+    'result',
+  ])
+  for (const side of ['legacy', 'new']) for (const result of ['made', 'over_budget']) retries.of([side, result])
+  const noEntries = new Series(
+    'banyan_no_entry_total',
+    'Connections that were closed before any request, by what was wrong: no proper PROXY header of a named peer, plain HTTP where TLS is spoken',
+    ['what'],
+  )
+  for (const what of NO_ENTRIES) noEntries.of([what])
   const leaks = new Series('banyan_legacy_leaks_total', 'Answers that point at a backend’s own address', [
     'route',
     'side',
@@ -101,7 +112,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     'Answers of split routes that a shared cache may keep',
     ['route', 'side'],
   )
-  for (const metric of [quirks, cuts, reaped, shed]) registry.registerMetric(metric as unknown as Metric)
+  for (const metric of [noEntries, quirks, cuts, reaped, shed, retries]) registry.registerMetric(metric as unknown as Metric)
   const own: readonly Written[] = [
     leaks,
     cacheable,
@@ -234,6 +245,8 @@ export function createMetrics(parts: MetricsParts): Metrics {
       else if (note.kind === 'would-cut') cuts.of([note.limit]).value++
       else if (note.kind === 'reaped') reaped.of([note.phase]).value++
       else if (note.kind === 'shed') shed.of([note.what]).value++
+      else if (note.kind === 'retry') retries.of([note.side, note.granted ? 'made' : 'over_budget']).value++
+      else if (note.kind === 'no-entry') noEntries.of([note.what]).value++
       else if (note.kind === 'leak') leaks.of([note.route, note.side, note.where]).value++
       else if (note.kind === 'covered') (boundOf(note.route).new.errors.get(note.failure) as Count).value++
       else if (note.kind === 'shared-cache') cacheable.of([note.route, note.side]).value++

@@ -2,9 +2,13 @@
 // sides set, answers that a shared cache may mix up, limits that today's traffic crosses. Counts since the start, bounded by
 // the configuration and fixed lists; names of cookies by number.
 import { CookieClash } from './cookie-clash.ts'
+import type { LogLine } from './log.ts'
 import type { Note } from './model/note.ts'
 import type { RouteId, Side } from './model/route.ts'
+import type { Clock } from './model/units.ts'
 
+/** What comes with each connection is in the log once in this time. */
+const LOG_EVERY_MS = 60_000
 /** Warnings in all; further ones are counted in metrics only. */
 const MOST = 1_000
 
@@ -19,9 +23,23 @@ export interface Sightings {
   warnings(): Sighting[]
 }
 
-export function createSightings(): Sightings {
+export function createSightings(parts: { readonly clock: Clock; readonly log: LogLine }): Sightings {
   const counts = new Map<string, { readonly sighting: (count: number) => Sighting; count: number }>()
   const clash = new CookieClash()
+  let headerLoggedAt = Number.NEGATIVE_INFINITY
+  let headersUnlogged = 0
+
+  function logHeader(peer: string, why: string): void {
+    const now = parts.clock.monotonic()
+    if (now - headerLoggedAt < LOG_EVERY_MS) {
+      headersUnlogged++
+      return
+    }
+    const before = headersUnlogged
+    headerLoggedAt = now
+    headersUnlogged = 0
+    parts.log('warn', 'a connection without a proper PROXY header was closed', { peer, why, sinceLastLine: before })
+  }
 
   function add(key: string, sighting: (count: number) => Sighting): void {
     const known = counts.get(key)
@@ -71,6 +89,16 @@ export function createSightings(): Sightings {
           return
         case 'set-cookie':
           noteCookie(note.route, note.side, note.name)
+          return
+        case 'no-entry':
+          if (note.what !== 'proxy-header') return
+          logHeader(note.peer, note.why)
+          // By reason and not by peer: a named network may be large.
+          add(`header ${note.why}`, count => ({
+            code: 'proxy_header',
+            message: `connections of peers in proxy.clientIp.from were closed ${times(count)}, first one of ${note.peer}: ${note.why}; with proxyProtocol: true each has to begin with a PROXY header`,
+            route: null,
+          }))
           return
         case 'reaped':
         case 'shed':

@@ -42,7 +42,7 @@ const retry = {
     .describe('asked once more when a reused connection was closed before any byte of an answer; empty: off')
     .prefault(['GET', 'HEAD', 'OPTIONS', 'TRACE']),
   budget: percent()
-    .describe('retries within ten seconds, as a share of the requests in them; three are always allowed')
+    .describe('retries at the same time, as a share of the requests under way; three are always allowed')
     .prefault('20%'),
 }
 

@@ -6,6 +6,10 @@ import type { Quirk, RouteId, Side } from './route.ts'
 export const LIMITS = ['target', 'fields', 'body', 'request_body_time', 'answer_time'] as const
 export type Limit = (typeof LIMITS)[number]
 
+/** What a connection lacked, or spoke instead. */
+export const NO_ENTRIES = ['proxy-header', 'plain-http'] as const
+export type NoEntry = (typeof NO_ENTRIES)[number]
+
 export type Note =
   | { readonly kind: 'would-cut'; readonly limit: Limit }
   | { readonly kind: 'quirk'; readonly side: Side; readonly quirk: Quirk }
@@ -21,6 +25,10 @@ export type Note =
   | { readonly kind: 'shared-cache'; readonly route: RouteId; readonly side: Side }
   /** New failed and legacy answered: the client heard nothing of it. */
   | { readonly kind: 'covered'; readonly route: RouteId; readonly failure: FailureKind }
+  /** A request that could be asked once more was, or the backend's budget was spent. */
+  | { readonly kind: 'retry'; readonly side: Side; readonly granted: boolean }
   /** A client that was too slow, by what it was slow at. */
   | { readonly kind: 'reaped'; readonly phase: 'silent' | 'head' | 'body' | 'answer' }
   | { readonly kind: 'shed'; readonly what: 'keep-alive' | 'request' | 'connection' }
+  /** A connection on which no request could come; `why` is a sentence of ours. */
+  | { readonly kind: 'no-entry'; readonly what: NoEntry; readonly peer: string; readonly why: string }

@@ -52,7 +52,7 @@ export function accept(
       detail: 'this request already passed here: a backend’s address is our own listener',
     })
   }
-  if (fields.forwards && !forwarded.trusted) parts.unnamedForwarder(forwarded.peer)
+  if (fields.forwards && !forwarded.trusted && !forwarded.introduced) parts.unnamedForwarder(forwarded.peer)
   const head: RequestHead = {
     method,
     target,

@@ -20,6 +20,8 @@ export interface Forwarded {
   readonly peer: string
   /** True: the peer is named in `clientIp.from`, and what it says of the client is kept and continued. */
   readonly trusted: boolean
+  /** True: a PROXY header named the peer. Then it is the client itself, whatever else it says. */
+  readonly introduced: boolean
   /** The client's address by `clientIp`. */
   readonly client: string
   readonly proto: 'http' | 'https'
@@ -33,12 +35,13 @@ export interface Peer {
   readonly tls: boolean
   /** Ours. */
   readonly port: number
+  readonly introduced: boolean
   seen: { readonly policy: ClientIpPolicy; readonly forwarded: Forwarded } | null
 }
 
-/** `address` as the socket or a PROXY header says it; `''` when the socket was gone already. */
-export function peerOf(address: string, port: number, tls: boolean): Peer {
-  return { address: toldAddress(address) ?? address, tls, port, seen: null }
+/** `address` as the socket or, for one that is `introduced`, a PROXY header says it; `''` when the socket was gone already. */
+export function peerOf(address: string, port: number, tls: boolean, introduced = false): Peer {
+  return { address: toldAddress(address) ?? address, tls, port, introduced, seen: null }
 }
 
 /** Allocates nothing for a peer that is not named: all its requests share one answer. */
@@ -51,9 +54,9 @@ export function forwardedOf(peer: Peer, fields: HeaderList, policy: ClientIpPoli
   return seen.forwarded.trusted ? behind(seen.forwarded, fields, policy) : seen.forwarded
 }
 
-function directly({ address, tls, port }: Peer, policy: ClientIpPolicy): Forwarded {
+function directly({ address, tls, port, introduced }: Peer, policy: ClientIpPolicy): Forwarded {
   const trusted = policy.from.contains(address)
-  return { peer: address, trusted, client: address, proto: tls ? 'https' : 'http', port }
+  return { peer: address, trusted, introduced, client: address, proto: tls ? 'https' : 'http', port }
 }
 
 /** What a trusted peer tells. */
@@ -81,8 +84,8 @@ function behind(own: Forwarded, fields: HeaderList, policy: ClientIpPolicy): For
 
 type SchemeAndPort = Pick<Forwarded, 'proto' | 'port'>
 
-function toldOf({ peer, trusted }: Forwarded, client: string, { proto, port }: SchemeAndPort): Forwarded {
-  return { peer, trusted, client, proto, port }
+function toldOf({ peer, trusted, introduced }: Forwarded, client: string, { proto, port }: SchemeAndPort): Forwarded {
+  return { peer, trusted, introduced, client, proto, port }
 }
 
 /** null: nothing is told. By length first: most names are none of these. */

@@ -4,13 +4,15 @@ import type { Socket } from 'node:net'
 import { type Peer, peerOf } from './client.ts'
 import type { ProxyParts } from './parts.ts'
 import { awaitProxyHeader } from './proxy-header.ts'
-import { problem, problemAnswer, UNKNOWN_ASK } from './respond.ts'
+
+import { type Problem, problem, problemAnswer, UNKNOWN_ASK } from './respond.ts'
 import { type Certificate, createTlsDoor, type TlsDoor } from './tls-door.ts'
 
 /** Connections beyond the limit that are told so; the others are closed without a word. */
 const MOST_TOLD = 256
 /** They have so long to shake hands, and then to read it. */
 const TOLD_MS = 1_000
+const SPEAKS_TLS = 'this port speaks TLS: ask it with https'
 
 export interface EntranceParts extends Pick<ProxyParts, 'current' | 'note'> {
   admitted(clear: Socket, peer: Peer): void
@@ -42,7 +44,10 @@ export class Entrance {
   }
 
   secure(certificate: Certificate): void {
-    this.#tlsDoor = createTlsDoor(certificate)
+    this.#tlsDoor = createTlsDoor(certificate, socket => {
+      this.#parts.note({ kind: 'no-entry', what: 'plain-http', peer: socket.remoteAddress ?? '', why: SPEAKS_TLS })
+      tell(socket, problem('bad_request', SPEAKS_TLS, null))
+    })
   }
 
   renew(certificate: Certificate): void {
@@ -58,16 +63,22 @@ export class Entrance {
     socket.on('error', ignore)
     const own = socket.remoteAddress ?? ''
     if (!proxyProtocol || !clientIp.from.contains(peerOf(own, 0, false).address)) {
-      this.#admit(socket, own, socket.localPort ?? 0)
+      this.#admit(socket, peerOf(own, socket.localPort ?? 0, this.#tlsDoor !== null))
     } else if (this.#entering.size >= limits.connections) {
       this.#parts.note({ kind: 'shed', what: 'connection' })
       socket.destroy()
     } else {
       this.#holds(socket)
-      awaitProxyHeader(socket, timeouts.requestHeadMs, from => {
-        this.#entering.delete(socket)
-        this.#admit(socket, from.address ?? own, from.port ?? socket.localPort ?? 0)
-      })
+      awaitProxyHeader(
+        socket,
+        timeouts.requestHeadMs,
+        ({ address, port }) => {
+          this.#entering.delete(socket)
+          const tls = this.#tlsDoor !== null
+          this.#admit(socket, peerOf(address ?? own, port ?? socket.localPort ?? 0, tls, address !== null))
+        },
+        why => this.#parts.note({ kind: 'no-entry', what: 'proxy-header', peer: peerOf(own, 0, false).address, why }),
+      )
     }
   }
 
@@ -79,9 +90,8 @@ export class Entrance {
     })
   }
 
-  #admit(socket: Socket, address: string, port: number): void {
+  #admit(socket: Socket, peer: Peer): void {
     const { limits, timeouts } = this.#parts.current().plan
-    const peer = peerOf(address, port, this.#tlsDoor !== null)
     const own = this.#perAddress.get(peer.address) ?? 0
     if (this.#taken >= limits.connections || (limits.perAddress !== null && own >= limits.perAddress)) {
       this.#turnAway(socket)
@@ -120,14 +130,18 @@ export class Entrance {
     }
     this.#told++
     socket.once('close', () => this.#told--)
-    this.#clear(socket, TOLD_MS, clear => {
-      const why = problem('overloaded', 'there are more connections than are allowed', null)
-      clear.on('error', ignore)
-      clear.end(problemAnswer(why, UNKNOWN_ASK, null, true), 'latin1')
-      clear.resume()
-      setTimeout(() => clear.destroy(), TOLD_MS).unref()
-    })
+    this.#clear(socket, TOLD_MS, clear =>
+      tell(clear, problem('overloaded', 'there are more connections than are allowed', null)),
+    )
   }
+}
+
+/** The last word on a connection that nobody serves. */
+function tell(socket: Socket, why: Problem): void {
+  socket.on('error', ignore)
+  socket.end(problemAnswer(why, UNKNOWN_ASK, null, true), 'latin1')
+  socket.resume()
+  setTimeout(() => socket.destroy(), TOLD_MS).unref()
 }
 
 function ignore(): void {}

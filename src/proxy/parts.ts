@@ -21,8 +21,8 @@ export interface ProxyParts {
   readonly ask: (outgoing: Outgoing, receiver: Receiver) => Sending
   /** Another address could be asked than the one that has failed. */
   readonly hasChoice: (backend: Backend) => boolean
-  /** Whether one more try is within the backend's budget; counts it. */
-  readonly mayRetry: (backend: Backend) => boolean
+  /** One more try is within the backend's budget. */
+  readonly allowsRetry: (backend: Backend) => boolean
   readonly observe: (exchange: Exchange) => void
   readonly note: (note: Note) => void
   readonly tunnel: (route: string, side: Side, change: 1 | -1) => void

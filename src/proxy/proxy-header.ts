@@ -4,27 +4,38 @@ import type { Milliseconds } from '../model/units.ts'
 import { leaveBytes, takeBytes } from '../upstream/read-buffer.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 
-/** `then` hears the client's address and the port it spoke to; null where the header says none (LOCAL, UNKNOWN). */
+/**
+ * `then` hears the client's address and the port it spoke to; null where the header says none (LOCAL, UNKNOWN). `refused`
+ * hears why a connection was closed instead; of one that left without a word, as a balancer's probe does, it hears nothing.
+ */
 export function awaitProxyHeader(
   socket: Socket,
   withinMs: Milliseconds,
   then: (from: { readonly address: string | null; readonly port: number | null }) => void,
+  refused: (why: string) => void,
 ): void {
   let bytes: Buffer = Buffer.alloc(0)
-  const timer = setTimeout(() => socket.destroy(), withinMs)
+  const refuse = (why: string) => {
+    refused(why)
+    socket.destroy()
+  }
+  const timer = setTimeout(() => refuse('the PROXY header did not come in time'), withinMs)
   const done = () => {
     clearTimeout(timer)
     leaveBytes(socket, read)
     socket.off('end', leave)
   }
-  const leave = () => socket.destroy()
+  const leave = () => {
+    if (bytes.length === 0) socket.destroy()
+    else refuse('the connection ended inside the PROXY header')
+  }
   const read = (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk])
     const header = readProxyHeader(bytes)
     if (header === 'more') return
     done()
     if ('error' in header) {
-      socket.destroy()
+      refuse(header.error)
       return
     }
     socket.pause()

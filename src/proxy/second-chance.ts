@@ -12,23 +12,22 @@ export interface FailedTry {
   /** No byte of the body has left, or all of it is still here. */
   readonly bodyIntact: boolean
   readonly hasBody: boolean
-  readonly retries: number
+  readonly isSecondTry: boolean
 }
 
 /**
  * One more try of the same side: where another address may be reached, nothing was sent; where a connection that was used
- * again was closed under us, the method may be repeated and there is no body. Both within the backend's budget.
+ * again was closed under us, the method may be repeated and there is no body. Both only within the backend's budget.
  */
-export function mayRetry(
-  { accepted, decision, failure, bodyIntact, hasBody, retries }: FailedTry,
-  parts: Pick<ProxyParts, 'mayRetry' | 'hasChoice'>,
+export function wantsRetry(
+  { accepted, decision, failure, bodyIntact, hasBody, isSecondTry }: FailedTry,
+  parts: Pick<ProxyParts, 'hasChoice'>,
 ): boolean {
-  if (retries > 0) return false
   const backend = decision.route.sides[decision.side]
-  if (backend === null) return false
+  if (isSecondTry || backend === null) return false
   const elsewhere = failure.retryable && failure.kind === 'connect' && bodyIntact && parts.hasChoice(backend)
   const again = failure.stale && !hasBody && backend.retry.methods.has(accepted.head.method)
-  return (elsewhere || again) && parts.mayRetry(backend)
+  return elsewhere || again
 }
 
 /** Legacy instead of new: never the other way, and never for what may already have been done. */

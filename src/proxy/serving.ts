@@ -19,7 +19,7 @@ import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
 import { RequestBody } from './request-body.ts'
 import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
-import { mayRetry, wantsBack, wantsFallback, wantsOtherSide } from './second-chance.ts'
+import { wantsBack, wantsFallback, wantsOtherSide, wantsRetry } from './second-chance.ts'
 import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 
 /** A backend that neither continues nor answers gets the body after this. */
@@ -72,13 +72,15 @@ export class Serving implements Receiver {
   /** What the client has to send to come to this address again; null: it does. */
   #stick: string | null = null
   #failed: Failure | null = null
-  /** Further tries of the same side. */
-  #retries = 0
+  /** The same side was asked again. */
+  #isSecondTry = false
   /** The other side was asked instead, once. */
   #diverted = false
   #bodyNoted = false
   #status = 0
   #headSent = false
+  /** A byte of it has gone to the client's socket. */
+  #headLeft = false
   /** An interim answer went to the client: who gave it gives the answer, too. */
   #informed = false
   #stays = false
@@ -233,6 +235,7 @@ export class Serving implements Receiver {
     }
     const text = this.#text
     this.#text = ''
+    this.#headLeft = true
     this.#wrote(this.#client.writeBytes(text, piece, chunked ? '\r\n' : ''))
   }
 
@@ -240,6 +243,7 @@ export class Serving implements Receiver {
     if (this.#text === '') return
     const text = this.#text
     this.#text = ''
+    this.#headLeft = true
     this.#wrote(this.#client.write(text))
   }
 
@@ -289,6 +293,7 @@ export class Serving implements Receiver {
     this.#placement.settle(null)
     this.#clearExpect()
     if (failure.quirk !== null) this.quirk(failure.quirk)
+    if (this.#headSent && !this.#headLeft) this.#unsay()
     if (this.#headSent || this.#informed) {
       this.#fail(failure)
       return
@@ -299,10 +304,10 @@ export class Serving implements Receiver {
       failure,
       bodyIntact: this.#body.isIntact,
       hasBody: !this.#body.isEmpty,
-      retries: this.#retries,
+      isSecondTry: this.#isSecondTry,
     }
-    if (mayRetry(circumstances, this.#parts)) {
-      this.#retries++
+    if (wantsRetry(circumstances, this.#parts) && this.#mayRetry()) {
+      this.#isSecondTry = true
       this.#ask(this.#address, true)
     } else if (!this.#diverted && wantsFallback(circumstances)) {
       this.#diverted = true
@@ -312,6 +317,13 @@ export class Serving implements Receiver {
       this.#parts.note({ kind: 'covered', route: this.#accepted.decision.route.id, failure: failure.kind })
       this.#placement.move('legacy', this.#accepted.decision.reason)
     } else this.#fail(failure)
+  }
+
+  #mayRetry(): boolean {
+    const { route, side } = this.#placement.decision
+    const granted = this.#parts.allowsRetry(route.sides[side] as Backend)
+    this.#parts.note({ kind: 'retry', side, granted })
+    return granted
   }
 
   quirk(quirk: Quirk): void {
@@ -421,6 +433,13 @@ export class Serving implements Receiver {
   #informationOf(answer: Answer): string {
     const crossing = answerCrossing(this.#parts, this.#accepted, this.#placement.decision, answer)
     return informationText(answer, crossing?.special ?? null)
+  }
+
+  /** A head of which nothing has left was not sent: its content was foul from the first piece on. */
+  #unsay(): void {
+    this.#headSent = false
+    this.#text = ''
+    this.#findLinks = null
   }
 
   #wrote(more: boolean): void {

@@ -15,7 +15,8 @@ export interface TlsDoor {
   renew(certificate: Certificate): void
 }
 
-export function createTlsDoor(first: Certificate): TlsDoor {
+/** `plain` gets the socket of a client that speaks HTTP without TLS: it can be answered, and must be ended. */
+export function createTlsDoor(first: Certificate, plain: (socket: Socket) => void): TlsDoor {
   let now = first
   const waiting = new WeakMap<Socket, (clear: Socket) => void>()
   const server = createServer({ ...first, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2' })
@@ -26,7 +27,11 @@ export function createTlsDoor(first: Certificate): TlsDoor {
     if (then === undefined) clear.destroy()
     else then(clear)
   })
-  server.on('tlsClientError', (_error, clear) => clear.destroy())
+  server.on('tlsClientError', (error, clear) => {
+    const under = socketUnder(clear)
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SSL_HTTP_REQUEST' && under !== null) plain(under)
+    else clear.destroy()
+  })
   return {
     shake(socket, withinMs, then) {
       const timer = setTimeout(() => socket.destroy(), withinMs)

@@ -3,7 +3,6 @@
 // circuit → gate → (the addresses are known) → place. Where there is no circuit, room in the gate and an address, that is
 // one turn and one small object.
 import type { Role } from '../model/route.ts'
-import type { Clock } from '../model/units.ts'
 import type { Address } from './address.ts'
 import { type Circuit, REFUSED } from './circuit.ts'
 import { type Gate, RANKS, type Rank, Waiter } from './gate.ts'
@@ -19,7 +18,6 @@ export interface ServiceParts {
   /** null: off, or not for this role. */
   readonly circuit: Circuit | null
   readonly budget: RetryBudget
-  readonly clock: Clock
 }
 
 const NOTHING = (): void => {}
@@ -30,16 +28,14 @@ export class BackendService implements Service {
   readonly gate: Gate | null
   readonly circuit: Circuit | null
   readonly #budget: RetryBudget
-  readonly #clock: Clock
   readonly #rank: Rank
 
-  constructor({ role, site, gate, circuit, budget, clock }: ServiceParts) {
+  constructor({ role, site, gate, circuit, budget }: ServiceParts) {
     this.role = role
     this.site = site
     this.gate = gate
     this.circuit = circuit
     this.#budget = budget
-    this.#clock = clock
     this.#rank = RANKS[role]
   }
 
@@ -64,8 +60,8 @@ export class BackendService implements Service {
     return this.place(entrant)
   }
 
-  retry(): boolean {
-    return this.#budget.mayRetry(this.#clock.monotonic())
+  get allowsRetry(): boolean {
+    return this.#budget.allows
   }
 
   /** Inside the gate. */
@@ -90,8 +86,9 @@ export class BackendService implements Service {
     }
   }
 
-  over(address: Address, generation: number, outcome: Outcome): void {
+  over(address: Address, generation: number, isSecondTry: boolean, outcome: Outcome): void {
     address.inFlight--
+    if (this.role !== 'shadow') this.#budget.left(isSecondTry)
     if (this.circuit !== null) {
       const ok = isOk(outcome)
       if (ok === null) this.circuit.unheard(generation)
@@ -112,10 +109,10 @@ export class BackendService implements Service {
     }
     address.inFlight++
     // Shadows are never repeated.
-    if (this.role !== 'shadow') this.#budget.asked()
+    if (this.role !== 'shadow') this.#budget.entered(entrant.isSecondTry)
     const { balance } = this.site.backend
     const stick = balance.kind === 'cookie' && entrant.stick !== address.stick ? address.stick : null
-    entrant.admitted(new Ticket(this, address, generation, stick))
+    entrant.admitted(new Ticket(this, address, generation, stick, entrant.isSecondTry))
   }
 
   #refuseByCircuit(entrant: Entrant): void {
@@ -136,18 +133,20 @@ class Ticket implements Place {
   readonly at: Address
   readonly #service: BackendService
   readonly #generation: number
+  readonly #isSecondTry: boolean
 
-  constructor(service: BackendService, at: Address, generation: number, stick: string | null) {
+  constructor(service: BackendService, at: Address, generation: number, stick: string | null, isSecondTry: boolean) {
     this.address = at.name
     this.pool = at.pool(service.role)
     this.stick = stick
     this.at = at
     this.#service = service
     this.#generation = generation
+    this.#isSecondTry = isSecondTry
   }
 
   over(outcome: Outcome): void {
-    this.#service.over(this.at, this.#generation, outcome)
+    this.#service.over(this.at, this.#generation, this.#isSecondTry, outcome)
   }
 }
 

@@ -33,7 +33,7 @@ export function classify(error: Error, { side, phase, stale = false }: Circumsta
     retryable: phase === 'connect',
     stale,
     quirk: null,
-    detail: `${side} side: ${SENTENCES[kind]} (${code}, while ${DOING[phase]})`,
+    detail: `${side} side: ${SENTENCES[kind]} (${code}, while ${DOING[phase]}${stale ? STALE : ''})`,
   }
 }
 
@@ -77,6 +77,9 @@ const SENTENCES: Readonly<Record<FailureKind, string>> = {
   busy: 'no place was free in time',
   circuit: 'too many requests had failed',
 }
+
+/** `wire.reuse: never` opens one for each request. */
+const STALE = ', on a connection that was used before'
 
 const DOING: Readonly<Record<Failure['phase'], string>> = {
   connect: 'connecting',

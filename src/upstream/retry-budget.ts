@@ -1,37 +1,31 @@
-// How many requests may be asked again. When a backend fails as a whole, asking everything twice makes it worse; so
-// repetitions are a small share of what was asked lately. A few are always allowed, or a quiet backend had none.
-import type { Milliseconds, Percent } from '../model/units.ts'
-import { Recent } from './recent.ts'
+// How many requests may be asked again. When a backend fails as a whole, asking everything twice makes it worse; so of what is
+// under way only a small share may be second tries. A few are always allowed, or a quiet backend had none (as Envoy's
+// `retry_budget`: a percent of active requests, three at least).
+import type { Percent } from '../model/units.ts'
 
-const WINDOW_MS = 10_000
-/** So many in the window, however little was asked. */
+/** So many at the same time, however little is under way. */
 const ALWAYS = 3
 
 export class RetryBudget {
   readonly #percent: Percent
-  readonly #asked = new Recent(WINDOW_MS)
-  readonly #repeated = new Recent(WINDOW_MS)
+  #underWay = 0
+  #secondTries = 0
 
   constructor(percent: Percent) {
     this.#percent = percent
   }
 
-  /** Once a request; cheap, since `turn` is called by somebody's timer. */
-  asked(): void {
-    this.#asked.add()
+  get allows(): boolean {
+    return this.#secondTries < Math.max(ALWAYS, Math.floor((this.#underWay * this.#percent) / 100))
   }
 
-  /** True: one was taken from the budget. */
-  mayRetry(now: Milliseconds): boolean {
-    this.turn(now)
-    const most = Math.max(ALWAYS, (this.#asked.count * this.#percent) / 100)
-    if (this.#repeated.count + 1 > most) return false
-    this.#repeated.add()
-    return true
+  entered(isSecondTry: boolean): void {
+    this.#underWay++
+    if (isSecondTry) this.#secondTries++
   }
 
-  turn(now: Milliseconds): void {
-    this.#asked.turn(now)
-    this.#repeated.turn(now)
+  left(isSecondTry: boolean): void {
+    this.#underWay--
+    if (isSecondTry) this.#secondTries--
   }
 }

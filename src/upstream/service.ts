@@ -32,6 +32,8 @@ export interface Entrant {
   readonly stick: string | null
   /** An address that has just failed this request: another one is taken where there is one. */
   readonly avoid: string | null
+  /** It was asked before, and counts towards the backend's budget of retries. */
+  readonly isSecondTry: boolean
   /** A connection to this place's address is bound to the client: the same address again, whatever is thought of it. */
   readonly again?: Place
   admitted(place: Place): void
@@ -46,6 +48,6 @@ export interface Service {
   readonly isOpen: boolean
   /** Another address could be asked than the one that has failed. */
   readonly hasChoice: boolean
-  /** Whether a request may be asked once more; true has taken it from the backend's budget. */
-  retry(): boolean
+  /** A request may be asked once more: that is within the backend's budget. */
+  readonly allowsRetry: boolean
 }

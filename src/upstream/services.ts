@@ -90,12 +90,8 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
   timer.unref()
 
   function sweep(): void {
-    const now = clock.monotonic()
     resolver.sweep()
-    for (const { site, budget } of shared.values()) {
-      site.sweep()
-      budget.turn(now)
-    }
+    for (const { site } of shared.values()) site.sweep()
     for (const { site } of closing) site.sweep()
     if (closing.length > 0) closing = closing.filter(({ site }) => !site.isDrained)
   }
@@ -134,7 +130,7 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
     if (service === undefined) {
       const { site, gate, budget } = one
       const circuit = role === 'primary' ? one.circuit : null
-      service = new BackendService({ role, site, gate, circuit, budget, clock })
+      service = new BackendService({ role, site, gate, circuit, budget })
       one.services.set(role, service)
       if (role === 'primary') site.beginProbes()
     }

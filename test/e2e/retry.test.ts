@@ -145,20 +145,47 @@ t.test('a second try that fails is the last one', async t => {
   t.same(backend.paths(), ['/warm', '/it', '/it'])
 })
 
-t.test('the budget: a backend that closes every reused connection is not asked everything twice', async t => {
-  const backend = await scripted(t, onceThen(cutting))
-  const { clock } = handClock()
-  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }), { clock })
-  const statuses: number[] = []
-  for (let i = 0; i < 120; i++) statuses.push((await get(t, banyan.port, `/${i}`)).status)
-  const repeated = Object.values(counts(backend)).filter(count => count === 2).length
-  t.ok(repeated >= 3, `three are always allowed: ${repeated}`)
-  t.ok(repeated <= backend.asked.length / 5, `${repeated} of ${backend.asked.length} are within 20 %`)
-  t.ok(Object.values(counts(backend)).every(count => count <= 2))
-  t.equal(backend.asked.length, 120 + repeated)
-  const failed = statuses.filter(status => status === 502).length
-  t.ok(failed > 0, 'the others are told')
-  t.equal(statuses.filter(status => status === 200).length, 120 - failed)
+t.test(
+  'one at a time, each is asked again: a quiet legacy that closes what is reused costs nobody an answer',
+  async t => {
+    const backend = await scripted(t, onceThen(cutting))
+    const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION }))
+    for (let i = 0; i < 40; i++) t.equal((await get(t, banyan.port, `/${i}`)).status, 200)
+    t.ok(Object.values(counts(backend)).every(count => count <= 2))
+    t.equal(await metricOf(banyan.health, 'banyan_retries_total{side="legacy",result="over_budget"}'), 0)
+  },
+)
+
+t.test('the budget: when everything fails at once, few are asked twice, and the others are told why', async t => {
+  const held: Asked[] = []
+  const backend = await scripted(t, asked => void held.push(asked))
+  const banyan = await startBanyan(t, only({ url: backend.url }))
+  const ask = (path: string) => Array.from({ length: 20 }, (_, i) => get(t, banyan.port, `${path}${i}`))
+  const underWay = async (count: number) => {
+    await eventually(() => held.length === count, `${count} are under way`)
+    return held.splice(0)
+  }
+  const warm = ask('/warm')
+  const served = await underWay(20)
+  const kept = new Set(served.map(({ socket }) => socket))
+  for (const asked of served) asked.answer('ok')
+  await Promise.all(warm)
+
+  const answers = ask('/')
+  const first = await underWay(20)
+  const stale = first.filter(({ socket }) => kept.has(socket)).length
+  t.ok(stale >= 4, `${stale} on connections that were used before`)
+  for (const { socket } of first) socket.destroy()
+  const retries = async (result: string) =>
+    (await metricOf(banyan.health, `banyan_retries_total{side="legacy",result="${result}"}`)) ?? 0
+  await eventually(async () => (await retries('made')) + (await retries('over_budget')) === stale, 'all have asked')
+  const made = await retries('made')
+  t.ok(made >= 3 && made <= 4, `${made} of ${stale}`)
+  for (const asked of await underWay(made)) asked.answer('again')
+  const got = await Promise.all(answers)
+  t.equal(got.filter(({ status }) => status === 200).length, made)
+  const told = got.filter(({ status, body }) => status === 502 && /on a connection that was used before/.test(body))
+  t.equal(told.length, stale - made, 'the others are told why')
 })
 
 t.test('an address that cannot be connected to: another one is asked, a POST too, with its whole body', async t => {

@@ -8,7 +8,14 @@ import { CHUNKED, NO_BODY } from '../../src/wire/framing.ts'
 import { readAnswer, readRequest } from '../../src/wire/head.ts'
 import { STRICT } from '../../src/wire/lenience.ts'
 
-const direct: Forwarded = { peer: '192.0.2.1', trusted: false, client: '192.0.2.1', proto: 'http', port: 8080 }
+const direct: Forwarded = {
+  peer: '192.0.2.1',
+  trusted: false,
+  introduced: false,
+  client: '192.0.2.1',
+  proto: 'http',
+  port: 8080,
+}
 
 function sent(lines: readonly string[], more: Partial<RequestRewrite> = {}): string[] {
   const request = readRequest(`GET /a HTTP/1.1\r\n${lines.map(line => `${line}\r\n`).join('')}\r\n`, 100)

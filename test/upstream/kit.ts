@@ -137,6 +137,7 @@ export function enter(service: Service, settings: Partial<Entrant> = {}): Promis
     service.enter({
       stick: null,
       avoid: null,
+      isSecondTry: false,
       admitted: over,
       refused: (kind, detail) => over({ kind, detail }),
       ...settings,

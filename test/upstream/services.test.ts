@@ -1,6 +1,7 @@
 // The way into a backend: past the circuit, through the gate, to an address; what is shared between roles and backends.
 import t from 'tap'
 import type { FailureKind } from '../../src/model/exchange.ts'
+import type { Place } from '../../src/upstream/service.ts'
 import { backendWith, enter, handClock, isPlace, listen, placeIn, servicesFor, sleep, take, until } from './kit.ts'
 
 const OK = { kind: 'answer', status: 200 } as const
@@ -14,6 +15,7 @@ t.test('one address: admitted in the same turn, and the connection is kept', asy
   const leave = service.enter({
     stick: null,
     avoid: null,
+    isSecondTry: false,
     admitted(place) {
       address = place.address
       place.over(OK)
@@ -73,6 +75,7 @@ t.test('maxConcurrent over all roles: primary goes first, late and full are busy
     service.enter({
       stick: null,
       avoid: null,
+      isSecondTry: false,
       admitted(place) {
         order.push(name)
         place.over(OK)
@@ -143,12 +146,16 @@ t.test('a circuit that opens sends away whoever waits at the gate', async t => {
   t.match(services.backends(), [{ gate: { inside: 0, waiting: 0 } }])
 })
 
-t.test('retries: three of little, then no more', async t => {
+t.test('second tries: three at the same time of little, then no more until one is over', async t => {
   const service = servicesFor(t).of(backendWith({ origins: ORIGINS }), 'primary')
-  t.strictSame(
-    [1, 2, 3, 4].map(() => service.retry()),
-    [true, true, true, false],
-  )
+  const places: Place[] = []
+  for (let i = 0; i < 3; i++) {
+    t.ok(service.allowsRetry)
+    places.push(await placeIn(service, { isSecondTry: true }))
+  }
+  t.notOk(service.allowsRetry)
+  places[0]?.over({ kind: 'answer', status: 200 })
+  t.ok(service.allowsRetry)
 })
 
 t.test('a place again: the same address, though it is avoided', async t => {

@@ -65,6 +65,7 @@ t.test('a name: the first requests wait for its address', async t => {
   service.enter({
     stick: null,
     avoid: null,
+    isSecondTry: false,
     admitted() {
       entered = true
     },
@@ -96,7 +97,13 @@ t.test('a name server that is silent: bounded by the connect timeout; leaving be
     maxConcurrent: 2,
   })
   const service = services.of(backend, 'primary')
-  const leave = service.enter({ stick: null, avoid: null, admitted: () => t.fail(), refused: () => t.fail() })
+  const leave = service.enter({
+    stick: null,
+    avoid: null,
+    isSecondTry: false,
+    admitted: () => t.fail(),
+    refused: () => t.fail(),
+  })
   const waiting = enter(service)
   leave()
   leave()

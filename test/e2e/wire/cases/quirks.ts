@@ -60,7 +60,8 @@ export const quirks: Case[] = group('quirks', {
       await client.send(scene.get())
       const request = await scene.request()
       if (quirk.late === true) {
-        await client.closed()
+        // The head may have been passed on already: then only a cut is left.
+        await client.until(() => client.ended !== null || client.text.includes(key), 'a 502 or a cut')
         if (!client.text.includes(key)) assert.ok(!client.text.includes('\r\n0\r\n\r\n'), 'a clean end')
         return
       }
