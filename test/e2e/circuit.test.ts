@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap'
 import { type Banyan, eventually, startBanyan } from './harness.ts'
 import {
+  ALONE,
   type Asked,
   cutting,
   get,
@@ -38,7 +39,7 @@ interface Scene {
 
 /** Everybody is on new, which has a circuit; time stands still. */
 async function scene(t: Test, route: Settings = READS, backends: Partial<Record<Side, Settings>> = {}): Promise<Scene> {
-  const [legacy, fresh] = [await scripted(t, saying('of legacy')), await scripted(t, saying('of new'))]
+  const [legacy, fresh] = [await scripted(t, saying('of legacy')), await scripted(t, saying('of new'), ALONE)]
   const { clock, turn } = handClock()
   const config = {
     backends: {

@@ -2,7 +2,18 @@
 // side that was rolled back.
 import t, { type Test } from 'tap'
 import { type Banyan, eventually, startBanyan } from './harness.ts'
-import { type Asked, cutting, get, holding, metricOf, type Scripted, saying, scripted, sendBytes } from './scripted.ts'
+import {
+  ALONE,
+  type Asked,
+  cutting,
+  get,
+  holding,
+  metricOf,
+  type Scripted,
+  saying,
+  scripted,
+  sendBytes,
+} from './scripted.ts'
 
 type Settings = Record<string, unknown>
 type Side = 'legacy' | 'new'
@@ -20,7 +31,7 @@ interface Pair {
 
 /** Two sides that say their name; every user is on `first`. */
 async function pair(t: Test, first: Side, more: Settings = {}, fresh: Settings = {}): Promise<Pair> {
-  const sides = { legacy: await scripted(t, saying('of legacy')), new: await scripted(t, saying('of new')) }
+  const sides = { legacy: await scripted(t, saying('of legacy')), new: await scripted(t, saying('of new'), ALONE) }
   const banyan = await startBanyan(t, {
     backends: { legacy: { url: sides.legacy.url }, new: { url: sides.new.url, ...fresh } },
     routes: [

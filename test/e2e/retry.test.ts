@@ -3,6 +3,7 @@
 import t from 'tap'
 import { type Banyan, eventually, named, startBanyan } from './harness.ts'
 import {
+  ALONE,
   type Asked,
   cutting,
   get,
@@ -190,7 +191,7 @@ t.test('the budget: when everything fails at once, few are asked twice, and the 
 
 t.test('an address that cannot be connected to: another one is asked, a POST too, with its whole body', async t => {
   for (const method of ['GET', 'POST']) {
-    const [gone, there] = [await scripted(t, saying('gone')), await scripted(t, saying('there'))]
+    const [gone, there] = [await scripted(t, saying('gone'), ALONE), await scripted(t, saying('there'))]
     await gone.close()
     const { clock } = handClock()
     const backend = { urls: [gone.url, there.url], balance: 'round' }
@@ -213,7 +214,7 @@ t.test('an address that cannot be connected to: another one is asked, a POST too
 })
 
 t.test('all addresses refuse: two are tried, then it is 502', async t => {
-  const backends = await Promise.all([1, 2, 3].map(() => scripted(t, saying('never'))))
+  const backends = await Promise.all([1, 2, 3].map(() => scripted(t, saying('never'), ALONE)))
   for (const backend of backends) await backend.close()
   const { clock } = handClock()
   const banyan = await startBanyan(t, only({ urls: backends.map(({ url }) => url), balance: 'round' }), { clock })
@@ -225,7 +226,7 @@ t.test('all addresses refuse: two are tried, then it is 502', async t => {
 })
 
 t.test('where there is one address, a refused connection is not tried again', async t => {
-  const backend = await scripted(t, saying('never'))
+  const backend = await scripted(t, saying('never'), ALONE)
   await backend.close()
   const banyan = await startBanyan(t, only({ url: backend.url, circuit: { min: 2, errors: 100 } }))
   t.match(await get(t, banyan.port), { status: 502, code: 'backend_connect' })
@@ -247,7 +248,7 @@ t.test('a client that leaves before the second try: there is none', async t => {
 
 t.test('after a rollback the second try is made at legacy', async t => {
   const legacy = await named(t, 'legacy')
-  const fresh = await scripted(t, onceThen(holding))
+  const fresh = await scripted(t, onceThen(holding), ALONE)
   const banyan = await startBanyan(t, {
     backends: { legacy: { url: legacy.url }, new: { url: fresh.url, ...ONE_CONNECTION } },
     routes: [{ id: 'all', match: { path: '/*' }, legacy: 'legacy', new: 'new', data: 'shared', weight: 100 }],

@@ -51,6 +51,16 @@ export const cutting = ({ socket }: Asked): void => {
   socket.destroy()
 }
 
+const { pid, platform } = process
+
+/**
+ * An address that is this process's alone, where the system has so many: when a backend closes its port there, no test that
+ * runs at the same time is given it, and answers.
+ */
+export const ALONE = {
+  host: platform === 'linux' ? `127.${1 + (pid >> 16)}.${(pid >> 8) & 255}.${pid & 255}` : '127.0.0.1',
+}
+
 export async function scripted(
   t: Test,
   serve: Scripted['serve'],

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import type { Exchange } from '../../src/model/exchange.ts'
 import { type Banyan, type BanyanOptions, eventually, rawBackend, startBanyan } from './harness.ts'
 import {
+  ALONE,
   type Asked,
   cutting,
   get,
@@ -33,7 +34,7 @@ function route(id: string, more: Settings): Settings {
 
 /** A route called `it` between legacy and a new side that does this. */
 async function between(t: Test, serve: Scripted['serve'], more: Settings, options: BanyanOptions = {}) {
-  const [legacy, fresh] = [await scripted(t, saying('of legacy')), await scripted(t, serve)]
+  const [legacy, fresh] = [await scripted(t, saying('of legacy'), ALONE), await scripted(t, serve, ALONE)]
   const config = {
     backends: { legacy: { url: legacy.url }, new: { url: fresh.url, ...PATIENT } },
     routes: [route('it', more)],
@@ -55,7 +56,7 @@ function withBody(method: string, body: string, fields = 'Content-Length: 5\r\n'
 
 t.test('which failures: each one against each word of fallback.on', async t => {
   const legacy = await scripted(t, saying('of legacy'))
-  const gone = await scripted(t, saying('never'))
+  const gone = await scripted(t, saying('never'), ALONE)
   await gone.close()
   // It takes connections and never says a word of the TLS handshake.
   const mute = await scripted(t, holding)
@@ -123,7 +124,7 @@ t.test('which failures: each one against each word of fallback.on', async t => {
 
 t.test('which methods: safe ones; others only where new cannot have heard of them', async t => {
   const legacy = await scripted(t, saying('of legacy'))
-  const gone = await scripted(t, saying('never'))
+  const gone = await scripted(t, saying('never'), ALONE)
   await gone.close()
   const [busy, closing] = [await scripted(t, status('503 Busy')), await scripted(t, cutting)]
   const all = { methods: ['GET', 'HEAD', 'OPTIONS', 'POST', 'DELETE'] }
