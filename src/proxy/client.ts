@@ -27,6 +27,8 @@ export interface Forwarded {
   readonly proto: 'http' | 'https'
   /** Port that the client spoke to. */
   readonly port: number
+  /** Host that the client asked for, where only a Forwarded element tells it. */
+  readonly host: string | null
 }
 
 /** The other end of one connection. Keep it as long as the connection: it remembers what does not change between requests. */
@@ -56,7 +58,7 @@ export function forwardedOf(peer: Peer, fields: HeaderList, policy: ClientIpPoli
 
 function directly({ address, tls, port, introduced }: Peer, policy: ClientIpPolicy): Forwarded {
   const trusted = policy.from.contains(address)
-  return { peer: address, trusted, introduced, client: address, proto: tls ? 'https' : 'http', port }
+  return { peer: address, trusted, introduced, client: address, proto: tls ? 'https' : 'http', port, host: null }
 }
 
 /** What a trusted peer tells. */
@@ -75,17 +77,11 @@ function behind(own: Forwarded, fields: HeaderList, policy: ClientIpPolicy): For
   if (told === null) return own
   if (told.forwarded === null || told.addresses !== null) {
     const client = told.addresses === null ? own.client : clientBehind(own.peer, told.addresses, policy)
-    return toldOf(own, client, schemeAndPort(own, told, null))
+    return { ...own, client, ...schemeAndPort(own, told, null) }
   }
   const elements = told.forwarded.split('\n').flatMap(readForwarded)
   const { client, element } = clientOfElements(own.peer, elements, policy)
-  return toldOf(own, client, schemeAndPort(own, told, element))
-}
-
-type SchemeAndPort = Pick<Forwarded, 'proto' | 'port'>
-
-function toldOf({ peer, trusted, introduced }: Forwarded, client: string, { proto, port }: SchemeAndPort): Forwarded {
-  return { peer, trusted, introduced, client, proto, port }
+  return { ...own, client, ...schemeAndPort(own, told, element), host: element?.host ?? null }
 }
 
 /** null: nothing is told. By length first: most names are none of these. */

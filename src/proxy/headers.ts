@@ -183,10 +183,11 @@ const NOTHING: ReadonlySet<string> = new Set()
 /** But for what the side does not want, or sets itself. */
 function forwardedLines(given: Given | null, by: Forwarded, host: string | null, removed: ReadonlySet<string>): string {
   const kept = by.trusted ? given : null
-  const toldHost = kept?.host ?? host
+  const toldHost = kept?.host ?? by.host ?? host
+  // A forwarder that speaks RFC 7239 only has told the client's address too.
+  const before = kept?.for ?? (by.client === by.peer ? null : by.client)
   let lines = ''
-  if (!removed.has('x-forwarded-for'))
-    lines += `X-Forwarded-For: ${kept?.for ? `${kept.for}, ${by.peer}` : by.peer}\r\n`
+  if (!removed.has('x-forwarded-for')) lines += `X-Forwarded-For: ${before ? `${before}, ${by.peer}` : by.peer}\r\n`
   if (!removed.has('x-forwarded-proto')) lines += `X-Forwarded-Proto: ${by.proto}\r\n`
   if (toldHost !== null && !removed.has('x-forwarded-host')) lines += `X-Forwarded-Host: ${toldHost}\r\n`
   if (!removed.has('x-forwarded-port')) lines += `X-Forwarded-Port: ${by.port}\r\n`

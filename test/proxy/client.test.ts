@@ -30,7 +30,15 @@ t.test('nobody is believed who is not named', async t => {
   const peer = peerOf('192.0.2.1', 8080, false)
   const nobody = policy(1, [])
   const address = '192.0.2.1'
-  const expected = { peer: address, trusted: false, introduced: false, client: address, proto: 'http', port: 8080 }
+  const expected = {
+    peer: address,
+    trusted: false,
+    introduced: false,
+    client: address,
+    proto: 'http',
+    port: 8080,
+    host: null,
+  }
   t.same(forwardedOf(peer, fields, nobody), expected)
   t.equal(forwardedOf(peer, [], nobody), forwardedOf(peer, fields, nobody), 'one answer for all its requests')
   t.same(forwardedOf(peer, fields, policy()), expected)

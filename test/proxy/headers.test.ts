@@ -15,6 +15,7 @@ const direct: Forwarded = {
   client: '192.0.2.1',
   proto: 'http',
   port: 8080,
+  host: null,
 }
 
 function sent(lines: readonly string[], more: Partial<RequestRewrite> = {}): string[] {
@@ -146,4 +147,25 @@ t.test('names that clients invent are not remembered when they are long', async 
   gc()
   const kept = process.memoryUsage().heapUsed - before
   t.ok(kept < 20e6, `${Math.round(kept / 1e6)} MB kept of 60 MB of names`)
+})
+
+t.test('what a named forwarder tells in Forwarded only, backends hear in X-Forwarded-* too', async t => {
+  const forwarded = {
+    ...direct,
+    trusted: true,
+    client: '198.51.100.7',
+    proto: 'https',
+    port: 443,
+    host: 'shop.test',
+  } as const
+  const text = 'for=198.51.100.7;proto=https;host=shop.test'
+  const lines = sent(['Host: a', `Forwarded: ${text}`], { forwarded })
+  for (const line of [
+    'X-Forwarded-For: 198.51.100.7, 192.0.2.1',
+    'X-Forwarded-Proto: https',
+    'X-Forwarded-Host: shop.test',
+    'X-Forwarded-Port: 443',
+    `Forwarded: ${text}, for=192.0.2.1;proto=https`,
+  ])
+    t.ok(lines.includes(line), line)
 })
