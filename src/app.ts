@@ -115,10 +115,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       seed: () => randomBytes(24).toString('base64url'),
       changed(event) {
         events.publish('change', event)
-        // What was observed before a change says nothing about after it.
-        traffic.restart(event.subject === '*' ? null : event.subject)
+        const { plan } = current()
+        const changed = plan.byId.get(event.subject)
+        const concerned = event.subject === '*' ? plan.routes : changed && plan.units.get(changed.unit)
+        // The share that was observed before a change says nothing about after it.
+        for (const { id } of concerned ?? []) traffic.restartShare(id)
         if (event.trigger !== null) {
-          const { plan } = current()
           const unit = event.subject === '*' ? null : (plan.byId.get(event.subject)?.unit ?? null)
           const routes = plan.routes.filter(
             route => route.sides.legacy !== null && (unit === null || route.unit === unit),
@@ -142,6 +144,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     inForce(configured) {
       services.retain(configured.plan.backends)
       traffic.retain(new Set([...configured.plan.byId.keys(), DEFAULT_ROUTE]))
+      for (const { id } of configured.plan.routes) traffic.restartShare(id)
     },
     counted: result => metrics.reloaded(result),
     log: log.line,

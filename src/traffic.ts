@@ -28,7 +28,10 @@ export interface RouteTraffic {
   readonly reasons: Readonly<Record<string, number>>
   readonly sides: Readonly<Record<Side, SideTraffic>>
   readonly tunnels: Readonly<Record<Side, number>>
-  /** Share of the last minute's requests that weight decided and new served, in percent; null when there were none. */
+  /**
+   * Share of the requests that weight decided and new served, in percent, of the last minute or since the last change where
+   * that is later; null when there were none.
+   */
   readonly observed: number | null
   readonly observedRequests: number
 }
@@ -37,8 +40,8 @@ export interface Traffic {
   exchange(exchange: Exchange): void
   tunnel(route: RouteId, side: Side, change: 1 | -1): void
   of(route: RouteId): RouteTraffic
-  /** Begins the last minute anew, of one route or of all; counts since the start stay. */
-  restart(route: RouteId | null): void
+  /** Begins the observed share anew: it must not mix two weights. All other figures are of the last minute, whatever changed. */
+  restartShare(route: RouteId): void
   /** Forgets routes that are gone. */
   retain(routes: ReadonlySet<RouteId>): void
 }
@@ -124,9 +127,12 @@ export function createTraffic(clock: Clock): Traffic {
         observedRequests: drawn,
       }
     },
-    restart(route) {
-      for (const [id, one] of kept) {
-        if (route === null || route === id) for (const side of [one.legacy, one.new]) side.slots.length = 0
+    restartShare(route) {
+      const one = kept.get(route)
+      if (one === undefined) return
+      for (const slot of [...one.legacy.slots, ...one.new.slots]) {
+        // The first ones of a young process are holes.
+        if (slot !== undefined) slot.drawn = slot.drawnNew = 0
       }
     },
     retain(routes) {

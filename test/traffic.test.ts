@@ -71,6 +71,20 @@ t.test('a minute later they are history: totals stay, the rest is gone', async t
   t.same(of().reasons, { weight: 61 })
 })
 
+t.test('a change begins the share anew, and nothing else: rates, errors and times are of the last minute', async t => {
+  const { traffic, serve, of } = make()
+  for (let i = 0; i < 5; i++) serve('new', { status: 500, totalMs: 100 })
+  serve('legacy')
+  const before = of()
+  traffic.restartShare('cart')
+  t.same(of(), before, 'another route changed')
+  traffic.restartShare('orders')
+  t.same(of(), { ...before, observed: null, observedRequests: 0 })
+  serve('legacy')
+  t.match(of(), { observed: 0, observedRequests: 1 }, 'only what came after')
+  t.match(of().sides, { new: { perSecond: before.sides.new.perSecond, errorRatio: 1 }, legacy: { requests: 2 } })
+})
+
 t.test('a process that is young counts the time that it has', async t => {
   const { time, serve, of } = make(0)
   serve('new')

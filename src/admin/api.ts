@@ -99,8 +99,10 @@ export const RouteView = z.object({
     effective: percent.describe('what is in force: 0 while rolled back or held'),
     observed: percent
       .nullable()
-      .describe('share of the last minute’s requests decided by weight that new served; null without traffic'),
-    observedRequests: z.number().int(),
+      .describe(
+        'share of the requests decided by weight that new served, of the last minute or since the last change where that is later; null without such requests',
+      ),
+    observedRequests: z.number().int().describe('how many those were'),
   }),
   set: Said.extend({ percent }).nullable().describe('the operator’s weight, if there is one'),
   frozen: Said.nullable(),

@@ -1,6 +1,6 @@
 // The verbs over HTTP: what each does to the traffic, what each refuses, and that every answer is what its schema says.
 import t from 'tap'
-import { operations } from '../../src/admin/api.ts'
+import { operations, type RouteView } from '../../src/admin/api.ts'
 import { answered, ask, hold, houseOf, operatorOf, sideOf, startHouse } from './operator.ts'
 
 t.test('every operation answers what its schema says, in many states', async t => {
@@ -75,6 +75,24 @@ t.test('every operation answers what its schema says, in many states', async t =
     Object.keys(operations).filter(name => !answered.has(name as keyof typeof operations)),
     elsewhere,
   )
+})
+
+t.test('a change of one member begins the share of its whole group anew; rates and times stay', async t => {
+  const { banyan, api } = await startHouse(t)
+  for (const path of ['/cart/1', '/pay/1', '/orders/1']) await sideOf(banyan, path)
+  const counts = async () => {
+    const { routes } = (await api('GET', '/routes')).json
+    return ['cart', 'pay', 'orders'].map(
+      id => routes.find((route: RouteView) => route.id === id).weight.observedRequests,
+    )
+  }
+  t.same(await counts(), [1, 1, 1])
+  await api('PUT', '/routes/cart/weight', { percent: 50 })
+  t.same(await counts(), [0, 0, 1])
+  const { routes } = (await api('GET', '/status')).json
+  const cart = routes.find(({ id }: { id: string }) => id === 'cart')
+  t.equal(cart.observed, null)
+  t.ok(cart.p95Ms.legacy !== null || cart.p95Ms.new !== null, 'the last minute is still there')
 })
 
 t.test('every refusal has its code, its pointer and a hint, and changes nothing', async t => {

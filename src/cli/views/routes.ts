@@ -1,7 +1,7 @@
 // Routes for people: all of them as a table, one with everything that is known of it.
 import type { RouteView } from '../../admin/api.ts'
 import { type Column, type Look, millis, moment, orNothing, percent, rate, ratio, safe, table } from '../print.ts'
-import { rollbacksView, styleOfState } from './status.ts'
+import { NOTHING_OBSERVED, rollbacksView, styleOfState } from './status.ts'
 
 type SideRow = NonNullable<RouteView['sides']['new']> & { readonly side: 'legacy' | 'new'; readonly open: number }
 type Said = NonNullable<RouteView['frozen']>
@@ -31,8 +31,8 @@ export function routeView(route: RouteView, look: Look): readonly string[] {
   const state = stateOf(route)
   const observed =
     weight.observed === null
-      ? '– (no request of the last minute was decided by weight)'
-      : `${percent(weight.observed)} of ${weight.observedRequests} in the last minute`
+      ? `– (${NOTHING_OBSERVED})`
+      : `${percent(weight.observed)} of ${weight.observedRequests} in the last minute, or since the last change`
   const facts: readonly (readonly [string, string | null])[] = [
     ['match', safe(matchOf(route))],
     ['group', route.group === null ? null : safe(route.group)],

@@ -29,6 +29,9 @@ const STATE_STYLE: Readonly<Record<string, Style>> = {
   new: 'green',
 }
 
+/** A change begins the share anew, so there may have been many before it. */
+export const NOTHING_OBSERVED = 'no request decided by weight in the last minute, or since the change'
+
 const routeColumns: readonly Column<RouteShort>[] = [
   { title: 'ROUTE', cut: true, of: route => route.id },
   { title: 'STATE', of: route => route.state, style: route => styleOfState(route.state) },
@@ -110,7 +113,7 @@ function routesView(routes: readonly RouteShort[], look: Look): readonly string[
   const lines = narrow ? routes.flatMap(route => cardOf(route, look)) : table(routeColumns, routes, look)
   return routes.every(route => route.observed !== null)
     ? lines
-    : [...lines, look.paint('dim', 'observed –: no request of the last minute was decided by weight')]
+    : [...lines, look.paint('dim', `observed –: ${NOTHING_OBSERVED}`)]
 }
 
 /** Two or three short lines where the table does not fit. */
