@@ -102,6 +102,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     ['what'],
   )
   for (const what of NO_ENTRIES) noEntries.of([what])
+  registry.registerMetric(noEntries as unknown as Metric)
   const leaks = new Series('banyan_legacy_leaks_total', 'Answers that point at a backend’s own address', [
     'route',
     'side',
@@ -112,7 +113,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     'Answers of split routes that a shared cache may keep',
     ['route', 'side'],
   )
-  for (const metric of [noEntries, quirks, cuts, reaped, shed, retries]) registry.registerMetric(metric as unknown as Metric)
+  for (const metric of [quirks, cuts, reaped, shed, retries]) registry.registerMetric(metric as unknown as Metric)
   const own: readonly Written[] = [
     leaks,
     cacheable,

@@ -1,8 +1,7 @@
 // What was seen in passing and an operator should know: quirks of answers, leaks of a backend's address, cookies that both
-// sides set, answers that a shared cache may mix up, limits that today's traffic crosses. Counts since the start, bounded by
-// the configuration and fixed lists; names of cookies by number.
+// sides set, answers that a shared cache may mix up, limits that today's traffic crosses, connections closed at the door.
+// Counts since the start, bounded by the configuration and fixed lists; names of cookies by number.
 import { CookieClash } from './cookie-clash.ts'
-import type { LogLine } from './log.ts'
 import type { Note } from './model/note.ts'
 import type { RouteId, Side } from './model/route.ts'
 import type { Clock } from './model/units.ts'
@@ -23,22 +22,26 @@ export interface Sightings {
   warnings(): Sighting[]
 }
 
-export function createSightings(parts: { readonly clock: Clock; readonly log: LogLine }): Sightings {
+export interface SightingsParts {
+  readonly clock: Clock
+  readonly log: (level: 'warn', message: string, details: Record<string, unknown>) => void
+}
+
+export function createSightings({ clock, log }: SightingsParts): Sightings {
   const counts = new Map<string, { readonly sighting: (count: number) => Sighting; count: number }>()
   const clash = new CookieClash()
   let headerLoggedAt = Number.NEGATIVE_INFINITY
   let headersUnlogged = 0
 
   function logHeader(peer: string, why: string): void {
-    const now = parts.clock.monotonic()
+    const now = clock.monotonic()
     if (now - headerLoggedAt < LOG_EVERY_MS) {
       headersUnlogged++
       return
     }
-    const before = headersUnlogged
+    log('warn', 'a connection without a proper PROXY header was closed', { peer, why, unlogged: headersUnlogged })
     headerLoggedAt = now
     headersUnlogged = 0
-    parts.log('warn', 'a connection without a proper PROXY header was closed', { peer, why, sinceLastLine: before })
   }
 
   function add(key: string, sighting: (count: number) => Sighting): void {

@@ -1,6 +1,7 @@
 // The PROXY protocol on the data listener: who is believed, what becomes of the address, and what closes the connection.
 import t, { type Test } from 'tap'
 import { eventually, httpBackend, named, rawClient, startBanyan } from './harness.ts'
+import { metrics } from './process.ts'
 import { noPem, secureClient, startSecure } from './secure.ts'
 
 const NAMED = { proxyProtocol: true, clientIp: { from: ['127.0.0.0/8'] }, timeouts: { requestHead: '300ms' } }
@@ -109,6 +110,49 @@ t.test('a named peer without a proper header is closed without a word', async t 
   t.equal(await leaver.closed, '', 'one that leaves')
   t.equal(backend.seen.length, 1)
   t.notOk(banyan.lines.some(line => line.startsWith('error')))
+})
+
+t.test('a named peer that is closed is counted, told in status, and in the log once in a while', async t => {
+  const backend = await echo(t)
+  let now = 0
+  const clock = { now: () => Date.now(), monotonic: () => now }
+  const banyan = await startBanyan(t, { backends: { legacy: { url: backend.url } }, proxy: NAMED }, { clock })
+  const refused = async (bytes: string) => {
+    const client = rawClient(t, banyan.port)
+    client.send(bytes)
+    t.equal(await client.closed, '')
+  }
+  const count = async () =>
+    Number(/banyan_no_entry_total\{what="proxy-header"\} (\d+)/.exec(await metrics(banyan))?.[1])
+  const logged = () => banyan.lines.filter(line => line.includes('without a proper PROXY header'))
+  const probe = rawClient(t, banyan.port)
+  probe.socket.end()
+  t.equal(await probe.closed, '')
+  t.equal(await count(), 0, 'a probe of a balancer connects and leaves')
+  await refused(GET)
+  t.equal(await count(), 1)
+  t.strictSame(logged().length, 1)
+  t.match(logged()[0], /^warn .*"peer":"127\.0\.0\.1","why":"no PROXY header"/)
+  await refused(GET)
+  await refused('PROXY TCP4 ')
+  t.equal(await count(), 3)
+  t.equal(logged().length, 1, 'many are one line')
+  now += 60_000
+  await refused(`PROXY TCP4 a b 1 2\r\n${GET}`)
+  t.match(logged()[1], /"why":"PROXY v1: not two addresses of TCP4","unlogged":2/)
+  const { warnings } = (await banyan.api('GET', '/status')).json
+  t.same(new Set(warnings.map((one: { code: string }) => one.code)), new Set(['proxy_header']))
+  t.match(warnings[0].message, /closed 2 times, first one of 127\.0\.0\.1: no PROXY header/)
+  t.match(warnings[1].message, /closed once.*did not come in time/)
+})
+
+t.test('a client whose address a header told is no forwarder, whatever it sends', async t => {
+  const backend = await echo(t)
+  const banyan = await startBanyan(t, { backends: { legacy: { url: backend.url } }, proxy: NAMED })
+  const forged = GET.replace('Host: a', 'Host: a\r\nX-Forwarded-For: 203.0.113.9')
+  const { headers } = await asked(t, banyan.port, [V1 + forged])
+  t.match(headers, { 'x-forwarded-for': '192.0.2.7' }, 'its own word is replaced')
+  t.same((await banyan.api('GET', '/status')).json.warnings, [])
 })
 
 t.test('whoever is not named may not say who the client is', async t => {

@@ -28,6 +28,7 @@ async function inForce(t: Test) {
     res.end(JSON.stringify(req.headers))
   })
   const banyan = await startSecure(t, legacy(backend.url))
+  t.equal(banyan.app.addresses.proxy, `https://127.0.0.1:${banyan.port}`, 'what the log says')
   const client = secureClient(t, banyan.port, { ALPNProtocols: ['h2', 'http/1.1'] })
   t.equal(await client.name, 'one.example')
   t.equal(client.socket.alpnProtocol, 'http/1.1')
@@ -116,9 +117,10 @@ async function handshakes(t: Test) {
   const good = secureClient(t, banyan.port)
   good.send(CLOSING)
   t.match((await good.closed).text, /^HTTP\/1\.1 200/, 'whoever speaks TLS is served meanwhile')
-  for (const [name, client] of Object.entries({ silent, dripping, garbage, plain })) {
+  for (const [name, client] of Object.entries({ silent, dripping, garbage })) {
     t.notMatch(await client.closed, /HTTP/, name)
   }
+  t.match(await plain.closed, /^HTTP\/1\.1 400 Bad Request\r\n.*"this port speaks TLS/s, 'plain HTTP is told so')
   t.match((await old.closed).error, /ERR_SSL/, 'an old version')
   t.match((await foreign.closed).error, /ERR_SSL/, 'another protocol')
   const again = secureClient(t, banyan.port)
