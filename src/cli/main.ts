@@ -4,7 +4,7 @@ import { BanyanError } from '../model/errors.ts'
 import { DEFAULT_ADMIN, TOKEN_FILE } from './access.ts'
 import { addChangeCommands } from './commands/change.ts'
 import { addConfigCommands } from './commands/config.ts'
-import { examples } from './commands/help.ts'
+import { examples, refuseUnknownTopics } from './commands/help.ts'
 import { addLaterCommands } from './commands/later.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addRunCommands } from './commands/run.ts'
@@ -72,6 +72,7 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
   addConfigCommands(program, session)
   addLaterCommands(program, session)
   program.helpCommand('help [command]', 'show help of a command')
+  refuseUnknownTopics(program)
   examples(program, ['banyan demo', 'banyan status --watch', 'banyan weight orders 5', 'banyan rollback orders'])
   return { program, session }
 }

@@ -33,6 +33,14 @@ t.test('help', async t => {
   for (const group of ['token', 'seed', 'config']) t.equal((await run(null, [group])).code, 2, group)
 })
 
+t.test('help of a word that is no command: says so, as without `help`', async t => {
+  const nosuch = await run(null, ['help', 'statsu'])
+  t.same(nosuch, { code: 2, out: '', err: "error: unknown command 'statsu'\n(Did you mean status?)\n" })
+  t.match(await run(null, ['help', 'xyzzy']), { code: 2, out: '', err: /^error: unknown command 'xyzzy'\n$/ })
+  t.match(await run(null, ['token', 'help', 'lits']), { code: 2, err: /^error: unknown command 'token lits'\n.*list/ })
+  t.match(await run(null, ['token', 'help', 'list']), { code: 0, out: /Usage: banyan token list/ })
+})
+
 t.test('every command has help with examples that it takes', async t => {
   const io = { stdout: { write: () => true }, stderr: { write: () => true }, env: {}, parts: { version: '1' } }
   const { program } = createProgram(io as unknown as CliIo)
