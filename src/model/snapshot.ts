@@ -57,7 +57,7 @@ export interface Step {
 }
 
 export interface Explained {
-  /** null: each request draws anew, or this user has no id yet. */
+  /** null: each request draws anew, or the user gets an id with the answer. */
   readonly side: Side | null
   readonly reason: Reason
   readonly why: string

@@ -6,7 +6,7 @@ import type { Explained, Step } from '../model/snapshot.ts'
 import { BUCKETS } from './bucket.ts'
 import { type Draws, isRefused, isSafe, settledSide } from './decide.ts'
 import type { Match } from './match.ts'
-import { stickyKey } from './sticky.ts'
+import { AUTO_COOKIE, stickyKey } from './sticky.ts'
 
 export function explain(match: Match, split: RouteSplit, head: RequestHead, draws: Draws): Explained {
   const { route } = match
@@ -18,7 +18,8 @@ export function explain(match: Match, split: RouteSplit, head: RequestHead, draw
   const drawn = drawnSide(split, known === null ? null : draws.bucket(known.value))
   const reason = settled?.reason ?? (split.frozen ? 'frozen' : 'weight')
   const side = settled === null ? drawn : settled.side
-  const considered = steps(match, split, head, percentile)
+  const isNew = key !== null && key.issue !== null
+  const considered = steps(match, split, head, { percentile, isNew })
   const reached = considered.findIndex(step => step.step === reason)
   return {
     side,
@@ -34,6 +35,13 @@ export function explain(match: Match, split: RouteSplit, head: RequestHead, draw
   }
 }
 
+interface Drawn {
+  /** null: nothing is known of the user. */
+  readonly percentile: number | null
+  /** The user gets an id with the answer. */
+  readonly isNew: boolean
+}
+
 function drawnSide(split: RouteSplit, bucket: number | null): Side | null {
   if (split.threshold === 0) return 'legacy'
   if (split.threshold === BUCKETS) return 'new'
@@ -42,7 +50,7 @@ function drawnSide(split: RouteSplit, bucket: number | null): Side | null {
 }
 
 /** Every step in the order of authority, whether or not it was reached. */
-function steps(match: Match, split: RouteSplit, head: RequestHead, percentile: number | null): Step[] {
+function steps(match: Match, split: RouteSplit, head: RequestHead, drawn: Drawn): Step[] {
   const { route } = match
   const said = route.override === null ? null : headerOf(head.headers, route.override.header)
   const one = route.sides.new === null ? 'legacy' : route.sides.legacy === null ? 'new' : null
@@ -65,11 +73,8 @@ function steps(match: Match, split: RouteSplit, head: RequestHead, percentile: n
           : `${head.method} may write, and legacy has the authority (writes.mode: legacy-only)`,
     ),
     step('override', overrideStep(match, head, said)),
-    step(
-      'frozen',
-      split.frozen ? `frozen at ${split.effective} %: ${draw(split, percentile)}` : 'the route is not frozen',
-    ),
-    step('weight', draw(split, percentile)),
+    step('frozen', split.frozen ? `frozen at ${split.effective} %: ${draw(split, drawn)}` : 'the route is not frozen'),
+    step('weight', draw(split, drawn)),
   ]
 }
 
@@ -83,10 +88,13 @@ function overrideStep(match: Match, head: RequestHead, said: string | null): str
     : `${head.address} is not in override.from, so ${override.header} counts for nothing`
 }
 
-function draw(split: RouteSplit, percentile: number | null): string {
+function draw(split: RouteSplit, { percentile, isNew }: Drawn): string {
   if (split.held) return 'held at 0 % since the first start, until a weight is set'
   if (split.threshold === 0) return 'weight 0 %: nobody is on new'
   if (split.threshold === BUCKETS) return 'weight 100 %: everybody is on new'
+  if (isNew) {
+    return `no key in the request: the user gets one with the cookie ${AUTO_COOKIE} and keeps the side that it falls on, ${split.effective} % of them new`
+  }
   if (percentile === null) return `no key in the request: each one draws anew, ${split.effective} % of them new`
   const side = percentile < split.effective ? 'below' : 'not below'
   return `the key falls at ${percentile.toFixed(4)}, ${side} the weight of ${split.effective} %`

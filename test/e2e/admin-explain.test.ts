@@ -38,7 +38,10 @@ t.test('by path, by URL, by header lists: one answer', async t => {
 
 t.test('it says what the data path does, sends nothing and issues no cookie', async t => {
   const { banyan, api, legacy, fresh } = await startHouse(t, {
-    routes: [{ id: 'auto', match: { path: '/auto' }, ...both, weight: 50, sticky: ['cookie:sid', 'auto'] }],
+    routes: [
+      { id: 'auto', match: { path: '/auto' }, ...both, weight: 50, sticky: ['cookie:sid', 'auto'] },
+      { id: 'loose', match: { path: '/loose' }, ...both, weight: 20 },
+    ],
   })
   let agreed = 0
   for (let user = 0; user < 40; user++) {
@@ -56,6 +59,9 @@ t.test('it says what the data path does, sends nothing and issues no cookie', as
     { route: 'auto', side: null, backend: null, key: null, bucket: null },
     'who has no key yet has no side yet',
   )
+  t.match(anew.why, /the user gets one with the cookie banyan_id and keeps the side that it falls on, 50 % of them new/)
+  const loose = (await api('POST', '/explain', { url: '/loose' })).json
+  t.match(loose.why, /no key in the request: each one draws anew, 20 % of them new/)
   t.equal((await api('GET', '/routes/auto')).json.reasons.weight, 40, 'and it is no traffic')
 })
 
