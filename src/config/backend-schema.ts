@@ -13,7 +13,11 @@ const KIB = 2 ** 10
 // ---- in blocks, merged key by key with those of the backend that a side names
 
 const timeouts = {
-  connect: durationOrNone().describe('from dispatch to an open connection, TLS included').prefault('5s'),
+  connect: durationOrNone()
+    .describe(
+      'opening a connection, TLS included; the wait for one of `connections` to come free is not counted, but by `total`',
+    )
+    .prefault('5s'),
   head: durationOrNone().describe('from the request’s last byte to the answer’s head').prefault('none'),
   idle: durationOrNone().describe('between two pieces of the answer’s body; any progress restarts it').prefault('none'),
   total: durationOrNone().describe('the whole exchange').prefault('none'),

@@ -13,6 +13,8 @@ export interface FailedTry {
   readonly bodyIntact: boolean
   readonly hasBody: boolean
   readonly isSecondTry: boolean
+  /** `timeouts.total` has not passed. */
+  readonly isInTime: boolean
 }
 
 /**
@@ -20,12 +22,13 @@ export interface FailedTry {
  * again was closed under us, the method may be repeated and there is no body. Both only within the backend's budget.
  */
 export function wantsRetry(
-  { accepted, decision, failure, bodyIntact, hasBody, isSecondTry }: FailedTry,
+  { accepted, decision, failure, bodyIntact, hasBody, isSecondTry, isInTime }: FailedTry,
   parts: Pick<ProxyParts, 'hasChoice'>,
 ): boolean {
   const backend = decision.route.sides[decision.side]
   if (isSecondTry || backend === null) return false
-  const elsewhere = failure.retryable && failure.kind === 'connect' && bodyIntact && parts.hasChoice(backend)
+  const unreached = failure.kind === 'connect' || (failure.kind === 'timeout' && isInTime)
+  const elsewhere = failure.retryable && unreached && bodyIntact && parts.hasChoice(backend)
   const again = failure.stale && !hasBody && backend.retry.methods.has(accepted.head.method)
   return elsewhere || again
 }

@@ -305,6 +305,7 @@ export class Serving implements Receiver {
       bodyIntact: this.#body.isIntact,
       hasBody: !this.#body.isEmpty,
       isSecondTry: this.#isSecondTry,
+      isInTime: this.#isInTime(),
     }
     if (wantsRetry(circumstances, this.#parts) && this.#mayRetry()) {
       this.#isSecondTry = true
@@ -317,6 +318,13 @@ export class Serving implements Receiver {
       this.#parts.note({ kind: 'covered', route: this.#accepted.decision.route.id, failure: failure.kind })
       this.#placement.move('legacy', this.#accepted.decision.reason)
     } else this.#fail(failure)
+  }
+
+  #isInTime(): boolean {
+    const { route, side } = this.#placement.decision
+    const totalMs = route.sides[side]?.timeouts.totalMs ?? null
+    // A timer may be a little early.
+    return totalMs === null || this.#parts.clock.monotonic() - this.#askedAt < totalMs - 5
   }
 
   #mayRetry(): boolean {

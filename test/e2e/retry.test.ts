@@ -1,7 +1,7 @@
 // One more try of the same side: only where nothing can have been done yet or doing it twice is harmless, once, and within
 // a budget.
 import t from 'tap'
-import { type Banyan, eventually, named, startBanyan } from './harness.ts'
+import { type Banyan, eventually, named, rawBackend, startBanyan } from './harness.ts'
 import {
   ALONE,
   type Asked,
@@ -211,6 +211,18 @@ t.test('an address that cannot be connected to: another one is asked, a POST too
     t.match({ healthy, kind: lastFailure.kind }, { healthy: false, kind: 'connect' }, 'it was tried, and is left alone')
     await banyan.stop()
   }
+})
+
+t.test('an address that takes connections and shakes no hands: after `connect` another one is asked', async t => {
+  const silent = await Promise.all([1, 2].map(() => rawBackend(t, socket => socket.resume())))
+  const urls = silent.map(({ url }) => url.replace('http:', 'https:'))
+  const banyan = await startBanyan(t, only({ urls, timeouts: { connect: '300ms' } }))
+  t.match(await post(t, banyan.port, '/', 'hello'), { status: 504, code: 'backend_timeout' })
+  t.same(
+    silent.map(({ sockets }) => sockets.length),
+    [1, 1],
+  )
+  t.equal(await metricOf(banyan.health, 'banyan_retries_total{side="legacy",result="made"}'), 1)
 })
 
 t.test('all addresses refuse: two are tried, then it is 502', async t => {
