@@ -90,7 +90,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   const directory = config.store.kind === 'sqlite' ? dirname(resolve(options.cwd, config.store.path)) : null
   const store = await openStore(options)
-  const sightings = createSightings({ clock, log: log.line })
+  const sightings = createSightings({ plan: () => current().plan, clock, log: log.line })
   const traffic = createTraffic(clock)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()

@@ -103,14 +103,14 @@ export function createMetrics(parts: MetricsParts): Metrics {
   )
   for (const what of NO_ENTRIES) noEntries.of([what])
   registry.registerMetric(noEntries as unknown as Metric)
-  const leaks = new Series('banyan_legacy_leaks_total', 'Answers that point at a backend’s own address', [
-    'route',
-    'side',
-    'where',
-  ])
+  const leaks = new Series(
+    'banyan_legacy_leaks_total',
+    'Answers of backends that point at their own address, rewritten for the client or not',
+    ['route', 'side', 'where'],
+  )
   const cacheable = new Series(
     'banyan_shared_cache_answers_total',
-    'Answers of split routes that a shared cache may keep',
+    'Answers of backends on split routes that a shared cache may keep, made private for the client or not',
     ['route', 'side'],
   )
   for (const metric of [quirks, cuts, reaped, shed, retries]) registry.registerMetric(metric as unknown as Metric)

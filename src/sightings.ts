@@ -3,7 +3,8 @@
 // Counts since the start, bounded by the configuration and fixed lists; names of cookies by number.
 import { CookieClash } from './cookie-clash.ts'
 import type { Note } from './model/note.ts'
-import type { RouteId, Side } from './model/route.ts'
+import type { Route, RouteId, Side } from './model/route.ts'
+import type { Plan } from './model/snapshot.ts'
 import type { Clock } from './model/units.ts'
 
 /** What comes with each connection is in the log once in this time. */
@@ -19,16 +20,28 @@ export interface Sighting {
 
 export interface Sightings {
   note(note: Note): void
+  /** Of routes that there are, and not of what their configuration mends already. */
   warnings(): Sighting[]
 }
 
+interface Counted {
+  count: number
+  readonly sighting: (count: number) => Sighting
+  /** Asked of the route as it is now: what was seen may be mended since. */
+  readonly isMended: (route: Route) => boolean
+}
+
+const never = () => false
+
 export interface SightingsParts {
+  /** In force. */
+  readonly plan: () => Plan
   readonly clock: Clock
   readonly log: (level: 'warn', message: string, details: Record<string, unknown>) => void
 }
 
-export function createSightings({ clock, log }: SightingsParts): Sightings {
-  const counts = new Map<string, { readonly sighting: (count: number) => Sighting; count: number }>()
+export function createSightings({ plan, clock, log }: SightingsParts): Sightings {
+  const counts = new Map<string, Counted>()
   const clash = new CookieClash()
   let headerLoggedAt = Number.NEGATIVE_INFINITY
   let headersUnlogged = 0
@@ -44,19 +57,30 @@ export function createSightings({ clock, log }: SightingsParts): Sightings {
     headersUnlogged = 0
   }
 
-  function add(key: string, sighting: (count: number) => Sighting): void {
+  function add(key: string, sighting: Counted['sighting'], isMended: Counted['isMended'] = never): void {
     const known = counts.get(key)
     if (known !== undefined) known.count++
-    else if (counts.size < MOST) counts.set(key, { sighting, count: 1 })
+    else if (counts.size < MOST) counts.set(key, { sighting, isMended, count: 1 })
+  }
+
+  function concerns({ sighting, isMended }: Counted): boolean {
+    const { route: id } = sighting(0)
+    if (id === null) return true
+    const route = routeOf(plan(), id)
+    return route !== null && !isMended(route)
   }
 
   function noteCookie(route: RouteId, side: Side, name: string): void {
     if (!clash.note(route, side, name)) return
-    add(`clash ${route} ${name}`, () => ({
-      code: 'cookie_clash',
-      message: `both sides set the cookie ${printable(name)}: users who change sides lose what the other one put there; a side’s cookies: { prefix } keeps them apart`,
-      route,
-    }))
+    add(
+      `clash ${route} ${name}`,
+      () => ({
+        code: 'cookie_clash',
+        message: `both sides set the cookie ${printable(name)}: users who change sides lose what the other one put there; a side’s cookies: { prefix } keeps them apart`,
+        route,
+      }),
+      ({ rewrites }) => [rewrites.legacy, rewrites.new].some(side => side?.cookies?.shared.has(name)),
+    )
   }
 
   return {
@@ -77,18 +101,26 @@ export function createSightings({ clock, log }: SightingsParts): Sightings {
           }))
           return
         case 'leak':
-          add(`leak ${note.route} ${note.side} ${note.where}`, count => ({
-            code: 'legacy_leak',
-            message: `answers of the ${note.side} side point at its own address in ${note.where}, ${times(count)}: clients may go round the proxy${note.where === 'link' ? '' : '; leaks: rewrite changes it'}`,
-            route: note.route,
-          }))
+          add(
+            `leak ${note.route} ${note.side} ${note.where}`,
+            count => ({
+              code: 'legacy_leak',
+              message: `answers of the ${note.side} side point at its own address in ${note.where}, ${times(count)}: clients may go round the proxy${note.where === 'link' ? '' : `; ${rewriteTip(plan(), note.route)}`}`,
+              route: note.route,
+            }),
+            route => route.leaks === 'rewrite' && note.where !== 'link',
+          )
           return
         case 'shared-cache':
-          add(`cache ${note.route}`, count => ({
-            code: 'shared_cache',
-            message: `a shared cache may keep answers of this split route (${times(count)}) and give one side’s to users of the other; cache: private-while-split prevents it`,
-            route: note.route,
-          }))
+          add(
+            `cache ${note.route}`,
+            count => ({
+              code: 'shared_cache',
+              message: `a shared cache may keep answers of this split route (${times(count)}) and give one side’s to users of the other; cache: private-while-split prevents it`,
+              route: note.route,
+            }),
+            route => route.cache === 'private-while-split',
+          )
           return
         case 'set-cookie':
           noteCookie(note.route, note.side, note.name)
@@ -108,8 +140,24 @@ export function createSightings({ clock, log }: SightingsParts): Sightings {
           return
       }
     },
-    warnings: () => [...counts.values()].map(({ sighting, count }) => sighting(count)),
+    warnings: () => [...counts.values()].filter(concerns).map(({ sighting, count }) => sighting(count)),
   }
+}
+
+/** Where a key of the configuration is to be written, while nothing is configured by a file. */
+export function whereToWrite({ file }: Plan): string {
+  return file === null ? ' (in a configuration file: banyan start -c routes.yaml)' : ''
+}
+
+function routeOf({ byId, fallback }: Plan, id: RouteId): Route | null {
+  return byId.get(id) ?? (fallback?.id === id ? fallback : null)
+}
+
+/** The default has no such key. */
+function rewriteTip(plan: Plan, id: RouteId): string {
+  return plan.byId.has(id)
+    ? 'leaks: rewrite changes it'
+    : `a route of its own with leaks: rewrite changes it${whereToWrite(plan)}`
 }
 
 function times(count: number): string {

@@ -4,6 +4,7 @@ import { isInForce } from '../model/control.ts'
 import type { Mistake } from '../model/errors.ts'
 import type { BackendTls, Route } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { whereToWrite } from '../sightings.ts'
 import type { AddressState } from '../upstream/services.ts'
 import type { Status } from './api.ts'
 
@@ -27,7 +28,7 @@ export function warningsOf(
     })),
     ...[...forwarders].map(peer => ({
       code: 'unnamed_forwarder',
-      message: `${peer} sends X-Forwarded-For and is not named in proxy.clientIp.from: what it says is dropped`,
+      message: `${peer} sends X-Forwarded-For and is not named in proxy.clientIp.from${whereToWrite(plan)}: what it says is dropped`,
       route: null,
     })),
     ...[...heldUnits.values()].map(route => ({

@@ -112,7 +112,14 @@ t.test('each route has its own count, what no route matches too', async t => {
   const { warnings } = (await banyan.api('GET', '/status')).json
   t.same(
     warnings.map(({ code, route }: { code: string; route: string }) => `${code} ${route}`),
-    ['legacy_leak orders', 'legacy_leak cart', 'legacy_leak _default'],
+    ['legacy_leak orders', 'legacy_leak _default'],
+    'no warning of what is rewritten',
+  )
+  t.match(warnings[0].message, /; leaks: rewrite changes it$/)
+  t.match(
+    warnings[1].message,
+    /; a route of its own with leaks: rewrite changes it \(in a configuration file: banyan start -c routes\.yaml\)$/,
+    'the default has no such key, and this one no file',
   )
 })
 
