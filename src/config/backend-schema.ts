@@ -20,7 +20,7 @@ const timeouts = {
     .prefault('5s'),
   head: durationOrNone().describe('from the request’s last byte to the answer’s head').prefault('none'),
   idle: durationOrNone().describe('between two pieces of the answer’s body; any progress restarts it').prefault('none'),
-  total: durationOrNone().describe('the whole exchange').prefault('none'),
+  total: durationOrNone().describe('the whole exchange, a second try included').prefault('none'),
 }
 
 const tls = {

@@ -355,7 +355,9 @@ export class Serving implements Receiver {
     const backend = decision.route.sides[decision.side]
     if (backend === null) throw new Error(`route ${decision.route.id} has no ${decision.side} side`)
     const { at } = this.#accepted
-    this.#askedAt = this.#askedAt === 0 ? at : this.#parts.clock.monotonic()
+    const now = this.#askedAt === 0 ? at : this.#parts.clock.monotonic()
+    const spentMs = fresh ? now - this.#askedAt : 0
+    this.#askedAt = now
     this.#placement.wait()
     // A second try does not wait for the new side of a route that was rolled back after the first.
     if (this.#placement.recall() || this.#mustBuffer(backend)) return
@@ -371,6 +373,7 @@ export class Serving implements Receiver {
         pins: this.#client.pins,
         avoid,
         fresh,
+        spentMs,
       },
       this,
     )

@@ -68,9 +68,9 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
   // ---- Sending
 
   send(): void {
-    const { backend, pins, stick, avoid, fresh } = this.#outgoing
+    const { backend, pins, stick, avoid, fresh, spentMs } = this.#outgoing
     const { totalMs } = backend.timeouts
-    if (totalMs !== null) this.#totalTimer = setTimeout(this.#late, totalMs, TIMEOUT.total)
+    if (totalMs !== null) this.#totalTimer = setTimeout(this.#late, totalMs - spentMs, TIMEOUT.total)
     const entrant = { stick, avoid, isSecondTry: fresh, admitted: this.#admitted, refused: this.#refused }
     this.#pinned = pins.of(backend)
     const leave = this.#service.enter(this.#pinned === null ? entrant : { ...entrant, again: this.#pinned.place })

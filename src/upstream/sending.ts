@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net'
 import type { Failure } from '../model/exchange.ts'
 import type { Backend, Quirk, Side } from '../model/route.ts'
+import type { Milliseconds } from '../model/units.ts'
 import type { Framing } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Pins } from './pins.ts'
@@ -25,8 +26,10 @@ export interface Outgoing {
   readonly stick: string | null
   /** Address that has just failed this very request. */
   readonly avoid: string | null
-  /** Only a connection that has carried nothing yet. */
+  /** A second try: only on a connection that has carried nothing yet. */
   readonly fresh: boolean
+  /** What the first try has taken of `timeouts.total`; 0 for a first one. */
+  readonly spentMs: Milliseconds
 }
 
 /** Who hears what comes of it. After `end`, `upgraded` or `failed` nothing more is called. */

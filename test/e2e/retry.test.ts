@@ -225,6 +225,17 @@ t.test('an address that takes connections and shakes no hands: after `connect` a
   t.equal(await metricOf(banyan.health, 'banyan_retries_total{side="legacy",result="made"}'), 1)
 })
 
+t.test('timeouts.total is one for both tries', async t => {
+  const backend = await scripted(t, saying('ok'))
+  const banyan = await startBanyan(t, only({ url: backend.url, ...ONE_CONNECTION, timeouts: { total: '1500ms' } }))
+  await get(t, banyan.port, '/warm')
+  // With a limit of its own the second try would hear of the second reset, and it would be 502.
+  backend.serve = ({ socket }) => setTimeout(() => socket.destroy(), 1_000)
+  const answer = get(t, banyan.port, '/it')
+  await eventually(() => backend.asked.length === 3, 'the second try')
+  t.match(await answer, { status: 504, code: 'backend_timeout' })
+})
+
 t.test('all addresses refuse: two are tried, then it is 502', async t => {
   const backends = await Promise.all([1, 2, 3].map(() => scripted(t, saying('never'), ALONE)))
   for (const backend of backends) await backend.close()
