@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -64,7 +65,11 @@ if (isNewEnough(process.versions.node)) {
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => {
-    if (signal !== null) process.kill(process.pid, 'SIGKILL')
-    process.exit(code === null ? 1 : code)
+    if (signal === null) process.exit(code)
+    // It ends as its child did: whoever watches this process must not take an order to stop for a crash.
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+    // Of one that does not end us, shells would say as much.
+    setTimeout(() => process.exit(128 + (constants.signals[signal] || 0)), 1000)
   })
 }

@@ -1,7 +1,7 @@
 // A Banyan as its user runs it: bin/banyan.js as a child process, known by its streams, ports, files and exit code only.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { constants, existsSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { cannotRun } from '../store/child.ts'
@@ -201,6 +201,20 @@ export function manyUsers(count: number): readonly string[] {
 
 export async function metrics(running: Pick<Running, 'health'>): Promise<string> {
   return (await fetch(`${running.health}/metrics`)).text()
+}
+
+/** Opens a pipe for writing as soon as somebody reads it; before, the system refuses. */
+export async function readerOf(pipe: string): Promise<number> {
+  let opened = -1
+  await eventually(() => {
+    try {
+      opened = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+    }
+    return opened !== -1
+  }, 'it is being read')
+  return opened
 }
 
 /** The promise's value, unless it takes so long that it will never come: then an error that says what for. */

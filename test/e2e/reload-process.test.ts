@@ -2,10 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import {
   closeSync,
-  constants,
   existsSync,
   mkdirSync,
-  openSync,
   readFileSync,
   renameSync,
   statSync,
@@ -21,8 +19,10 @@ import {
   configText,
   manyUsers,
   metrics,
+  NOBODY,
   noTrace,
   type Running,
+  readerOf,
   sidesOf,
   slowDisk,
   splitConfig,
@@ -160,6 +160,34 @@ t.test('--watch: an edit in place, a file renamed over it', async t => {
   await comesTo(banyan, 'new')
   const { entries } = (await banyan.api('GET', '/audit')).json
   t.equal(actorOf(entries[0]), 'watch')
+})
+
+t.test('the page of errors: watched, and its change is told by a reload', async t => {
+  const { cwd, file, text, start } = await scene(t)
+  const banyan = await start()
+  const page = (words: string) => writeFileSync(join(cwd, 'sorry.html'), `<!doctype html>\n<h1>${words}</h1>\n`)
+  const shown = async () => {
+    const answer = await fetch(banyan.proxy, { headers: { accept: 'text/html', 'x-user-id': 'a' }, method: 'FOO' })
+    return answer.text()
+  }
+  const withPage = (watch: boolean) => {
+    const { proxy, ...rest } = JSON.parse(text(0))
+    const dead = { legacy: { url: NOBODY }, new: { url: NOBODY } }
+    const errors = { page: 'file:sorry.html' }
+    writeFileSync(file, JSON.stringify({ ...rest, watch, backends: dead, proxy: { ...proxy, errors } }))
+  }
+  const reload = async () => (await banyan.api('POST', '/config/reload', {})).json.changes
+  page('one')
+  withPage(false)
+  await reload()
+  t.match(await shown(), /one/)
+  page('two')
+  t.match(await reload(), [{ path: '/proxy/errors/page' }])
+  t.match(await shown(), /two/)
+  withPage(true)
+  await reload()
+  page('three')
+  await eventually(async () => (await shown()).includes('three'), 'it is taken up')
 })
 
 t.test('--watch: the swapped symlink of a mounted ConfigMap', async t => {
@@ -315,20 +343,6 @@ t.test('signals that come in heaps end nothing', async t => {
   t.equal(await side(banyan), 'legacy', 'and so is the rollback')
   t.match((await within(banyan.api('GET', '/audit/verify'), 'the audit is walked')).json, { ok: true })
 })
-
-/** Opens a pipe for writing as soon as somebody reads it; before, the system refuses. */
-async function readerOf(pipe: string): Promise<number> {
-  let opened = -1
-  await eventually(() => {
-    try {
-      opened = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
-    }
-    return opened !== -1
-  }, 'it is being read')
-  return opened
-}
 
 function actorOf(entry: { readonly actor: { readonly name: string } }): string {
   return entry.actor.name

@@ -1,14 +1,16 @@
 // The Node that runs it: an old one hands over to the pinned one, with signals and exit code; and what is installed says nothing
 // of where it came from.
 import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { cannotRun } from '../store/child.ts'
 import { eventually, httpBackend, rawClient, TOKEN, temporary } from './harness.ts'
-import { listening, NOBODY, ROOT, type Running, spawnBanyan, within, writeConfig } from './process.ts'
+import { listening, NOBODY, ROOT, type Running, readerOf, spawnBanyan, within, writeConfig } from './process.ts'
 
 const old = oldNode()
 const skip = old === null ? 'no Node below 24 on this machine' : false
+const noPipe = cannotRun('mkfifo', '--version')
 const node = old?.path ?? ''
 
 t.test('an old Node: every command runs on the pinned one', { skip }, async t => {
@@ -63,6 +65,19 @@ t.test('an old Node: the end of the pinned one by force is an end by force', { s
   const { pid } = (await banyan.api('GET', '/status')).json.workers[0]
   process.kill(pid, 'SIGKILL')
   t.equal((await within(banyan.ended, 'it ends')).end, 'SIGKILL')
+})
+
+t.test('an old Node: a signal during the start ends both as it would end one', { skip: skip || noPipe }, async t => {
+  const cwd = temporary(t)
+  // It reads until somebody writes: so long the start takes.
+  spawnSync('mkfifo', [join(cwd, 'slow.yaml')])
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const banyan = spawnBanyan(t, ['start', '-c', 'slow.yaml'], { cwd, node })
+    const writer = await readerOf(join(cwd, 'slow.yaml'))
+    banyan.signal(signal)
+    t.equal((await within(banyan.ended, 'it ends')).end, signal)
+    closeSync(writer)
+  }
 })
 
 t.test('an old Node without the pinned one says what it needs', { skip }, async t => {
