@@ -47,12 +47,27 @@ export type Kind = 'text' | 'number' | 'whole number' | 'true or false' | 'list'
 const YES = new Set(['on', 'yes', 'y'])
 const NO = new Set(['off', 'no', 'n'])
 
-/** Why a value of the wrong kind stands there; `source` is its text. */
-export function kindHint(expected: Kind, value: unknown, source: string): string | null {
+/** Somebody wants to have it, and says no more. */
+export function saysYes(value: unknown): boolean {
+  return value === true || (typeof value === 'string' && YES.has(value.toLowerCase()))
+}
+
+/** Why a value of the wrong kind stands there; `source` is its text, `words` are all that a list may hold, if they are few. */
+export function kindHint(
+  expected: Kind,
+  value: unknown,
+  source: string,
+  words: readonly string[] | null = null,
+): string | null {
   if (value === null) return `nothing stands there${expected === 'mapping' ? ': write {} or leave the key out' : ''}`
   if (expected === 'text') return typeof value === 'object' ? null : `write it in quotes: "${source}"`
   if (expected === 'list') {
     if (typeof value === 'object') return 'put `- ` before each entry'
+    if (words !== null) {
+      // Any other word would be the next mistake.
+      const word = nearest(String(value), words)
+      return word === null ? null : `write [${word}]`
+    }
     return `write [${typeof value === 'string' ? quoted(value) : source}]`
   }
   if (expected === 'mapping')
@@ -69,7 +84,7 @@ export function kindHint(expected: Kind, value: unknown, source: string): string
 /** A word from a list was expected. */
 export function wordHint(words: readonly string[], value: unknown): string | null {
   if (typeof value === 'boolean') {
-    const meant = words.find(word => (value ? YES : NO).has(word))
+    const meant = words.find(word => (value ? YES.has(word) : NO.has(word) || word === 'none'))
     return meant === undefined ? null : `write ${meant}`
   }
   return value === null ? 'nothing stands there' : didYouMean(String(value), words)

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Mistake } from '../model/errors.ts'
 import { allowed, keysOf, schemaAt, unwrap } from './about.ts'
-import { didYouMean, type Kind, kindHint, wordHint } from './hint.ts'
+import { didYouMean, type Kind, kindHint, saysYes, wordHint } from './hint.ts'
 import { type Located, nearestTo, pointerOf } from './positions.ts'
 
 /** A mistake that knows its path but not yet its place. */
@@ -55,14 +55,18 @@ export function findingsOf(
     }
     case 'invalid_union': {
       const right = issue.errors.find(branch => !branch.some(isWrongKind))
-      if (right !== undefined) return right.flatMap(inner => findingsOf(inner, schema, root, path))
+      if (right !== undefined) {
+        const found = right.flatMap(inner => findingsOf(inner, schema, root, path))
+        const wanted = place !== null && saysYes(value) && hasDefaults(place)
+        return wanted ? found.map(finding => ({ ...finding, hint: 'write {} to take its defaults' })) : found
+      }
       const kinds = issue.errors.flat().filter(isWrongKind).map(kindOf)
       return one(`must be ${kinds.map(withArticle).join(' or ')}`, kindHint(kinds.at(-1) ?? 'text', value, node.source))
     }
     case 'invalid_type': {
       const whole = place !== null && unwrap(place) instanceof z.ZodNumber && typeof value !== 'number'
       const kind = whole ? 'whole number' : kindOf(issue)
-      return one(`must be ${withArticle(kind)}`, kindHint(kind, value, node.source))
+      return one(`must be ${withArticle(kind)}`, kindHint(kind, value, node.source, wordsOf(place)))
     }
     case 'invalid_value':
       return one('not one of the allowed words', wordHint(issue.values.map(String), value))
@@ -128,6 +132,20 @@ function keyAllowed(schema: z.ZodType, path: readonly PropertyKey[]): string | n
   const parent = schemaAt(schema, path.slice(0, -1))
   const record = parent === null ? null : unwrap(parent)
   return record instanceof z.ZodRecord ? allowed(record.keyType as z.ZodType) : null
+}
+
+/** One of its forms is a mapping that may be empty. */
+function hasDefaults(place: z.ZodType): boolean {
+  const bare = unwrap(place)
+  if (!(bare instanceof z.ZodUnion)) return false
+  return bare.options.some(option => option instanceof z.ZodObject && option.safeParse({}).success)
+}
+
+/** Those that a list of words may hold; null for any other place. */
+function wordsOf(place: z.ZodType | null): readonly string[] | null {
+  const list = place === null ? null : unwrap(place)
+  const entry = list instanceof z.ZodArray ? unwrap(list.element as z.ZodType) : null
+  return entry instanceof z.ZodEnum ? entry.options.map(String) : null
 }
 
 function dataOf(node: Located): unknown {

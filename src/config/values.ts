@@ -195,9 +195,9 @@ export function countOrNone(most: number) {
     numbers: { minimum: 1, maximum: most },
     read(text) {
       if (text === 'none') return null
-      if (!/^[0-9]{1,15}$/.test(text)) return new Wrong('not a whole number')
+      if (!/^-?[0-9]+$/.test(text)) return new Wrong('not a whole number')
       const value = Number(text)
-      if (value === 0) return new Wrong('less than 1', 'for no limit write none')
+      if (value < 1) return new Wrong('less than 1', NO_LIMIT)
       return value > most ? new Wrong(`more than ${most}`) : value
     },
     write: value => value ?? 'none',

@@ -125,7 +125,9 @@ t.test('circuit', async t => {
   })
   t.equal((await backendWith({ circuit: 'none' })).circuit, null)
   t.same(await words({ circuit: { errors: 0 } }), ['/backends/m/circuit/errors must be above 0'])
-  t.same(await words({ circuit: 'on' }), ['/backends/m/circuit not one of the allowed words'])
+  t.same(await words({ circuit: 'on' }), [
+    '/backends/m/circuit not one of the allowed words: write {} to take its defaults',
+  ])
   t.same(await words({ circuit: { window: '10ms' } }), ['/backends/m/circuit/window too short: at least 1s'])
 })
 

@@ -6,6 +6,7 @@ import { lineOf, read } from './read.ts'
 type Case = readonly [text: string, ...mistakes: readonly (readonly [line: string, hint: string | null])[]]
 
 const route = (rest: string) => `routes:\n  - id: a\n    match: { path: /a, methods: [GET] }\n${rest}`
+const backend = (rest: string) => `backends: { a: { url: http://a:1, ${rest} } }`
 const sides = '    legacy: http://a:1\n    new: http://b:1\n'
 
 const TABLES: Readonly<Record<string, readonly Case[]>> = {
@@ -28,6 +29,17 @@ const TABLES: Readonly<Record<string, readonly Case[]>> = {
     ['watch: Yes', ['1:8 /watch must be true or false', 'Yes is a text in YAML 1.2: write true']],
     ['watch: "true"', ['1:8 /watch must be true or false', 'write true without quotes']],
     ['log: { access: false }', ['1:16 /log/access not one of the allowed words', 'write off']],
+    [backend('wire: { accept: barelf }'), ['1:51 /backends/a/wire/accept must be a list', 'write [bare-lf]']],
+    [backend('wire: { accept: bare-lf }'), ['1:51 /backends/a/wire/accept must be a list', 'write [bare-lf]']],
+    [backend('wire: { accept: everything }'), ['1:51 /backends/a/wire/accept must be a list', null]],
+    [
+      backend('circuit: true'),
+      ['1:44 /backends/a/circuit not one of the allowed words', 'write {} to take its defaults'],
+    ],
+    [backend('circuit: on'), ['1:44 /backends/a/circuit not one of the allowed words', 'write {} to take its defaults']],
+    [backend('circuit: false'), ['1:44 /backends/a/circuit not one of the allowed words', 'write none']],
+    [backend('maxConcurrent: -1'), ['1:50 /backends/a/maxConcurrent less than 1', 'for no limit write none']],
+    [backend('maxConcurrent: 1.5'), ['1:50 /backends/a/maxConcurrent not a whole number', null]],
     [
       'proxy: { clientIp: { hops: "2" } }',
       ['1:28 /proxy/clientIp/hops must be a whole number', 'write 2 without quotes'],
