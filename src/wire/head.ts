@@ -33,6 +33,11 @@ const FOUL_TARGET = /[\x00-\x20\x7f#]/
 /** An empty line, however it ends. */
 const ANY_END = /\r?\n\r?\n/
 
+/** What no text has. */
+const NO_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/
+/** Of an answer that is no HTTP: whether it is text is seen by these. */
+const FIRST_BYTES = 64
+
 /** Longest method that anybody has invented, and then some. */
 const LONGEST_METHOD = 64
 
@@ -103,6 +108,10 @@ export function readAnswer(
 ): { readonly answer: Answer; readonly bytes: number } | null {
   if (!text.startsWith('HTTP/')) {
     if ('HTTP/'.startsWith(text)) return null
+    // Who speaks another protocol is no backend of old: a setting that passes its bytes on is nothing to suggest.
+    if (!lenience.accept.has('http-0.9') && NO_TEXT.test(text.slice(0, FIRST_BYTES))) {
+      throw new HeadError('the answer is not HTTP: it begins with control bytes')
+    }
     letIn('http-0.9', lenience, 'the answer does not begin with a status line')
     const head = 'HTTP/1.1 200 OK\r\n\r\n'
     return { answer: { text: head, minor: 0, status: 200, reason: 'OK', fields: new Fields() }, bytes: 0 }

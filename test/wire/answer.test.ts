@@ -110,6 +110,10 @@ t.test('HTTP/0.9: everything is content', async t => {
     message: 'the answer does not begin with a status line',
     quirk: 'http-0.9',
   })
+  const alert = '\x15\x03\x03\x00\x02\x02\x46'
+  const binary = { message: 'the answer is not HTTP: it begins with control bytes', quirk: null }
+  for (const text of [alert, `SSH-2.0\r\n\0\0`]) t.throws(() => readAnswer(text, 20, STRICT), binary)
+  t.match(readAnswer(alert, 20, accepting('http-0.9')), { bytes: 0 }, 'an image, say, where it was accepted')
   const lenience = accepting('http-0.9')
   for (const text of ['', 'H', 'HTTP', 'HTTP/'])
     t.equal(readAnswer(text, 20, lenience), null, `${text} may still be a status line`)
