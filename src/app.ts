@@ -14,7 +14,6 @@ import { type BreakGlass, watchBreakGlass } from './break-glass.ts'
 import { createCertificates } from './certificates.ts'
 import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
-import { DEFAULT_ROUTE } from './config/plan.ts'
 import type { Configured } from './configured.ts'
 import { type Control, openControl, rollbackId } from './control/control.ts'
 import { ensureFirstToken } from './first-token.ts'
@@ -24,6 +23,7 @@ import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import type { Actor, RollbackTrigger } from './model/control.ts'
 import type { BanyanError, Mistake } from './model/errors.ts'
+import { DEFAULT_ROUTE } from './model/route.ts'
 import type { Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
 import { createProxyServer } from './proxy/server.ts'
@@ -253,6 +253,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         forwarders,
         [...certificates.warnings(), ...sightings.warnings()],
         services.states(),
+        services.backends(),
       ),
     }),
     newSeed: () => randomBytes(24).toString('base64url'),

@@ -2,6 +2,7 @@
 // generated from it, the CLI and the dashboard are clients of it.
 import { z } from 'zod'
 import { SCOPES } from '../model/control.ts'
+import { DEFAULT_ROUTE } from '../model/route.ts'
 
 const moment = z.number().int().describe('milliseconds since 1970-01-01T00:00:00Z')
 const percent = z.number().min(0).max(100).multipleOf(0.01).describe('percent, up to two decimals')
@@ -67,6 +68,8 @@ const AddressState = z.object({
   lastFailure: z.object({ kind: z.string(), at: moment }).nullable(),
 })
 
+const LastError = z.object({ at: moment, code: z.string(), detail: z.string() }).nullable()
+
 const SideState = z.object({
   backend: z.string(),
   url: z.string().describe('where it is; several addresses with a comma between them'),
@@ -76,7 +79,7 @@ const SideState = z.object({
   perSecond: z.number().describe('over the last minute'),
   p50Ms: z.number().nullable(),
   p95Ms: z.number().nullable(),
-  lastError: z.object({ at: moment, code: z.string(), detail: z.string() }).nullable(),
+  lastError: LastError,
   addresses: z.array(AddressState),
   circuit: z.enum(['closed', 'open']).nullable().describe('null: it has none'),
   gate: z
@@ -158,6 +161,9 @@ export const Status = z.object({
   replicas: z.array(z.object({ instance: z.string(), revision: z.number().int() })),
   rollbacks: z.array(Rollback),
   routes: z.array(RouteShort),
+  default: RouteShort.extend({ lastError: LastError })
+    .nullable()
+    .describe('what no route matches; null: it is answered with 404, or the token is limited to routes'),
   warnings: z.array(Warning),
 })
 export type Status = z.infer<typeof Status>
@@ -221,6 +227,8 @@ export const Checked = z.object({
 })
 
 const RouteParams = z.object({ id: z.string().regex(/^[a-z0-9-]{1,64}$/) })
+/** The default can be looked at and no more: it has no weight, and is on legacy always. */
+const LookParams = z.object({ id: z.union([RouteParams.shape.id, z.literal(DEFAULT_ROUTE)]) })
 
 export interface Operation {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -255,9 +263,9 @@ export const operations = {
   route: {
     method: 'GET',
     path: '/routes/:id',
-    summary: 'One route',
+    summary: `One route, or \`${DEFAULT_ROUTE}\`: what no route matches`,
     scope: 'read',
-    params: RouteParams,
+    params: LookParams,
     answer: RouteView,
   },
   setWeight: {

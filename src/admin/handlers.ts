@@ -12,7 +12,7 @@ import type { Clock } from '../model/units.ts'
 import type { Traffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
-import { type BackendHealth, type Seen, shortRoute, viewRollback, viewRoute } from './views.ts'
+import { type BackendHealth, type Seen, shortDefault, shortRoute, viewRollback, viewRoute } from './views.ts'
 
 export interface ConfigChange {
   readonly path: string
@@ -45,7 +45,10 @@ export interface AdminParts {
     }>
   }
   /** The parts of the status that are about the process. */
-  readonly process: () => Omit<Status, 'product' | 'revision' | 'workers' | 'replicas' | 'rollbacks' | 'routes'>
+  readonly process: () => Omit<
+    Status,
+    'product' | 'revision' | 'workers' | 'replicas' | 'rollbacks' | 'routes' | 'default'
+  >
   readonly newSeed: () => string
   /** How backends are right now. */
   readonly health: () => (backend: Backend) => BackendHealth
@@ -146,6 +149,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       const now = seen()
       const state = control.state()
       const own = parts.process()
+      const { fallback } = now.plan
       const status: Status = {
         product: 'banyan',
         ...own,
@@ -155,6 +159,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
         replicas: [{ instance: own.instance, revision: now.snapshot.revision }],
         rollbacks: state.rollbacks.flatMap(rollback => visibleRollback(call, rollback)),
         routes: visible(call).map(route => shortRoute(route, now)),
+        default: fallback === null || call.caller.routes !== null ? null : shortDefault(fallback, now),
       }
       return status
     },
@@ -259,8 +264,9 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
 }
 
 function routeOf(parts: AdminParts, id: string | undefined) {
-  const route = parts.control.plan().byId.get(id ?? '')
-  if (route === undefined) {
+  const { byId, fallback } = parts.control.plan()
+  const route = byId.get(id ?? '') ?? (fallback?.id === id ? fallback : undefined)
+  if (route == null) {
     throw new BanyanError('unknown_route', `there is no route ${id}`, { hint: 'GET /api/v1/routes lists them' })
   }
   return route

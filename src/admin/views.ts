@@ -1,10 +1,11 @@
 // Read models: what the API shows of routes and of the whole, put together from state, snapshot and traffic.
 import type { z } from 'zod'
+import { splitOf } from '../config/compile.ts'
 import { type ControlState, isInForce, type Rollback, revisionOf, unitStateOf } from '../model/control.ts'
 import type { Backend, Route, RouteSplit, Side, StickySource } from '../model/route.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { RouteTraffic, SideTraffic } from '../traffic.ts'
-import type { RouteShort, RouteView } from './api.ts'
+import type { RouteShort, RouteView, Status } from './api.ts'
 
 export interface Seen {
   readonly plan: Plan
@@ -81,13 +82,19 @@ export function shortRoute(route: Route, seen: Seen): Short {
   }
 }
 
+/** What no route matches, as a row beside the routes; it has a legacy side only. */
+export function shortDefault(route: Route, seen: Seen): NonNullable<Status['default']> {
+  return { ...shortRoute(route, seen), lastError: seen.traffic(route.id).sides.legacy.lastError }
+}
+
 export function viewRollback(rollback: Rollback): RollbackView {
   const { id, units, trigger, by, at, reason, restored } = rollback
   return { id, units: units === '*' ? '*' : [...units], restored: [...restored], trigger, by, at, reason }
 }
 
 function splitFor(route: Route, seen: Seen): RouteSplit {
-  return seen.snapshot.splits[route.index] as RouteSplit
+  // The default is in no table.
+  return seen.snapshot.splits[route.index] ?? splitOf(seen.plan, route, seen.state)
 }
 
 function stateOf(route: Route, split: RouteSplit): Short['state'] {

@@ -2,10 +2,10 @@
 import type { Control } from '../control/control.ts'
 import { isInForce } from '../model/control.ts'
 import type { Mistake } from '../model/errors.ts'
-import type { BackendTls, Route } from '../model/route.ts'
-import type { Snapshot } from '../model/snapshot.ts'
+import type { BackendTls, Route, Side } from '../model/route.ts'
+import type { Plan, Snapshot } from '../model/snapshot.ts'
 import { whereToWrite } from '../sightings.ts'
-import type { AddressState } from '../upstream/services.ts'
+import type { AddressState, BackendState } from '../upstream/services.ts'
 import type { Status } from './api.ts'
 
 /** `forwarders` are peers that forward for others without being named; `seen` is what traffic showed. */
@@ -16,6 +16,7 @@ export function warningsOf(
   forwarders: ReadonlySet<string>,
   seen: Status['warnings'],
   addresses: readonly AddressState[],
+  backends: readonly BackendState[],
 ): Status['warnings'] {
   const { plan } = snapshot
   const heldUnits = new Map<string, Route>()
@@ -44,6 +45,7 @@ export function warningsOf(
         message: `backend ${backend}: ${address} is out of use (${why ?? 'unknown'})`,
         route: null,
       })),
+    ...openCircuits(plan, backends),
     ...plan.backends
       .filter(backend => !backend.tls.verify)
       .map(backend => ({
@@ -69,6 +71,26 @@ export function warningsOf(
         route: route.id,
       })),
   ]
+}
+
+/** By route and side: what is refused meanwhile differs. */
+function openCircuits({ routes, fallback }: Plan, backends: readonly BackendState[]): Status['warnings'] {
+  const open = new Set(backends.filter(({ circuit }) => circuit === 'open').map(({ backend }) => backend))
+  if (open.size === 0) return []
+  return [...routes, ...(fallback === null ? [] : [fallback])].flatMap(route =>
+    (['legacy', 'new'] as const).flatMap(side => {
+      const backend = route.sides[side]
+      if (backend === null || backend.circuit === null || !open.has(backend.name)) return []
+      const { openMs } = backend.circuit
+      const message = `the circuit of its ${side} side (backend ${backend.name}) is open, because too many requests had failed: ${meanwhile(route, side)}; one request each ${openMs / 1000} s tries whether it is well again`
+      return [{ code: 'circuit_open', message, route: route.id }]
+    }),
+  )
+}
+
+function meanwhile({ sides, fallback }: Route, side: Side): string {
+  if (side === 'legacy' || sides.legacy === null || !fallback?.connect) return 'requests for it get 503'
+  return `of the requests for it ${[...fallback.methods].join(', ')} go to legacy, others get 503`
 }
 
 /** What lets in more than Node would by itself, or may. */

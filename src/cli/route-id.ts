@@ -3,9 +3,17 @@ import type { Client } from './client.ts'
 import { CliError, EXIT } from './io.ts'
 import { didYouMean } from './suggest.ts'
 
-export async function aboutRoute<T>(client: Client, route: string, ask: () => Promise<T>): Promise<T> {
+const ROUTE_ID = /^[a-z0-9-]{1,64}$/
+
+/** `besides`: what is no id of the configuration and can be asked about all the same. */
+export async function aboutRoute<T>(
+  client: Client,
+  route: string,
+  ask: () => Promise<T>,
+  besides: string | null = null,
+): Promise<T> {
   try {
-    if (!/^[a-z0-9-]{1,64}$/.test(route)) {
+    if (route !== besides && !ROUTE_ID.test(route)) {
       throw new CliError(EXIT.usage, `'${route}' is not a route id: 1 to 64 of a-z, 0-9 and -`)
     }
     return await ask()

@@ -1,7 +1,14 @@
 // Config → Plan: names resolved, texts compiled, the tree's ties found. What the schema cannot see because it looks at one
 // node at a time is refused here.
 import type { Mistake } from '../model/errors.ts'
-import type { Backend, Route, RouteMatch, UnitId, ValueTest } from '../model/route.ts'
+import {
+  type Backend,
+  DEFAULT_ROUTE,
+  type Route,
+  type RouteMatch,
+  type UnitId,
+  type ValueTest,
+} from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
 import type { EpochMs } from '../model/units.ts'
 import { findTies } from '../routing/match.ts'
@@ -10,9 +17,6 @@ import { normalisePath } from '../routing/target.ts'
 import { compileBackend } from './plan-backend.ts'
 import { fallbackPolicy, rewriteOf } from './plan-side.ts'
 import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
-
-/** The default's route in metrics and logs; no id of the configuration can look like it. */
-export const DEFAULT_ROUTE = '_default'
 
 export interface Place {
   readonly file: string

@@ -4,6 +4,8 @@ import type { Bytes, Milliseconds, Percent } from './units.ts'
 export type Side = 'legacy' | 'new'
 export type Role = 'primary' | 'shadow' | 'relay'
 export type RouteId = string
+/** The default's route in metrics, logs and the API; no id of the configuration can look like it. */
+export const DEFAULT_ROUTE = '_default'
 /** What shares one bucket, weight, freeze and rollback: the group's name, or the id of a route without a group. */
 export type UnitId = string
 

@@ -105,6 +105,7 @@ export const status = {
   replicas: [],
   rollbacks: [],
   routes: [short],
+  default: null,
   warnings: [],
 }
 

@@ -67,6 +67,52 @@ t.test('status says what is wrong with store, reload and replicas', async t => {
   t.match(out, /every route but carts/)
 })
 
+t.test('status of a pass-through: what the default does, as a route’s row says it', async t => {
+  const fallback = {
+    ...short,
+    id: '_default',
+    state: 'legacy-only',
+    declared: 0,
+    desired: 0,
+    effective: 0,
+    observed: null,
+    perSecond: { legacy: 7.5, new: 0 },
+    errorRatio: { legacy: 0.25, new: null },
+    p95Ms: { legacy: 12.6, new: null },
+    lastError: { at: Date.UTC(2026, 0, 2, 10), code: 'backend_connect', detail: 'ECONNREFUSED' },
+  }
+  const admin = await fakeAdmin({ 'GET /status': { ...status, routes: [], default: fallback } })
+  t.teardown(() => admin.close())
+  const { out } = await run(admin, ['status'])
+  t.match(
+    out,
+    /no routes: everything goes to the default backend\n\nROUTE .*\n_default +legacy-only .* 7\.5 +0 +25\.00% +– +13ms +–\n/,
+  )
+  t.match(out, /last error of _default: backend_connect at 2026-01-02T10:00:00Z: ECONNREFUSED\n/)
+  t.notMatch(out, /observed –/, 'there is nothing to observe')
+  const narrow = await run(admin, ['status'], { tty: true, columns: 80, env: { NO_COLOR: '1' } })
+  t.match(narrow.out, /_default {2}legacy-only\n.*\n {2}legacy 7\.5\/s, errors 25\.00%/)
+  const beside = await fakeAdmin({ 'GET /status': { ...status, default: fallback } })
+  t.teardown(() => beside.close())
+  t.match((await run(beside, ['status'])).out, /\norders .*\n_default .*\n/)
+})
+
+t.test('_default can be looked at; verbs do not know it', async t => {
+  const admin = await fakeAdmin({
+    'GET /routes/_default': { ...route, id: '_default', sides: { legacy: route.sides.legacy, new: null } },
+    'GET /routes': routes,
+  })
+  t.teardown(() => admin.close())
+  t.match(await run(admin, ['routes', '_default']), { code: 0, out: /^_default {2}legacy-only\n/ })
+  for (const verb of [
+    ['rollback', '_default'],
+    ['weight', '_default', '5'],
+    ['freeze', '_default'],
+  ]) {
+    t.match(await run(admin, verb), { code: 2, err: /'_default' is not a route id/ }, verb.join(' '))
+  }
+})
+
 t.test('a terminal: colour, and cards where the table does not fit', async t => {
   const long = { ...short, id: 'a'.repeat(64) }
   const admin = await fakeAdmin({ 'GET /status': { ...rolledBackStatus, routes: [...rolledBackStatus.routes, long] } })

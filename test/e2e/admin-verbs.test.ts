@@ -77,6 +77,40 @@ t.test('every operation answers what its schema says, in many states', async t =
   )
 })
 
+t.test('the default is shown as a route is, and no verb moves it', async t => {
+  const { banyan, api } = await startHouse(t, { routes: [], ...deadLegacy() })
+  function deadLegacy() {
+    return { backends: { legacy: { url: 'http://127.0.0.1:1' } } }
+  }
+  await sideOf(banyan, '/anything')
+  const { routes, default: row } = (await api('GET', '/status')).json
+  t.same(routes, [])
+  t.match(row, {
+    id: '_default',
+    state: 'legacy-only',
+    effective: 0,
+    errorRatio: { legacy: 1, new: null },
+    lastError: { code: 'backend_connect', detail: /ECONNREFUSED/ },
+  })
+  const view = (await api('GET', '/routes/_default')).json
+  t.match(view, { id: '_default', reasons: { only: 1 }, sides: { legacy: { requests: 1, errors: 1 }, new: null } })
+  for (const [method, verb] of [
+    ['PUT', 'weight'],
+    ['POST', 'rollback'],
+    ['POST', 'freeze'],
+    ['POST', 'restore'],
+  ] as const) {
+    const answer = await api(method, `/routes/_default/${verb}`, verb === 'weight' ? { percent: 5 } : {})
+    t.match(answer, { status: 400, json: { code: 'invalid', errors: [{ pointer: '/id' }] } }, verb)
+  }
+})
+
+t.test('without a default backend there is none to show', async t => {
+  const { api } = await startHouse(t, { default: 404 })
+  t.equal((await api('GET', '/status')).json.default, null)
+  t.match(await api('GET', '/routes/_default'), { status: 404, json: { code: 'unknown_route' } })
+})
+
 t.test('a change of one member begins the share of its whole group anew; rates and times stay', async t => {
   const { banyan, api } = await startHouse(t)
   for (const path of ['/cart/1', '/pay/1', '/orders/1']) await sideOf(banyan, path)

@@ -88,6 +88,31 @@ t.test('opens: legacy answers reads as `breaker`, writes are refused, new is lef
   t.match(sides.new.lastError, { code: 'circuit_open' })
 })
 
+t.test('an open circuit is a warning that says what becomes of requests; a closed one is none', async t => {
+  const warnings = async ({ banyan }: Scene) => (await banyan.api('GET', '/status')).json.warnings
+  const covered = await scene(t)
+  t.same(await warnings(covered), [])
+  covered.fresh.serve = failing
+  await covered.ask(CIRCUIT.min)
+  t.match(await warnings(covered), [
+    {
+      code: 'circuit_open',
+      route: 'it',
+      message:
+        /^the circuit of its new side \(backend new\) is open, .*: of the requests for it GET, HEAD, OPTIONS go to legacy, others get 503; one request each 60 s tries/,
+    },
+  ])
+  covered.fresh.serve = saying('of new')
+  covered.turn(OPEN_MS)
+  await covered.ask(1)
+  t.same(await warnings(covered), [], 'well again')
+
+  const bare = await scene(t, {})
+  bare.fresh.serve = failing
+  await bare.ask(CIRCUIT.min)
+  t.match(await warnings(bare), [{ code: 'circuit_open', route: 'it', message: /: requests for it get 503; / }])
+})
+
 t.test('a route without fallback: reads are refused, too', async t => {
   const { banyan, legacy, fresh, ask } = await scene(t, {})
   fresh.serve = failing

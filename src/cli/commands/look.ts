@@ -1,6 +1,7 @@
 // Commands that only read: status, routes, explain, audit.
 import { type Command, Option } from 'commander'
 import type { RouteView, Status } from '../../admin/api.ts'
+import { DEFAULT_ROUTE } from '../../model/route.ts'
 import { EXIT, type ExitCode } from '../io.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
@@ -79,7 +80,10 @@ function addRoutes(program: Command, session: Session): void {
   const routes = program
     .command('routes')
     .helpGroup('Look:')
-    .argument('[route]', 'id of one route: everything that is known of it')
+    .argument(
+      '[route]',
+      `id of one route, or ${DEFAULT_ROUTE} for what no route matches: everything that is known of it`,
+    )
     .summary('every route, or one in detail')
     .description('Show every route, or one with its weights, sides, reasons, tunnels and rollbacks.')
     .option('--exit-code', 'leave 3 when something is rolled back, else 4 when something is held')
@@ -93,7 +97,7 @@ function addRoutes(program: Command, session: Session): void {
           else session.data(routesView(answer.routes, session.look()))
           return flags.exitCode === true ? judgeRoutes(answer.routes) : EXIT.done
         }
-        const route = await aboutRoute(client, id, () => client.call('route', { params: { id } }))
+        const route = await aboutRoute(client, id, () => client.call('route', { params: { id } }), DEFAULT_ROUTE)
         if (flags.json === true) session.json(route)
         else session.data(routeView(route, session.look()))
         return flags.exitCode === true ? judgeRoutes([route]) : EXIT.done

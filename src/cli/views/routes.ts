@@ -1,7 +1,7 @@
 // Routes for people: all of them as a table, one with everything that is known of it.
 import type { RouteView } from '../../admin/api.ts'
 import { type Column, type Look, millis, moment, orNothing, percent, rate, ratio, safe, table } from '../print.ts'
-import { NOTHING_OBSERVED, rollbacksView, styleOfState } from './status.ts'
+import { lastErrorView, NOTHING_OBSERVED, rollbacksView, styleOfState } from './status.ts'
 
 type SideRow = NonNullable<RouteView['sides']['new']> & { readonly side: 'legacy' | 'new'; readonly open: number }
 type Said = NonNullable<RouteView['frozen']>
@@ -61,9 +61,9 @@ export function routeView(route: RouteView, look: Look): readonly string[] {
 
 /** The same words as `status`, from the whole view of a route. */
 export function stateOf(route: RouteView): string {
-  if (route.rollbacks.length > 0) return 'rolled-back'
   if (route.sides.new === null) return 'legacy-only'
   if (route.sides.legacy === null) return 'new-only'
+  if (route.rollbacks.length > 0) return 'rolled-back'
   if (route.held) return 'held'
   if (route.frozen !== null) return 'frozen'
   if (route.weight.effective === 0) return 'legacy'
@@ -88,11 +88,7 @@ function sidesView(route: RouteView, look: Look): readonly string[] {
     { title: 'P95', right: true, of: row => millis(row.p95Ms) },
     { title: 'TUNNELS', right: true, of: row => String(row.open) },
   ]
-  const errors = rows.flatMap(({ side, lastError }) =>
-    lastError === null
-      ? []
-      : [`last error of ${side}: ${safe(lastError.code)} at ${moment(lastError.at)}: ${safe(lastError.detail)}`],
-  )
+  const errors = rows.flatMap(({ side, lastError }) => lastErrorView(side, lastError))
   return [...table(columns, rows, look), ...rows.flatMap(healthOf), ...errors]
 }
 

@@ -20,6 +20,7 @@ import {
 
 type RouteShort = Status['routes'][number]
 type Rollback = Status['rollbacks'][number]
+type LastError = NonNullable<Status['default']>['lastError']
 
 const STATE_STYLE: Readonly<Record<string, Style>> = {
   'rolled-back': 'red',
@@ -55,7 +56,7 @@ export function statusView(status: Status, look: Look): readonly string[] {
   return [
     ...headView(status, look),
     '',
-    ...routesView(status.routes, look),
+    ...routesView(status, look),
     ...section('Rollbacks in force', look, status.rollbacks.length > 0 ? rollbacksView(status.rollbacks, look) : []),
     ...section('Warnings', look, warningsView(status.warnings, look)),
   ]
@@ -81,7 +82,7 @@ export function plainStatus(status: Status): readonly string[] {
   const at = moment(nowOf(status))
   return [
     `${at} instance=${safe(status.instance)} state=${safe(status.state)} revision=${status.revision} rollbacks=${status.rollbacks.length} warnings=${status.warnings.length}`,
-    ...status.routes.map(
+    ...rowsOf(status).map(
       route =>
         `${at} route=${safe(route.id)} state=${safe(route.state)} declared=${percent(route.declared)} desired=${percent(route.desired)} effective=${percent(route.effective)} observed=${percent(route.observed)} legacy=${rate(route.perSecond.legacy)}/s,${ratio(route.errorRatio.legacy)},${millis(route.p95Ms.legacy)} new=${rate(route.perSecond.new)}/s,${ratio(route.errorRatio.new)},${millis(route.p95Ms.new)}`,
     ),
@@ -107,13 +108,31 @@ function headView(status: Status, look: Look): readonly string[] {
   return lines
 }
 
-function routesView(routes: readonly RouteShort[], look: Look): readonly string[] {
-  if (routes.length === 0) return ['no routes: everything goes to the default backend']
+/** The routes, and below them what none of them matches. */
+function rowsOf(status: Status): readonly RouteShort[] {
+  return status.default === null ? status.routes : [...status.routes, status.default]
+}
+
+export function lastErrorView(of: string, lastError: LastError): readonly string[] {
+  if (lastError === null) return []
+  return [`last error of ${safe(of)}: ${safe(lastError.code)} at ${moment(lastError.at)}: ${safe(lastError.detail)}`]
+}
+
+function routesView(status: Status, look: Look): readonly string[] {
+  const rows = rowsOf(status)
+  if (rows.length === 0) return ['no routes, and no default backend']
+  const { routes } = status
+  return [
+    ...(routes.length === 0 ? ['no routes: everything goes to the default backend', ''] : []),
+    ...rowsView(rows, look),
+    ...(routes.every(route => route.observed !== null) ? [] : [look.paint('dim', `observed –: ${NOTHING_OBSERVED}`)]),
+    ...(status.default === null ? [] : lastErrorView(status.default.id, status.default.lastError)),
+  ]
+}
+
+function rowsView(routes: readonly RouteShort[], look: Look): readonly string[] {
   const narrow = look.width !== null && widthOf(routeColumns, routes) > look.width
-  const lines = narrow ? routes.flatMap(route => cardOf(route, look)) : table(routeColumns, routes, look)
-  return routes.every(route => route.observed !== null)
-    ? lines
-    : [...lines, look.paint('dim', `observed –: ${NOTHING_OBSERVED}`)]
+  return narrow ? routes.flatMap(route => cardOf(route, look)) : table(routeColumns, routes, look)
 }
 
 /** Two or three short lines where the table does not fit. */
