@@ -36,7 +36,10 @@ const TABLES: Readonly<Record<string, readonly Case[]>> = {
       backend('circuit: true'),
       ['1:44 /backends/a/circuit not one of the allowed words', 'write {} to take its defaults'],
     ],
-    [backend('circuit: on'), ['1:44 /backends/a/circuit not one of the allowed words', 'write {} to take its defaults']],
+    [
+      backend('circuit: on'),
+      ['1:44 /backends/a/circuit not one of the allowed words', 'write {} to take its defaults'],
+    ],
     [backend('circuit: false'), ['1:44 /backends/a/circuit not one of the allowed words', 'write none']],
     [backend('maxConcurrent: -1'), ['1:50 /backends/a/maxConcurrent less than 1', 'for no limit write none']],
     [backend('maxConcurrent: 1.5'), ['1:50 /backends/a/maxConcurrent not a whole number', null]],

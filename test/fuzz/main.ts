@@ -1,21 +1,22 @@
 // npm run fuzz -- --minutes 10 --seed 1: a longer run. What it finds is kept in the corpus, which is a part of the tests.
-import { parseArgs } from 'node:util'
 import type { Test } from 'tap'
 import { type Kind, keep } from './corpus.ts'
 import { fuzz, LANES_OF, uncaught } from './fuzz.ts'
 import type { Finding } from './lane.ts'
+import { MOST_KEPT, readOptions, USAGE } from './options.ts'
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    keep: { type: 'boolean', default: true },
-  },
-  allowNegative: true,
-})
-const seed = Number(values.seed ?? Date.now() % 2 ** 31)
-const until = performance.now() + Number(values.minutes) * 60_000
-console.log(`seed ${seed}, ${values.minutes} min`)
+const options = readOptions(process.argv.slice(2), Date.now() % 2 ** 31)
+if (options === 'help') {
+  process.stdout.write(USAGE)
+  process.exit()
+}
+if ('wrong' in options) {
+  process.stderr.write(`fuzz: ${options.wrong} (--help says more)\n`)
+  process.exit(2)
+}
+const { minutes, seed, keep: keeps } = options
+const until = performance.now() + minutes * 60_000
+console.log(`seed ${seed}, ${minutes} min`)
 
 const endings: (() => unknown)[] = []
 const t = { teardown: (ending: () => unknown) => endings.push(ending) } as unknown as Test
@@ -24,10 +25,9 @@ const findings: Finding[] = []
 
 function found(finding: Finding): void {
   findings.push(finding)
-  // One fault is found by many: the first few say it all.
-  const name = values.keep && findings.length <= 20 ? keep(finding.kind, { ...finding.input, why: finding.what }) : ''
+  const name = keeps && findings.length <= MOST_KEPT ? keep(finding.kind, { ...finding.input, why: finding.what }) : ''
   console.log(`${finding.lane} ${finding.kind} ${name} (of ${finding.input.name}): ${finding.what}`)
-  if (!values.keep) console.log(JSON.stringify(finding.input))
+  if (!keeps) console.log(JSON.stringify(finding.input))
 }
 
 const runs = (Object.keys(LANES_OF) as Kind[]).flatMap((kind, i) =>
