@@ -54,7 +54,7 @@ const wire = {
   accept: z
     .array(z.enum(QUIRKS))
     .describe(
-      'quirks of its answers that are let in, re-framed and counted; profile `transparent` lets in http-1.0, close-delimited and unsolicited-100, which are legal HTTP',
+      'quirks of its answers that are let in, re-framed and counted; close-delimited is an unannounced end: an HTTP/1.1 answer with neither length, coding nor `Connection: close`. Profile `transparent` lets in http-1.0, close-delimited and unsolicited-100, which are legal HTTP',
     )
     .prefault([]),
   version: httpVersion().describe('HTTP version of requests to it').prefault('1.1'),

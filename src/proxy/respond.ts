@@ -32,6 +32,9 @@ const STATUS: ReadonlyMap<string, readonly [status: number, title: string]> = ne
   ['loop', [508, 'Loop Detected']],
 ])
 
+/** For what is written about them. */
+export const CODES: ReadonlySet<string> = new Set(STATUS.keys())
+
 export interface Problem {
   readonly status: number
   readonly title: string

@@ -4,7 +4,7 @@ import type { Case } from './case.ts'
 import { CASES } from './catalogue.ts'
 import { DEVIATIONS } from './deviations.ts'
 import { ELSEWHERE } from './elsewhere.ts'
-import { allSources, ROWS, RULES, type Source, shownSource } from './sources.ts'
+import { allSources, CONTRACT, ROWS, RULES, type Source, shownSource } from './sources.ts'
 
 export function conformancePage(): string {
   const deviations = CASES.filter(one => DEVIATIONS[one.id] !== undefined)
@@ -24,6 +24,13 @@ export function conformancePage(): string {
     'npm run conformance -- --port 8080 --backend 9000',
     'npm run conformance -- --port 8080 --backend 9000 --only framing/te-and-length',
     '```',
+    '',
+    'A case names its sources: a row of the forwarding table in words, `rule 1` to `rule 32` and `F1` to `F12` of the notes of the',
+    'project on how proxies forward, and public advisories (`CVE-…`, `GHSA-…`). Those notes are the project’s own and not shipped; what of them is',
+    'held is the case itself, and [Sources](#sources) says each in a few words.',
+    '',
+    'Inputs that nobody has thought of are for the fuzz: `npm run fuzz -- --minutes 10` (`--help` says more) mutates those of',
+    '`test/fuzz/corpus`, sends them through Banyans of several set-ups, and keeps what breaks one in that corpus, which `npm test` runs.',
     '',
     'Setup `plain` is one backend and all defaults; `standard` is `proxy.profile: standard`; `impatient` has short time limits; `lenient` lets every quirk in;',
     '`old` speaks HTTP/1.0 to the backend, once for each connection.',
@@ -83,7 +90,7 @@ function meaningOf(source: Source): string {
   const [kind, key = ''] = source.split(':')
   if (kind === 'rule') return RULES[Number(key) - 1] ?? ''
   if (kind === 'row') return `row of the forwarding table: ${ROWS[key as keyof typeof ROWS]}`
-  return kind === 'F' ? 'the framing and routing contract' : `advisory: ${key.replaceAll('-', ' ')}`
+  return kind === 'F' ? `framing and routing: ${CONTRACT[Number(key) - 1]}` : `advisory: ${key.replaceAll('-', ' ')}`
 }
 
 function casesOf(source: Source): string {
