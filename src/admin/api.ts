@@ -226,9 +226,18 @@ export const Checked = z.object({
   changes: z.array(Change).describe('against the configuration in force, secrets as ***'),
 })
 
-const RouteParams = z.object({ id: z.string().regex(/^[a-z0-9-]{1,64}$/) })
+const RouteParams = z.object({
+  id: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/)
+    .describe('1 to 64 of a-z, 0-9 and -'),
+})
 /** The default can be looked at and no more: it has no weight, and is on legacy always. */
-const LookParams = z.object({ id: z.union([RouteParams.shape.id, z.literal(DEFAULT_ROUTE)]) })
+const LookParams = z.object({
+  id: z
+    .union([RouteParams.shape.id, z.literal(DEFAULT_ROUTE)])
+    .describe(`1 to 64 of a-z, 0-9 and -, or ${DEFAULT_ROUTE}`),
+})
 
 export interface Operation {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -357,7 +366,8 @@ export const operations = {
       method: z
         .string()
         .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/)
-        .default('GET'),
+        .default('GET')
+        .describe('a method, as in GET'),
       url: z.string().max(16384).describe('a path, or a whole URL whose host counts as Host'),
       headers: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}),
       address: z.string().max(64).default('127.0.0.1').describe('the client’s address'),
@@ -428,7 +438,10 @@ export const operations = {
     summary: 'Make a token; its secret is shown once',
     scope: 'admin',
     body: z.strictObject({
-      name: z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/),
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9._@-]{1,64}$/)
+        .describe('1 to 64 of A-Z, a-z, 0-9 and . _ @ -'),
       scopes: z.array(z.enum(SCOPES)).min(1),
       routes: z.array(z.string()).nullable().default(null),
       expiresInSeconds: z

@@ -10,6 +10,7 @@ import type { Events } from './events.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
 import { openApi } from './openapi.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
+import { refusedIn } from './refused.ts'
 
 const BASE = '/api/v1'
 const WHERE = `the API is described at ${BASE}/openapi.json`
@@ -110,17 +111,17 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   function admit(name: OperationName, operation: Operation, request: FastifyRequest): void {
     if (name === 'openapi') return
     const caller = parts.access.authenticate(bearerOf(request.headers.authorization), request.ip)
-    authorize(name, operation, caller, parse(operation.params, request.params, '') as Record<string, string>)
+    authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
     callers.set(request, caller)
   }
 
   async function serve(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply) {
     if (name === 'openapi') return document
     const caller = callers.get(request) as Caller
-    const params = parse(operation.params, request.params, '') as Record<string, string>
+    const params = parse(operation.params, request.params) as Record<string, string>
     if (name === 'events') return listen(request, reply, caller)
-    const query = parse(operation.query, request.query, '')
-    const body = parse(operation.body, request.body ?? {}, '')
+    const query = parse(operation.query, request.query)
+    const body = parse(operation.body, request.body ?? {})
     const answer = await (handlers[name as Handled] as Handler)({
       caller,
       actor: { name: caller.token.name, tokenId: caller.token.id, address: request.ip },
@@ -159,24 +160,16 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
 }
 
 /** The value as its schema wants it; mistakes become JSON Pointers. */
-function parse(schema: z.ZodType | undefined, value: unknown, base: string): unknown {
+function parse(schema: z.ZodType | undefined, value: unknown): unknown {
   if (schema === undefined) return {}
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const errors = result.error.issues.map(issue => ({
-    pointer: [base, ...issue.path.map(escaped)].join('/'),
-    message: issue.message,
-  }))
+  const errors = refusedIn(result.error, schema, value)
   const first = errors[0]
   throw new BanyanError('invalid', `${first?.pointer === '' ? 'the request' : first?.pointer}: ${first?.message}`, {
     hint: `what is allowed: ${BASE}/openapi.json`,
     details: { errors },
   })
-}
-
-/** A key as a part of a JSON Pointer (RFC 6901, 3). */
-function escaped(key: PropertyKey): string {
-  return String(key).replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 /** `"42"` or `42` → 42. */

@@ -1,0 +1,93 @@
+// From what zod found in a call to what people read: what is wrong, where, and what is allowed instead.
+import type { z } from 'zod'
+import { keysOf, schemaAt } from '../config/about.ts'
+import { didYouMean, wordHint } from '../config/hint.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** Of keys that nobody knows, so many are named. */
+const MOST_KEYS = 5
+const LONGEST_KEY = 64
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+}
+
+/** `value` is what came, as a whole. */
+export function refusedIn(
+  error: z.ZodError,
+  schema: z.ZodType,
+  value: unknown,
+): { pointer: string; message: string }[] {
+  return error.issues.map(issue => ({
+    pointer: ['', ...issue.path.map(escaped)].join('/'),
+    message: messageOf(issue, schema, value),
+  }))
+}
+
+function messageOf(issue: Issue, schema: z.ZodType, value: unknown): string {
+  if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, schemaAt(schema, issue.path) ?? schema)
+  const found = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], value)
+  const wanted = wantedBy(issue, schemaAt(schema, issue.path))
+  if (wanted === null) return issue.message
+  if (found === undefined) return `is missing: it must be ${wanted}`
+  const hint = issue.code === 'invalid_value' ? wordHint(issue.values.map(String), found) : null
+  const kind = issue.code === 'invalid_type' ? `; it is ${kindOf(found)}` : ''
+  return `must be ${wanted}${kind}${hint === null ? '' : `; ${hint}`}`
+}
+
+/** What fits behind "must be"; null where zod knows better words. */
+function wantedBy(issue: Issue, place: z.ZodType | null): string | null {
+  switch (issue.code) {
+    case 'invalid_type':
+      return KINDS[issue.expected] ?? issue.expected
+    case 'invalid_value':
+      return issue.values.map(String).join(' or ')
+    case 'invalid_format':
+      return place?.description ?? (issue.pattern === undefined ? null : `like ${issue.pattern}`)
+    case 'invalid_union': {
+      const branches = issue.errors.flatMap(([first]) => (first === undefined ? [] : (wantedBy(first, null) ?? [])))
+      return place?.description ?? (branches.length === 0 ? null : branches.join(' or '))
+    }
+    case 'too_big':
+      return sized(issue.origin, `at most ${issue.maximum}`)
+    case 'too_small':
+      return sized(issue.origin, `at least ${issue.minimum}`)
+    case 'not_multiple_of':
+      return `a multiple of ${issue.divisor}`
+    default:
+      return null
+  }
+}
+
+function sized(origin: string, size: string): string {
+  if (origin === 'string') return `a text, ${size} long`
+  return origin === 'array' ? `a list, ${size} long` : size
+}
+
+function unknownKeys(keys: readonly string[], schema: z.ZodType): string {
+  const known = keysOf(schema)
+  const named = keys.slice(0, MOST_KEYS).map(key => {
+    const meant = didYouMean(key, known)
+    return `${JSON.stringify(key.slice(0, LONGEST_KEY))}${meant === null ? '' : ` (${meant})`}`
+  })
+  const more = keys.length > MOST_KEYS ? ` and ${keys.length - MOST_KEYS} more` : ''
+  const allowed = known.length === 0 ? 'none is allowed' : `allowed: ${known.join(', ')}`
+  return `unknown ${keys.length === 1 ? 'key' : 'keys'} ${named.join(', ')}${more}; ${allowed}`
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return KINDS[Array.isArray(value) ? 'array' : typeof value] ?? typeof value
+}
+
+/** A key as a part of a JSON Pointer (RFC 6901, 3). */
+function escaped(key: PropertyKey): string {
+  return String(key).replaceAll('~', '~0').replaceAll('/', '~1')
+}

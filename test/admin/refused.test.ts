@@ -1,0 +1,55 @@
+// What a refused call says: what is wrong, where, and what is allowed instead.
+import t from 'tap'
+import type { z } from 'zod'
+import { type OperationName, operations } from '../../src/admin/api.ts'
+import { refusedIn } from '../../src/admin/refused.ts'
+
+function said(name: OperationName, part: 'body' | 'query' | 'params', value: unknown): string[] {
+  const schema = (operations[name] as Partial<Record<typeof part, z.ZodType>>)[part] as z.ZodType
+  const { error } = schema.safeParse(value)
+  return error === undefined ? [] : refusedIn(error, schema, value).map(one => `${one.pointer} ${one.message}`)
+}
+
+t.test('what, where, and what is allowed', async t => {
+  const body: readonly (readonly [OperationName, unknown, ...string[]])[] = [
+    ['setWeight', { percent: 5 }],
+    [
+      'setWeight',
+      { percent: 101, resaon: 'x' },
+      '/percent must be at most 100',
+      ' unknown key "resaon" (did you mean reason?); allowed: percent, reason',
+    ],
+    ['setWeight', { percent: -1 }, '/percent must be at least 0'],
+    ['setWeight', { percent: 1.234 }, '/percent must be a multiple of 0.01'],
+    ['setWeight', { percent: '5' }, '/percent must be a number; it is a text'],
+    ['setWeight', { percent: null }, '/percent must be a number; it is null'],
+    ['setWeight', {}, '/percent is missing: it must be a number'],
+    ['setWeight', [], ' must be an object; it is a list'],
+    ['setWeight', { percent: 1, reason: 'x'.repeat(501) }, '/reason must be a text, at most 500 long'],
+    ['restore', { rollbacks: ['a', 5] }, '/rollbacks/1 must be a text; it is a number'],
+    ['explain', { url: '/', method: 'G ET' }, '/method must be a method, as in GET'],
+    ['explain', { url: '/', headers: { 'a/b': 1 } }, '/headers/a~1b must be a text or a list'],
+    ['createToken', { name: 'a', scopes: [] }, '/scopes must be a list, at least 1 long'],
+    ['createToken', { name: 'ä', scopes: ['read'] }, '/name must be 1 to 64 of A-Z, a-z, 0-9 and . _ @ -'],
+    [
+      'createToken',
+      { name: 'a', scopes: ['raed'], expiresInSeconds: 1.5 },
+      '/scopes/0 must be read or bodies or operate or rollback or admin; did you mean read?',
+      '/expiresInSeconds must be a whole number; it is a number',
+    ],
+  ]
+  for (const [name, value, ...expected] of body) t.same(said(name, 'body', value), expected, JSON.stringify(value))
+  t.same(said('audit', 'query', { limit: 'ten', befor: '2' }), [
+    '/limit must be a number; it is a text',
+    ' unknown key "befor" (did you mean before?); allowed: limit, before',
+  ])
+  t.same(said('route', 'params', { id: 'Orders' }), ['/id must be 1 to 64 of a-z, 0-9 and -, or _default'])
+  t.same(said('freeze', 'params', { id: '_default' }), ['/id must be 1 to 64 of a-z, 0-9 and -'])
+})
+
+t.test('many unknown keys, and long ones, are not repeated in full', async t => {
+  const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`${'k'.repeat(1_000)}${i}`, 1]))
+  const [message = ''] = said('freeze', 'body', many)
+  t.match(message, /^ unknown keys "k+", .* and 4995 more; allowed: reason$/)
+  t.ok(message.length < 500)
+})
