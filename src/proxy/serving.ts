@@ -7,9 +7,7 @@ import type { Milliseconds } from '../model/units.ts'
 import type { Pins } from '../upstream/pins.ts'
 import type { Receiver, Sending } from '../upstream/sending.ts'
 import type { Place } from '../upstream/service.ts'
-import { ONE_WRITE_BYTES } from '../upstream/write-copy.ts'
-import { chunkLine, lastChunk } from '../wire/body.ts'
-import { CHUNKED, type Framing, NO_BODY, requestFraming, UNTIL_CLOSE } from '../wire/framing.ts'
+import { CHUNKED, type Framing, requestFraming, UNTIL_CLOSE } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Accepted } from './accept.ts'
 import { answerCrossing, linkFinder, sideRequest } from './crossing.ts'
@@ -17,6 +15,7 @@ import { answerText, informationText, passableTrailers } from './headers.ts'
 import { ownCookies } from './own-cookies.ts'
 import type { ProxyParts } from './parts.ts'
 import { Placement, type Waiting } from './placement.ts'
+import { type Outlet, Reply } from './reply.ts'
 import { RequestBody } from './request-body.ts'
 import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
 import { wantsBack, wantsFallback, wantsOtherSide, wantsRetry } from './second-chance.ts'
@@ -26,7 +25,7 @@ import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 const EXPECT_WAIT_MS = 1_000
 
 /** The client's connection, as one exchange on it sees it. */
-export interface Client {
+export interface Client extends Outlet {
   readonly pins: Pins
   readonly secure: boolean
   /** The request's last byte was read. */
@@ -36,14 +35,6 @@ export interface Client {
   pauseBody(): void
   /** Until it is opened again, what comes of the body waits. */
   holdBody(): void
-  /** False: wait for `writable`. */
-  write(text: string): boolean
-  /** `text`, then a copy of the bytes, then `after`, in one go. */
-  writeBytes(text: string, bytes: Buffer, after: string): boolean
-  /** Everything was written; `closed` is told when it has left. */
-  over(stays: boolean): void
-  /** Half an answer never ends cleanly. */
-  cut(): void
   /** Gives the bare socket away, with what came early. */
   detach(): { readonly socket: Socket; readonly early: Buffer }
 }
@@ -65,6 +56,7 @@ export class Serving implements Receiver {
   readonly #client: Client
   readonly #placement: Placement
   readonly #body: RequestBody
+  readonly #reply: Reply
   #asked: Sending | null = null
   #askedAt: Milliseconds = 0
   #backendMs: Milliseconds | null = null
@@ -77,17 +69,9 @@ export class Serving implements Receiver {
   /** The other side was asked instead, once. */
   #diverted = false
   #bodyNoted = false
-  #status = 0
-  #headSent = false
-  /** A byte of it has gone to the client's socket. */
-  #headLeft = false
   /** An interim answer went to the client: who gave it gives the answer, too. */
   #informed = false
   #stays = false
-  #outFraming: Framing = NO_BODY
-  /** Text that goes out at the end of the turn. */
-  #text = ''
-  #blocked = false
   #expectTimer: NodeJS.Timeout | null = null
   /** Looks through the first piece of a page. */
   #findLinks: ((piece: Buffer) => void) | null = null
@@ -100,6 +84,7 @@ export class Serving implements Receiver {
     this.#accepted = accepted
     this.#client = client
     this.#body = new RequestBody(requestFraming(accepted.request.fields))
+    this.#reply = new Reply(client, () => this.#asked?.pause())
     this.#placement = new Placement(accepted.decision, accepted.snapshot, {
       waiting: door.waiting,
       current: door.parts.current,
@@ -116,7 +101,7 @@ export class Serving implements Receiver {
 
   /** Something of the answer may have reached the client. */
   get hasAnswered(): boolean {
-    return this.#headSent
+    return this.#reply.hasBegun
   }
 
   // ---- from the client
@@ -144,9 +129,7 @@ export class Serving implements Receiver {
   }
 
   writable(): void {
-    if (!this.#blocked) return
-    this.#blocked = false
-    this.#asked?.resume()
+    if (this.#reply.drained()) this.#asked?.resume()
   }
 
   /** The connection is gone, or has sent everything: nothing more comes of this exchange. */
@@ -206,12 +189,9 @@ export class Serving implements Receiver {
     const mayStay = request.minor === 1 ? !fields.closes : fields.stays && !fields.closes
     this.#stays =
       mayStay && this.#client.bodyDone && out.kind !== 'close' && !isUpgrade(request) && !this.#door.closesAnswers()
-    this.#status = answer.status
-    this.#headSent = true
-    this.#outFraming = out
     this.#findLinks = linkFinder(this.#parts, this.#accepted, this.#placement.decision, answer)
     const crossing = answerCrossing(this.#parts, this.#accepted, this.#placement.decision, answer)
-    this.#text = answerText(answer, {
+    const text = answerText(answer, {
       framing: out,
       closes: !this.#stays,
       confirmsStay: request.minor === 0 && this.#stays,
@@ -219,6 +199,7 @@ export class Serving implements Receiver {
         ownCookies(this.#placement.decision, this.#stick, this.#accepted.forwarded.proto) + (crossing?.added ?? ''),
       special: crossing?.special ?? null,
     })
+    this.#reply.begin(answer.status, text, out)
   }
 
   data(piece: Buffer): void {
@@ -226,36 +207,20 @@ export class Serving implements Receiver {
       this.#findLinks(piece)
       this.#findLinks = null
     }
-    const chunked = this.#outFraming.kind === 'chunked'
-    if (chunked) this.#text += chunkLine(piece.length)
-    if (piece.length <= ONE_WRITE_BYTES) {
-      this.#text += piece.toString('latin1', 0, piece.length)
-      if (chunked) this.#text += '\r\n'
-      return
-    }
-    const text = this.#text
-    this.#text = ''
-    this.#headLeft = true
-    this.#wrote(this.#client.writeBytes(text, piece, chunked ? '\r\n' : ''))
+    this.#reply.piece(piece)
   }
 
   flush(): void {
-    if (this.#text === '') return
-    const text = this.#text
-    this.#text = ''
-    this.#headLeft = true
-    this.#wrote(this.#client.write(text))
+    this.#reply.flush()
   }
 
   end(trailers: readonly string[]): void {
     this.#asked = null
     const now = this.#parts.clock.monotonic()
     this.#backendMs = now - this.#askedAt
-    if (this.#outFraming.kind === 'chunked') this.#text += lastChunk(passableTrailers(trailers))
-    this.flush()
     // Mostly it has left with this turn, and what time it is need not be asked again.
     this.#leaving = now
-    this.#client.over(this.#stays && this.#client.bodyDone)
+    this.#reply.end(passableTrailers(trailers), this.#stays && this.#client.bodyDone)
     this.#leaving = null
   }
 
@@ -276,7 +241,7 @@ export class Serving implements Receiver {
       })
       return
     }
-    this.#status = answer.status
+    this.#reply.status = answer.status
     const client = this.#client.detach()
     client.socket.write(this.#informationOf(answer), 'latin1')
     const tunnel = openTunnel(client, { socket, early }, decision.side, over => {
@@ -293,8 +258,9 @@ export class Serving implements Receiver {
     this.#placement.settle(null)
     this.#clearExpect()
     if (failure.quirk !== null) this.quirk(failure.quirk)
-    if (this.#headSent && !this.#headLeft) this.#unsay()
-    if (this.#headSent || this.#informed) {
+    // Its content may be foul from the first piece on.
+    this.#reply.takeBack()
+    if (this.#reply.hasBegun || this.#informed) {
       this.#fail(failure)
       return
     }
@@ -343,7 +309,7 @@ export class Serving implements Receiver {
     this.#asked?.giveUp()
     this.#asked = null
     this.#parts.broken(error)
-    if (this.#headSent) this.#client.cut()
+    if (this.#reply.hasBegun) this.#reply.cut()
     else this.#answer(problem('internal', 'something went wrong in the proxy', this.#accepted.id))
   }
 
@@ -406,14 +372,14 @@ export class Serving implements Receiver {
     this.#asked?.giveUp()
     this.#asked = null
     this.#body.drop()
-    if (this.#headSent) this.#client.cut()
+    if (this.#reply.hasBegun) this.#reply.cut()
     else this.#answer(problem('body_too_large', 'the body is longer than is allowed here', this.#accepted.id))
     return true
   }
 
   #continue(): void {
     this.#expectTimer = null
-    if (!this.#headSent && !this.#client.bodyDone) this.#client.write('HTTP/1.1 100 Continue\r\n\r\n')
+    if (!this.#reply.hasBegun && !this.#client.bodyDone) this.#client.write('HTTP/1.1 100 Continue\r\n\r\n')
   }
 
   #clearExpect(): void {
@@ -446,26 +412,11 @@ export class Serving implements Receiver {
     return informationText(answer, crossing?.special ?? null)
   }
 
-  /** A head of which nothing has left was not sent: its content was foul from the first piece on. */
-  #unsay(): void {
-    this.#headSent = false
-    this.#text = ''
-    this.#findLinks = null
-  }
-
-  #wrote(more: boolean): void {
-    if (more || this.#blocked) return
-    this.#blocked = true
-    this.#asked?.pause()
-  }
-
   #fail(failure: Failure): void {
     this.#failed = failure
     this.#backendMs = this.#parts.clock.monotonic() - this.#askedAt
-    if (this.#headSent) {
-      this.#text = ''
-      this.#client.cut()
-    } else this.#answer(problem(failure.code, failure.detail, this.#accepted.id))
+    if (this.#reply.hasBegun) this.#reply.cut()
+    else this.#answer(problem(failure.code, failure.detail, this.#accepted.id))
   }
 
   /** An answer of our own. */
@@ -474,11 +425,8 @@ export class Serving implements Receiver {
     const { fields, method, minor } = request
     const stays =
       minor === 1 && !fields.closes && this.#client.bodyDone && !isUpgrade(request) && !this.#door.closesAnswers()
-    this.#status = said.status
-    this.#headSent = true
     const ask = askOf(fields.list, method)
-    this.#client.write(problemAnswer(said, ask, snapshot.plan.errorPage, !stays))
-    this.#client.over(stays)
+    this.#reply.whole(said.status, problemAnswer(said, ask, snapshot.plan.errorPage, !stays), stays)
   }
 
   #tell(ending: Ending, totalMs: Milliseconds): void {
@@ -489,7 +437,7 @@ export class Serving implements Receiver {
       traceId,
       method: head.method,
       decision: this.#placement.decision,
-      status: this.#status,
+      status: this.#reply.status,
       ending,
       failure: this.#failed,
       totalMs,
