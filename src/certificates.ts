@@ -1,7 +1,7 @@
 // The certificate of the data listener, renewed when its files are: also without `watch`, and also while the rest of the
 // configuration cannot be read. Says what an operator should know about it.
-import { readFileSync } from 'node:fs'
 import { dateTrouble, type Pair, renewedPair } from './config/certificate.ts'
+import { readBytesNow, wordsOf } from './config/files.ts'
 import { Wrong } from './config/values.ts'
 import { type FileWatch, watchFiles } from './config/watch.ts'
 import type { LogLine } from './log.ts'
@@ -94,14 +94,15 @@ function readPair(inUse: Pair, files: readonly string[]): Pair | Wrong {
   const texts: string[] = []
   for (const file of new Set(files)) {
     try {
-      const text = readFileSync(file, 'utf8')
+      const text = Buffer.from(readBytesNow(file)).toString('utf8')
       // What is in no file is taken to come from elsewhere, and stays: an emptied file must not pass for that.
       if (!/-----BEGIN (CERTIFICATE|[A-Z ]*PRIVATE KEY)-----/.test(text)) {
         return new Wrong(`${file}: neither a certificate nor a private key in it`)
       }
       texts.push(text)
     } catch (error) {
-      return new Wrong(`${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`)
+      const { message, allowed } = wordsOf(error)
+      return new Wrong(allowed === null ? message : `${message}; it must be ${allowed}`)
     }
   }
   return renewedPair(inUse, texts)

@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path'
 import { type App, startApp } from './app.ts'
 import type { StartOptions } from './cli/io.ts'
 import { readAddress, readOrigin } from './config/addresses.ts'
+import { type ReadFile, readAnyBytes, readBytes } from './config/files.ts'
 import { formatMistake } from './config/format.ts'
 import { type Loaded, loadConfig, loadText } from './config/load.ts'
 import { backendSchema } from './config/route-schema.ts'
@@ -35,12 +36,12 @@ export interface StartIo {
 export async function start(options: StartOptions, io: StartIo): Promise<number> {
   const file = options.config ?? (options.legacy === null ? 'routes.yaml' : null)
   const watch = createWatch(options)
-  const read = async () => {
-    const outcome = await readConfigured(file, options, io)
+  const read = async (readMain: ReadFile) => {
+    const outcome = await readConfigured(file, options, io, readMain)
     watch.follow(outcome)
     return outcome
   }
-  const first = await read()
+  const first = await read(readAnyBytes)
   if ('loaded' in first) {
     io.stderr.write(
       mistakesText(first.error.details.mistakes as Mistake[], first.loaded.texts, io.stderr.isTTY === true),
@@ -48,7 +49,7 @@ export async function start(options: StartOptions, io: StartIo): Promise<number>
     return 2
   }
   const signals = catchSignals()
-  const app = await run(first.configured, io, file === null ? null : read)
+  const app = await run(first.configured, io, file === null ? null : () => read(readBytes))
   watch.begin(app)
   const code = await untilStopped(app, signals, io)
   watch.close()
@@ -61,7 +62,12 @@ type Outcome = { readonly stamps: ReadonlyMap<string, string> } & (
   | { readonly loaded: Loaded; readonly error: BanyanError }
 )
 
-async function readConfigured(file: string | null, options: StartOptions, io: StartIo): Promise<Outcome> {
+async function readConfigured(
+  file: string | null,
+  options: StartOptions,
+  io: StartIo,
+  readMain: ReadFile,
+): Promise<Outcome> {
   const path = file === null ? null : isAbsolute(file) ? file : join(io.cwd, file)
   const stamps = new Map<string, string>()
   const before = (one: string) => {
@@ -70,7 +76,7 @@ async function readConfigured(file: string | null, options: StartOptions, io: St
   const loaded =
     path === null
       ? await loadText({ text: '{}', file: 'command line', interpolate: false })
-      : await loadConfig({ file: path, env: io.env, before })
+      : await loadConfig({ file: path, env: io.env, before, readMain })
   try {
     const flagged: Read = loaded.config === null ? loaded : { ...loaded, config: withFlags(loaded.config, options) }
     return { stamps, configured: configure(flagged, shown, path, systemClock.now()) }

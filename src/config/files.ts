@@ -1,6 +1,6 @@
 // Texts of the configuration from the disk: bounded, UTF-8, and every failure said in words.
-import { createReadStream } from 'node:fs'
-import { glob } from 'node:fs/promises'
+import { closeSync, constants, createReadStream, openSync, readFileSync, type Stats, statSync } from 'node:fs'
+import { glob, open, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { BanyanError } from '../model/errors.ts'
 import { MAX_BYTES } from './positions.ts'
@@ -11,11 +11,72 @@ export type ReadFile = (path: string) => Promise<Uint8Array>
 /** Told of a file, or a directory that a pattern looks into, just before it is read. */
 export type BeforeRead = (path: string) => void
 
-/** Never more than one byte above the limit, whatever stands behind the name. */
+/** A name may have become a pipe since one looked: whoever opens that for reading waits for a writer, for ever. */
+const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK
+
+/** Of a regular file, and never more than one byte above the limit. */
 export const readBytes: ReadFile = async path => {
+  refuseUnlessRegular(path, await stat(path))
+  const file = await open(path, WITHOUT_WAITING)
+  return bytesOf(file.createReadStream({ end: MAX_BYTES }))
+}
+
+/** From a pipe too, for which it waits: for what a person names at the start, as in `-c /dev/stdin`. */
+export const readAnyBytes: ReadFile = path => bytesOf(createReadStream(path, { end: MAX_BYTES }))
+
+async function bytesOf(stream: AsyncIterable<unknown>): Promise<Uint8Array> {
   const chunks: Buffer[] = []
-  for await (const chunk of createReadStream(path, { end: MAX_BYTES })) chunks.push(chunk as Buffer)
+  for await (const chunk of stream) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
+}
+
+/** For those who cannot wait. Throws a BanyanError as `readText` rejects with. */
+export function readBytesNow(path: string): Uint8Array {
+  try {
+    const stats = statSync(path)
+    refuseUnlessRegular(path, stats)
+    if (stats.size > MAX_BYTES) throw tooLarge(path)
+    const file = openSync(path, WITHOUT_WAITING)
+    try {
+      return readFileSync(file)
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+/** A directory is refused by whoever reads it. */
+function refuseUnlessRegular(path: string, stats: Stats): void {
+  if (stats.isFile() || stats.isDirectory()) return
+  const kind = stats.isFIFO() ? 'a pipe' : stats.isSocket() ? 'a socket' : 'a device'
+  throw new BanyanError('config_unreadable', `${path} is ${kind}`, { details: { allowed: 'a regular file' } })
+}
+
+function tooLarge(path: string): BanyanError {
+  return new BanyanError('config_unreadable', `${path} is larger than 4 MiB`)
+}
+
+function unreadable(path: string, error: unknown): BanyanError {
+  if (error instanceof BanyanError) return error
+  const code = (error as NodeJS.ErrnoException).code ?? String(error)
+  const why = REASONS[code] ?? `cannot be read: ${code}`
+  return new BanyanError('config_unreadable', `${path} ${why}`, { cause: error })
+}
+
+/** What a mistake says of a file that could not be read. */
+export function wordsOf(error: unknown): { message: string; allowed: string | null; hint: string | null } {
+  const { message, hint = null, details } = error as Pick<BanyanError, 'message'> & Partial<BanyanError>
+  const allowed = details?.allowed
+  return { message, allowed: typeof allowed === 'string' ? allowed : null, hint }
+}
+
+/** Where the path stands in a text. */
+export function wordsInText(error: unknown): ReturnType<typeof wordsOf> {
+  const words = wordsOf(error)
+  const said = words.allowed !== null || words.hint !== null
+  return said ? words : { ...words, hint: 'the path is relative to the file of the configuration' }
 }
 
 /** The text of a file; rejects with a BanyanError `config_unreadable` whose message is fit for people. */
@@ -24,12 +85,9 @@ export async function readText(path: string, readFile: ReadFile): Promise<string
   try {
     bytes = await readFile(path)
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new BanyanError('config_unreadable', `${path} ${REASONS[code] ?? `cannot be read: ${code}`}`, {
-      cause: error,
-    })
+    throw unreadable(path, error)
   }
-  if (bytes.length > MAX_BYTES) throw new BanyanError('config_unreadable', `${path} is larger than 4 MiB`)
+  if (bytes.length > MAX_BYTES) throw tooLarge(path)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {

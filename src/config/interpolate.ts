@@ -3,6 +3,7 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import type { z } from 'zod'
 import { child, said } from './about.ts'
+import { wordsInText } from './files.ts'
 import type { Finding } from './mistakes.ts'
 import type { Located } from './positions.ts'
 
@@ -37,8 +38,8 @@ export async function interpolate(root: Located, schema: z.ZodType, sources: Sou
 
   async function fill(node: Located, at: z.ZodType | null, path: readonly string[]): Promise<Located> {
     const { value } = node
-    const refuse = (message: string, hint: string | null): Located => {
-      findings.push({ path, message, hint })
+    const refuse = (message: string, hint: string | null, allowed: string | null = null): Located => {
+      findings.push({ path, message, allowed, hint })
       return { ...node, kind: 'refused', value: undefined }
     }
     if (typeof value === 'string' && value.startsWith('file:') && at !== null && said(at, 'fromFile') === true) {
@@ -49,7 +50,8 @@ export async function interpolate(root: Located, schema: z.ZodType, sources: Sou
         files.push(file)
         return { ...node, outside: true, from: file, value: (await sources.readText(file)).replace(/\r?\n$/, '') }
       } catch (error) {
-        return refuse((error as Error).message, 'the path is relative to the file of the configuration')
+        const { message, allowed, hint } = wordsInText(error)
+        return refuse(message, hint, allowed)
       }
     }
     if (typeof value === 'string' && value.includes('${')) {

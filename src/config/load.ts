@@ -2,7 +2,16 @@
 import type { Mistake } from '../model/errors.ts'
 import type { EpochMs } from '../model/units.ts'
 import { check } from './check.ts'
-import { type BeforeRead, expandInclude, type ReadFile, readBytes, readText } from './files.ts'
+import {
+  type BeforeRead,
+  expandInclude,
+  type ReadFile,
+  readAnyBytes,
+  readBytes,
+  readText,
+  wordsInText,
+  wordsOf,
+} from './files.ts'
 import { kindHint } from './hint.ts'
 import { interpolate, type Sources } from './interpolate.ts'
 import { concernsRefused, type Finding, findingsOf, locate } from './mistakes.ts'
@@ -30,6 +39,8 @@ export interface LoadFile {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly readFile?: ReadFile
+  /** Of `file` itself. Default: `readFile`, else from a pipe too. */
+  readonly readMain?: ReadFile
   readonly before?: BeforeRead
   /** Default: the system's clock. */
   readonly now?: () => EpochMs
@@ -53,14 +64,13 @@ const unheard: BeforeRead = () => {}
 
 /** Never rejects: what cannot be read is a mistake too. */
 export async function loadConfig(from: LoadFile): Promise<Loaded> {
-  const { file, readFile = readBytes, before = unheard } = from
+  const { file, readMain = from.readFile ?? readAnyBytes, before = unheard } = from
   try {
     before(file)
-    return await loadText({ ...from, text: await readText(file, readFile), interpolate: true })
+    return await loadText({ ...from, text: await readText(file, readMain), interpolate: true })
   } catch (error) {
     const nowhere = { file, line: 0, column: 0 }
-    const { message, hint = null } = error as { message: string; hint?: string | null }
-    const mistake: Mistake = { ...nowhere, path: '', message, found: null, allowed: null, hint, level: 'error' }
+    const mistake: Mistake = { ...nowhere, path: '', found: null, ...wordsOf(error), level: 'error' }
     return {
       config: null,
       mistakes: [mistake],
@@ -149,7 +159,7 @@ class Reading {
           if (root !== null) roots.push(root)
         } catch (error) {
           this.files.push(file)
-          refuse({ message: (error as Error).message, hint: 'the path is relative to the file of the configuration' })
+          refuse(wordsInText(error))
         }
       }
     }

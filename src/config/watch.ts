@@ -1,7 +1,8 @@
 // Tells when the content of a file changes. It polls: renames by editors, the swapped symlink of a mounted ConfigMap and network
 // file systems all look the same to it.
 import { createHash } from 'node:crypto'
-import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs'
+import { type BigIntStats, readdirSync, statSync } from 'node:fs'
+import { readBytesNow } from './files.ts'
 
 export interface WatchFiles {
   /** Each with its stamp from before it was read, so that nothing is missed since. A directory counts by the names in it. */
@@ -86,13 +87,11 @@ export function stampOf(file: string): string {
 
 function contentOf(file: string): string {
   try {
-    const stats = statSync(file)
-    // A pipe would hold us up for ever.
-    if (!stats.isDirectory() && !stats.isFile()) return ABSENT
-    const content = stats.isDirectory() ? readdirSync(file).sort().join('\n') : readFileSync(file)
+    const content = statSync(file).isDirectory() ? readdirSync(file).sort().join('\n') : readBytesNow(file)
     return createHash('sha256').update(content).digest('hex')
-  } catch {
-    return ABSENT
+  } catch (error) {
+    // What was gone and is now a pipe has changed too.
+    return String(error)
   }
 }
 

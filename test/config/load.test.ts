@@ -1,11 +1,14 @@
 // From texts and files to a configuration: defaults, what comes from outside, included files, hostile texts.
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { readBytes } from '../../src/config/files.ts'
 import { loadConfig, loadText } from '../../src/config/load.ts'
 import { backendOf } from '../../src/config/schema.ts'
+import { cannotRun } from '../store/child.ts'
 import { ENV, lineOf, read } from './read.ts'
 
 const SEED = Number(process.env.SEED ?? 4711)
@@ -323,6 +326,24 @@ t.test('files that cannot be read are mistakes', async t => {
   const denied = () => Promise.reject(Object.assign(new Error('no'), { code: 'EACCES' }))
   const { mistakes: one } = await loadConfig({ file: 'x.yaml', env: {}, readFile: denied })
   t.match(one, [{ message: 'x.yaml cannot be read: permission denied' }])
+})
+
+t.test('nobody waits for a pipe that a configuration names', { skip: cannotRun('mkfifo', '--version') }, async t => {
+  const at = files(t, {
+    'routes.yaml': 'include: p*\nsplit: { seed: file:pipe }\nproxy: { errors: { page: file:/dev/null } }\n',
+  })
+  spawnSync('mkfifo', [at('pipe')])
+  const { config, mistakes } = await loadConfig({ file: at('routes.yaml'), env: {} })
+  t.equal(config, null)
+  const allowed = 'a regular file'
+  t.match(mistakes, [
+    { line: 1, column: 10, path: '/include', message: `${at('pipe')} is a pipe`, allowed, hint: null },
+    { line: 2, column: 16, path: '/split/seed', message: `${at('pipe')} is a pipe`, allowed, hint: null },
+    { line: 3, column: 26, path: '/proxy/errors/page', message: '/dev/null is a device', allowed, hint: null },
+  ])
+  t.equal(mistakes.length, 3)
+  const again = await loadConfig({ file: at('pipe'), env: {}, readMain: readBytes })
+  t.match(again.mistakes, [{ line: 0, path: '', message: `${at('pipe')} is a pipe`, allowed }])
 })
 
 t.test('hostile texts end soon, with one mistake', async t => {

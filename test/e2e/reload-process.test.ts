@@ -13,8 +13,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { Configured } from '../../src/configured.ts'
 import { cannotRun } from '../store/child.ts'
-import { eventually, named, rawClient, temporary } from './harness.ts'
+import { configured, eventually, named, rawClient, startBanyan, temporary } from './harness.ts'
 import {
   configText,
   manyUsers,
@@ -25,6 +26,7 @@ import {
   readerOf,
   sidesOf,
   slowDisk,
+  spawnBanyan,
   splitConfig,
   startProcess,
   within,
@@ -269,25 +271,57 @@ t.test('--watch: an edit that is made while a reload is being saved', { skip: no
   await eventually(async () => (await declared(banyan)) === 100, 'the last edit is in force')
 })
 
-t.test('reloads do not overtake each other', { skip: cannotRun('mkfifo', '--version') }, async t => {
+t.test('reloads do not overtake each other', async t => {
+  const [legacy, fresh] = await Promise.all([named(t, 'legacy'), named(t, 'new')])
+  const config = (weight: number) =>
+    configured({ ...splitConfig(legacy.url, fresh.url, { weight }), split: { firstStart: 'declared' } })
+  // One that takes its time, and one that does not.
+  const { promise: slow, resolve } = Promise.withResolvers<Configured>()
+  const readings = [() => slow, () => config(100)]
+  const banyan = await startBanyan(t, {}, { configured: config(0), reread: async () => readings.shift()!() })
+  const both = Promise.all([banyan.app.reload('test'), banyan.app.reload('test')])
+  for (let i = 0; i < 20; i++) await banyan.api('GET', '/status')
+  t.equal(readings.length, 1, 'the second one waits for its turn')
+  resolve(config(10))
+  await both
+  t.equal((await banyan.api('GET', '/routes/all')).json.weight.declared, 100, 'what was read last is in force')
+})
+
+t.test('a pipe in place of a file holds nobody up', { skip: cannotRun('mkfifo', '--version') }, async t => {
   const { cwd, file, text, start } = await scene(t)
   const banyan = await start()
-  // A file that takes its time: whoever reads it waits until somebody writes.
-  const slow = join(cwd, 'slow.yaml')
-  spawnSync('mkfifo', [slow])
-  writeFileSync(file, JSON.stringify({ ...JSON.parse(text(10)), include: 'slow.yaml' }))
+  const pipe = join(cwd, 'pipe.yaml')
+  spawnSync('mkfifo', [pipe])
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(text(10)), include: 'pipe.yaml' }))
+  const check = await within(spawnBanyan(t, ['check', '-c', file], { cwd }).ended, 'the check ends')
+  t.equal(check.end, 2)
+  t.match(check.stdout, /routes\.yaml:1:\d+ +error +.*pipe\.yaml is a pipe/)
+  t.match(check.stdout, /a regular file/)
   banyan.signal('SIGHUP')
-  const writer = await readerOf(slow)
+  t.match((await banyan.line(/^reload refused/)).error, /routes\.yaml:1:\d+ .*pipe\.yaml is a pipe/)
   writeFileSync(file, text(100))
   banyan.signal('SIGHUP')
-  for (let i = 0; i < 50 && (await declared(banyan)) !== 100; i++);
-  writeSync(writer, '{}')
-  closeSync(writer)
+  await comesTo(banyan, 'new')
+  renameSync(pipe, file)
+  banyan.signal('SIGHUP')
   await eventually(async () => {
-    const { entries } = (await banyan.api('GET', '/audit')).json
-    return entries.filter((entry: { action: string }) => entry.action === 'reload').length === 2
-  }, 'both are done')
-  t.equal(await declared(banyan), 100, 'what was read last is in force')
+    const { lastError } = (await banyan.api('GET', '/status')).json.config
+    return /routes\.yaml is a pipe/.test(lastError)
+  }, 'the configuration itself may be one at the start only')
+  t.equal(await side(banyan), 'new')
+  banyan.signal('SIGTERM')
+  t.equal((await within(banyan.ended, 'it ends')).end, 0)
+})
+
+t.test('at the start the configuration comes from a pipe too', { skip: cannotRun('mkfifo', '--version') }, async t => {
+  const { cwd, text } = await scene(t)
+  const pipe = join(cwd, 'pipe.yaml')
+  spawnSync('mkfifo', [pipe])
+  const check = spawnBanyan(t, ['check', '-c', pipe], { cwd })
+  const writer = await readerOf(pipe)
+  writeSync(writer, text(10))
+  closeSync(writer)
+  t.equal((await within(check.ended, 'the check ends')).end, 0)
 })
 
 t.test('SIGUSR2: everything on legacy at once, audited, counted, and still so after a restart', async t => {

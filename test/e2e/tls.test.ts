@@ -1,6 +1,10 @@
 // TLS on the data listener: requests over it, certificates that are renewed, handshakes that go wrong.
+import { spawnSync } from 'node:child_process'
+import { renameSync } from 'node:fs'
 import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { cannotRun } from '../store/child.ts'
 import { eventually, httpBackend, named, rawBackend, rawClient } from './harness.ts'
 import { noPem, one, rawSecureBackend, secureClient, startSecure, two } from './secure.ts'
 
@@ -12,6 +16,7 @@ else {
   t.test('a request over TLS', inForce)
   t.test('a renewed certificate without a reload', renewed)
   t.test('files that cannot be used', broken)
+  t.test('files that are none', { skip: cannotRun('mkfifo', '--version') }, strange)
   t.test('a certificate that expires soon is spoken of', expiring)
   t.test('handshakes that go wrong harm nobody', handshakes)
   t.test('half an answer is no clean end, and nothing falls over', cutAnswers)
@@ -86,6 +91,27 @@ async function broken(t: Test) {
   await eventually(() => banyan.lines.some(line => line.startsWith('info proxy.tls')), 'mended')
   t.equal(await secureClient(t, banyan.port).name, 'two.example')
   t.same((await banyan.api('GET', '/status')).json.warnings, [])
+}
+
+async function strange(t: Test) {
+  const backend = await named(t, 'legacy')
+  const banyan = await startSecure(t, legacy(backend.url))
+  const told = (what: string) =>
+    eventually(() => banyan.lines.some(line => line.startsWith('warn proxy.tls') && line.includes(what)), what)
+  const { file } = (await banyan.api('GET', '/status')).json.config
+  const directory = dirname(file)
+  spawnSync('mkfifo', [join(directory, 'pipe')])
+  renameSync(join(directory, 'pipe'), join(directory, 'cert.pem'))
+  await told('cert.pem is a pipe; it must be a regular file')
+  t.equal(await secureClient(t, banyan.port).name, 'one.example', 'it serves, with the one in force')
+  t.match((await banyan.api('GET', '/status')).json.warnings, [{ code: 'certificate_not_renewed', message: /a pipe/ }])
+  await banyan.app.reload('test')
+  t.match((await banyan.api('GET', '/status')).json.config, { lastReload: 'failed', lastError: /cert\.pem is a pipe/ })
+  banyan.write({ 'cert.pem': Buffer.alloc(5 * 2 ** 20, two.cert).toString() })
+  await told('cert.pem is larger than 4 MiB')
+  banyan.write({ 'cert.pem': two.cert, 'key.pem': two.key })
+  await eventually(() => banyan.lines.some(line => line.startsWith('info proxy.tls')), 'mended')
+  t.equal(await secureClient(t, banyan.port).name, 'two.example')
 }
 
 async function expiring(t: Test) {
