@@ -5,7 +5,9 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { BanyanError } from '../model/errors.ts'
 import type { Backend, Side } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
+import { cookiesForSide } from '../proxy/cookies.ts'
 import { isSafe } from '../routing/decide.ts'
+import { AUTO_COOKIE } from '../routing/sticky.ts'
 import { type Access, requireScope } from './access.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 
@@ -22,13 +24,22 @@ const TOKEN_HEADER = 'x-banyan-token'
 
 /** Reading through a door needs the scope `read`, anything that may write `operate`. */
 export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInstance> {
-  const app = fastify({ requestTimeout: 0, forceCloseConnections: true, routerOptions: { maxParamLength: 200 } })
-
-  app.setErrorHandler((error, _request, reply) => {
-    const problem = problemOf(error)
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const { statusCode } = error as { statusCode?: number }
+    // Of fastify and the proxy. No body is read here: it is the path that they refuse, in words that do not say so.
+    const ofPath = !(error instanceof BanyanError) && statusCode === 400
+    const problem = problemOf(ofPath ? pathRefused(request.url) : error)
     if (problem.status === 429) reply.header('Retry-After', String(retryAfterOf(error)))
     reply.code(problem.status).type('application/problem+json').send(problem)
+  }
+  const app = fastify({
+    requestTimeout: 0,
+    forceCloseConnections: true,
+    frameworkErrors: refuse,
+    routerOptions: { maxParamLength: 200 },
   })
+
+  app.setErrorHandler(refuse)
   app.setNotFoundHandler((_request, reply) => {
     const hint = { hint: '/{route}/{legacy|new}/path' }
     const problem = problemOf(new BanyanError('unknown_path', 'there is no door here', hint))
@@ -62,9 +73,11 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
       rewriteRequestHeaders(request: unknown, headers: Record<string, unknown>) {
         const { params, headers: sent } = request as FastifyRequest
         const { route, side } = params as { route: string; side: string }
-        const { [TOKEN_HEADER]: _, ...rest } = headers
+        const { [TOKEN_HEADER]: _, cookie, ...rest } = headers
         const { host } = backendBehind(parts.plan(), route, side)
-        return { ...rest, host: host ?? sent.host, [parts.backendHeader]: `${route} ${side}` }
+        const own = { host: host ?? sent.host, [parts.backendHeader]: `${route} ${side}` }
+        const cookies = typeof cookie === 'string' ? cookiesForSide(cookie, null, null, AUTO_COOKIE) : ''
+        return cookies === '' ? { ...rest, ...own } : { ...rest, cookie: cookies, ...own }
       },
       rewriteHeaders(headers: Record<string, unknown>, request: unknown) {
         const { connection: _, 'keep-alive': __, ...rest } = headers
@@ -83,6 +96,25 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     },
   } as unknown as Parameters<typeof httpProxy>[1])
   return app
+}
+
+/** Such paths a parser of URLs could take elsewhere: to another host, or out of the door. */
+function pathRefused(url: string): BanyanError {
+  const path = url.split('?', 1)[0]?.replace(/^\/[^/]*\/[^/]*/, '') ?? ''
+  const hint = 'as in /{route}/{legacy|new}/orders/5'
+  if (/^[/\\]{2}/.test(path))
+    return new BanyanError(
+      'invalid',
+      'the path behind the door begins with two slashes, as which \\ counts too; one is allowed',
+      { hint },
+    )
+  try {
+    if (decodeURIComponent(url.split('?', 1)[0] ?? '').includes('..'))
+      return new BanyanError('invalid', 'the path has .. in it, which could lead out of the door', { hint })
+  } catch {
+    return new BanyanError('invalid', 'the path has a % that is no escape: %XX in hex, and UTF-8, is allowed', { hint })
+  }
+  return new BanyanError('invalid', 'such a path is not taken through a door', { hint })
 }
 
 /** The backend of `route side`, as the header says it. */

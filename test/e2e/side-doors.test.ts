@@ -124,6 +124,42 @@ t.test('doors that are not there', async t => {
   t.equal((await ask(banyan.admin, 'GET', '/orders/new/orders/1')).status, 404, 'nor the doors on the other')
 })
 
+t.test('a path that could lead elsewhere is refused, in words about the path', async t => {
+  const { banyan, fresh, legacy } = await startHouse(t, open)
+  const rows = [
+    ['/orders/new//x', /two slashes/],
+    ['/orders/new/\\evil', /two slashes/],
+    ['/orders/new/../legacy/x', /\.\. in it/],
+    ['/orders/new/a/%2e%2E/x', /\.\. in it/],
+    ['/orders/new/a/..%5Cx', /\.\. in it/],
+    ['/orders/new/%zz', /no escape/],
+    ['/orders/new/%ff', /no escape/],
+  ] as const
+  for (const [path, detail] of rows) {
+    const client = rawClient(t, Number(new URL(banyan.sides ?? '').port))
+    client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nX-Banyan-Token: ${TOKEN}\r\nConnection: close\r\n\r\n`)
+    const text = await client.closed
+    t.match(text, /^HTTP\/1\.1 400 [\s\S]*\r\ncontent-type: application\/problem\+json/i, path)
+    const problem = JSON.parse(text.slice(text.indexOf('{')))
+    t.match(problem, { code: 'invalid', detail, hint: /\/\{route\}/ }, path)
+  }
+  t.same([fresh.seen.length, legacy.seen.length], [0, 0])
+})
+
+t.test('our own cookie stays here, as on the data path', async t => {
+  const { banyan, fresh } = await startHouse(t, open)
+  const rows = [
+    ['a=1; banyan_id=x.y; b=2', 'a=1; b=2'],
+    ['banyan_id=x.y', undefined],
+    ['__Host-banyan_id=x.y; a=1', 'a=1'],
+    ['a=1;b="2" ; c', 'a=1;b="2" ; c'],
+  ] as const
+  for (const [cookie, arrived] of rows) {
+    t.equal((await knock(banyan, 'GET', '/orders/new/x', { headers: { cookie } })).status, 200)
+    t.equal(fresh.seen.at(-1)?.headers.cookie, arrived, cookie)
+  }
+})
+
 t.test('off unless a listener is named', async t => {
   const { banyan } = await startHouse(t)
   t.equal(banyan.sides, null)
