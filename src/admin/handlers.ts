@@ -305,7 +305,13 @@ function headOf(body: {
       details: { errors: [{ pointer: '/address', message: 'an IPv4 or IPv6 address' }] },
     })
   }
-  return { method: body.method, target, host: host.replace(/:\d+$/, '').toLowerCase(), headers, address: body.address }
+  return {
+    method: body.method,
+    target,
+    host: host.replace(/\.?(:\d+)?$/, '').toLowerCase(),
+    headers,
+    address: body.address,
+  }
 }
 
 function explainUnmatched(

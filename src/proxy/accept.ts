@@ -124,7 +124,8 @@ function plainAuthority(authority: string, secure: boolean): string {
 function hostName(host: string): string {
   const colon = host.lastIndexOf(':')
   const name = colon > host.lastIndexOf(']') ? host.slice(0, colon) : host
-  return name.toLowerCase()
+  // With the dot of the root behind it, it is the same name.
+  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
 }
 
 /** The trace id of a well-formed `traceparent` (W3C Trace Context), else null. */

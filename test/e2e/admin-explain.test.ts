@@ -36,6 +36,16 @@ t.test('by path, by URL, by header lists: one answer', async t => {
   }
 })
 
+t.test('a Host with the dot of the root behind it is the same name, as on the data path', async t => {
+  const { api } = await startHouse(t, {
+    routes: [{ id: 'named', match: { path: '/*', host: 'h.test' }, legacy: 'legacy' }],
+  })
+  for (const host of ['h.test', 'h.test.', 'H.test.:8080']) {
+    for (const body of [{ url: `http://${host}/x` }, { url: '/x', headers: { host } }])
+      t.equal((await api('POST', '/explain', body)).json.route, 'named', host)
+  }
+})
+
 t.test('it says what the data path does, sends nothing and issues no cookie', async t => {
   const { banyan, api, legacy, fresh } = await startHouse(t, {
     routes: [

@@ -39,6 +39,36 @@ t.test('the request arrives byte for byte: target, order, case, repetition, lati
   for (const gone of ['X-Hop', 'Keep-Alive:', 'Proxy-Auth']) t.notOk(request.includes(gone), gone)
 })
 
+t.test('a Host with the dot of the root behind it takes the routes of the name, and crosses as it came', async t => {
+  const read: string[] = []
+  const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'
+  const own = await rawBackend(t, answering(`${ok}me`, read))
+  const other = await rawBackend(t, answering(`${ok}no`))
+  const banyan = await startBanyan(t, {
+    backends: { legacy: { url: other.url }, own: { url: own.url } },
+    routes: [
+      { id: 'exact', match: { path: '/*', host: 'h.test' }, legacy: 'own' },
+      { id: 'below', match: { path: '/*', host: '*.w.test' }, legacy: 'own' },
+    ],
+  })
+  const client = rawClient(t, banyan.port)
+  let answers = ''
+  for (const [host, answer] of [
+    ['h.test', 'me'],
+    ['h.test.', 'me'],
+    ['H.Test.:8080', 'me'],
+    ['a.w.test.', 'me'],
+    ['h.test..', 'no'],
+    ['.', 'no'],
+  ] as const) {
+    client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    const before = answers.length
+    answers = await client.until(text => text.length > before && text.endsWith(answer))
+    t.match(answers.slice(before), /^HTTP\/1\.1 200/, host)
+    if (answer === 'me') t.ok(read.at(-1)?.includes(`\r\nHost: ${host}\r\n`), `${host} as it came`)
+  }
+})
+
 t.test('the answer arrives byte for byte: reason, order, case, repetition, no invented fields', async t => {
   const backend = await rawBackend(
     t,
@@ -395,6 +425,8 @@ t.test('a request that comes back to us is answered 508, and only ours', async t
     routes: [{ id: 'fine', match: { path: '/fine' }, legacy: 'fine' }],
   })
   t.equal((await fetch(`http://127.0.0.1:${looping.port}/`)).status, 508)
+  const forged = await fetch(`http://127.0.0.1:${looping.port}/`, { headers: { 'x-banyan-loop': 'somebody else' } })
+  t.equal(forged.status, 508, 'a mark in front of ours hides nothing')
   const marked = await fetch(`http://127.0.0.1:${looping.port}/fine`, { headers: { 'x-banyan-loop': 'somebody else' } })
   t.equal(marked.status, 200)
   t.equal(other.seen[0]?.headers['x-banyan-loop'], 'somebody else')
