@@ -28,6 +28,7 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   banyan_slow_clients_total: ['counter', ['phase']],
   banyan_shed_total: ['counter', ['what']],
   banyan_no_entry_total: ['counter', ['what']],
+  banyan_retries_total: ['counter', ['side', 'result']],
   banyan_legacy_leaks_total: ['counter', ['route', 'side', 'where']],
   banyan_shared_cache_answers_total: ['counter', ['route', 'side']],
   banyan_requests_total: ['counter', ['route', 'side', 'reason', 'code']],

@@ -46,7 +46,8 @@ export function accept(
   if (typeof target !== 'string') return refuse(target)
   const long = overLimits(parts, snapshot, request)
   if (long !== null) return refuse(long)
-  if (fields.loopMark !== null && fields.loopMark === parts.loopMark) {
+  // A client, or another proxy, may have put a mark in front of ours.
+  if (fields.loopMark?.includes(parts.loopMark)) {
     return refuse({
       refused: 'loop',
       detail: 'this request already passed here: a backend’s address is our own listener',

@@ -198,8 +198,11 @@ export class ClientConnection implements Client {
       return
     }
     this.#patience.bodyBytes(bytes.length)
+    // What a refused body has left is nobody's.
+    gathered = 0
     try {
       const end = reader.read(bytes, 0, this.#piece)
+      this.#giveGathered()
       if (!reader.done) return
       this.#reader = null
       if (end < bytes.length) this.#hold(bytes.subarray(end))
@@ -210,7 +213,21 @@ export class ClientConnection implements Client {
     }
   }
 
+  /** Small chunks go on as one: a client that sends bytes one by one must not cost a write for each. */
   #piece = (piece: Buffer): void => {
+    if (piece.length + gathered > GATHER_BYTES) this.#giveGathered()
+    if (piece.length > GATHER_BYTES) {
+      this.#serving?.body(piece)
+      return
+    }
+    piece.copy(gather, gathered)
+    gathered += piece.length
+  }
+
+  #giveGathered(): void {
+    if (gathered === 0) return
+    const piece = gather.subarray(0, gathered)
+    gathered = 0
     this.#serving?.body(piece)
   }
 
@@ -389,6 +406,11 @@ export class ClientConnection implements Client {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** What chunks of one read are put together in; empty between two reads. */
+const GATHER_BYTES = 16 * 1024
+const gather = Buffer.allocUnsafeSlow(GATHER_BYTES)
+let gathered = 0
 
 function ignore(): void {}
 

@@ -2,6 +2,9 @@
 // length, all of it in one piece.
 import type { Framing } from '../wire/framing.ts'
 
+const NOTHING = Buffer.alloc(0)
+const LEAST_BYTES = 4 * 1024
+
 export class RequestBody {
   /** As the client sends it. */
   readonly framing: Framing
@@ -9,7 +12,9 @@ export class RequestBody {
   bytes = 0
   /** All of it, where it was collected. */
   whole: Buffer | null = null
-  #pieces: Buffer[] | null = null
+  /** Grows by doubling: a list of pieces would cost more than they weigh where they are small. */
+  #collected: Buffer | null = null
+  #length = 0
   #touched = false
 
   constructor(framing: Framing) {
@@ -31,7 +36,7 @@ export class RequestBody {
   }
 
   get isCollecting(): boolean {
-    return this.#pieces !== null
+    return this.#collected !== null
   }
 
   /** A piece goes to a backend as it is. */
@@ -40,20 +45,28 @@ export class RequestBody {
   }
 
   collect(): void {
-    this.#pieces = []
+    this.#collected = NOTHING
   }
 
   keep(piece: Buffer): void {
-    this.#pieces?.push(Buffer.from(piece))
+    if (this.#collected === null) return
+    const length = this.#length + piece.length
+    if (length > this.#collected.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#collected.length, LEAST_BYTES))
+      this.#collected.copy(larger, 0, 0, this.#length)
+      this.#collected = larger
+    }
+    piece.copy(this.#collected, this.#length)
+    this.#length = length
   }
 
   /** All of it was collected. */
   complete(): void {
-    this.whole = Buffer.concat(this.#pieces ?? [])
-    this.#pieces = null
+    this.whole = (this.#collected ?? NOTHING).subarray(0, this.#length)
+    this.#collected = null
   }
 
   drop(): void {
-    this.#pieces = null
+    this.#collected = null
   }
 }

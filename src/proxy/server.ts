@@ -89,6 +89,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     strain = Math.max(heap, entrance.taken / most)
     const now = parts.clock.monotonic()
     for (const connection of connections) connection.tick(now)
+    for (const tunnel of tunnels) tunnel.tick(now)
   }, TICK_MS)
   timer.unref()
 

@@ -336,6 +336,7 @@ export class Serving implements Receiver {
         side: decision.side,
         backend,
         framing,
+        binds: this.#accepted.request.fields.binds,
         pins: this.#client.pins,
         avoid,
         fresh,

@@ -2,6 +2,7 @@
 // reaches a backend before the backend's 101; a refusal is relayed as the ordinary answer that it is.
 import type { Socket } from 'node:net'
 import type { Side } from '../model/route.ts'
+import type { Milliseconds } from '../model/units.ts'
 import { takeBytes } from '../upstream/read-buffer.ts'
 import { writeCopy } from '../upstream/write-copy.ts'
 import type { Answer, Request } from '../wire/head.ts'
@@ -38,13 +39,30 @@ interface End {
 
 export interface Tunnel {
   readonly side: Side
+  /** Called about twice a second. */
+  tick(now: Milliseconds): void
   destroy(): void
 }
 
+/** Once one end has said its last byte, and then nothing moves for so long, there is nobody left to wait for. */
+const HALF_CLOSED_MS = 60_000
+
 /** Both ends stay half-open: one that has said its last byte may still listen. A reset of one resets the other. */
 export function openTunnel(client: End, backend: End, side: Side, over: (tunnel: Tunnel) => void): Tunnel {
+  const ends = [client.socket, backend.socket]
+  let moved = -1
+  let since: Milliseconds = 0
   const tunnel: Tunnel = {
     side,
+    tick(now) {
+      const bytes = ends.reduce((sum, { bytesRead, bytesWritten, writableLength }) => {
+        return sum + bytesRead + bytesWritten - writableLength
+      }, 0)
+      if (bytes !== moved || !ends.some(({ readableEnded }) => readableEnded)) {
+        moved = bytes
+        since = now
+      } else if (now - since >= HALF_CLOSED_MS) for (const socket of ends) reset(socket)
+    },
     destroy() {
       client.socket.destroy()
       backend.socket.destroy()

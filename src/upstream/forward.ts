@@ -269,7 +269,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     const stays = minor === 1 ? !fields.closes : fields.stays
     const reusable = stays && this.#sent && !surplus && !this.#closeDelimited && quirks === null && place !== null
     if (!reusable) connection.destroy()
-    else if (this.#outgoing.pins.keeps(this.#outgoing.backend, fields)) {
+    else if (this.#outgoing.pins.keeps(this.#outgoing.backend, fields.binds || this.#outgoing.binds)) {
       connection.takeBack()
       this.#outgoing.pins.keep(this.#outgoing.backend, { connection, place })
     } else {

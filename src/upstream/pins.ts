@@ -1,7 +1,6 @@
 // Connections that belong to one client for its life: NTLM and Negotiate prove who somebody is to a connection, not to a
 // request, so whoever got another's connection would be that user. Never pooled, never retried, never shared.
 import type { Backend } from '../model/route.ts'
-import type { Fields } from '../wire/fields.ts'
 import type { Connection } from './connection.ts'
 import type { Place } from './service.ts'
 
@@ -12,7 +11,7 @@ export interface Pinned {
 
 export class Pins {
   #pinned: Map<Backend, Pinned> | null = null
-  /** Backends that have challenged this client. */
+  /** Backends that may know this client by its connection. */
   #bound: Set<Backend> | null = null
 
   of(backend: Backend): Pinned | null {
@@ -22,9 +21,12 @@ export class Pins {
     return pinned?.connection.usable ? pinned : null
   }
 
-  /** Whether a connection stays with the client after this answer; once it has, it always does. */
-  keeps(backend: Backend, fields: Fields): boolean {
-    if (fields.binds) {
+  /**
+   * Whether a connection stays with the client after this answer; once it has, it always does. `binds`: the answer
+   * challenged, or the request brought such credentials by itself.
+   */
+  keeps(backend: Backend, binds: boolean): boolean {
+    if (binds) {
       this.#bound ??= new Set()
       this.#bound.add(backend)
     }

@@ -1,10 +1,10 @@
 // The connections to one address of a backend, for one role.
 //
 // An answer nobody asked for may follow the right one by a moment, and would then answer the next request. So a connection
-// that comes back is in quarantine first, and another is opened meanwhile; only at the limit of connections is one in
-// quarantine used, the one that came back first. Time alone does not end quarantine: after it, the event loop must have looked
-// at all sockets once more, because in a process that was held up, what came long ago may not have been read. What has left
-// quarantine is used last in, first out: the fewest stay busy.
+// that comes back is in quarantine first, and another is opened meanwhile; at the limit of connections whoever wants one waits
+// for the first to leave it, because one answer too many would go on from user to user there. Time alone does not end
+// quarantine: after it, the event loop must have looked at all sockets once more, because in a process that was held up, what
+// came long ago may not have been read. What has left quarantine is used last in, first out: the fewest stay busy.
 import type { Socket } from 'node:net'
 import type { Clock, Milliseconds } from '../model/units.ts'
 import { Connection } from './connection.ts'
@@ -77,14 +77,8 @@ export class Pool {
       if (!wanting.take(kept, true)) this.#keep(kept)
       return
     }
-    const { connections } = this.#options
-    const early = fresh || this.size < connections ? undefined : this.#quarantine.shift()
-    if (early !== undefined) {
-      if (!wanting.take(early, true)) this.#quarantine.unshift(early)
-      return
-    }
     this.#waiting.push({ wanting, fresh })
-    if (this.size < connections) this.#open()
+    if (this.size < this.#options.connections) this.#open()
     // At the limit, an idle one makes room for a fresh one, which is opened when it is gone.
     else if (fresh) (this.#quarantine[0] ?? this.#ready[0])?.destroy()
   }
@@ -103,16 +97,10 @@ export class Pool {
       connection.destroy()
       return
     }
-    // Nobody waits at the limit longer than they must.
-    if (this.#waiting.length > this.#opening.size) {
-      if (this.#serve(connection, true)) return
-      // Those who are left want a fresh one.
-      if (this.size >= this.#options.connections && this.#waiting.length > 0) {
-        connection.destroy()
-        return
-      }
-    }
-    this.#quarantined(connection)
+    // Where only fresh ones are wanted it makes room for one.
+    if (this.size >= this.#options.connections && this.#waiting.length > 0 && this.#waiting.every(({ fresh }) => fresh))
+      connection.destroy()
+    else this.#quarantined(connection)
   }
 
   /** Closes what has been idle for too long. */
@@ -167,8 +155,11 @@ export class Pool {
     const quarantine = this.#quarantine
     let count = 0
     while (count < quarantine.length && (quarantine[count] as Connection).idleSince <= before) count++
-    if (count > 0) this.#ready.push(...quarantine.splice(0, count))
-    this.#timer = quarantine.length === 0 ? null : setTimeout(this.#due, QUARANTINE_MS / 2).unref()
+    for (const connection of quarantine.splice(0, count)) {
+      if (this.#waiting.length <= this.#opening.size || !this.#serve(connection, true)) this.#ready.push(connection)
+    }
+    const again = this.#waiting.length > 0 ? 1 : QUARANTINE_MS / 2
+    this.#timer = quarantine.length === 0 ? null : setTimeout(this.#due, again).unref()
   }
 
   #open(): void {

@@ -20,6 +20,8 @@ export interface Outgoing {
   readonly upgrade: boolean
   /** `Expect: 100-continue` is in the head. */
   readonly expects: boolean
+  /** Its credentials may bind the connection to a user (NTLM, Negotiate). */
+  readonly binds: boolean
   /** Where connections stay that are bound to this client. */
   readonly pins: Pins
   /** Value of the cookie that keeps a client on one address; null: none. */

@@ -33,7 +33,7 @@ export class Fields {
   keepAlive: string | null = null
   /** Somebody forwards for somebody. */
   forwards = false
-  /** A challenge binds the connection to a user (NTLM, Negotiate). */
+  /** A challenge, or credentials, bind the connection to a user (NTLM, Negotiate). */
   binds = false
   /** It says how long it is good, or lets a cache guess (RFC 9111, 4.2). */
   aged = false
@@ -139,13 +139,13 @@ function heed(fields: Fields, { kind }: Known, value: string, lenience: Lenience
       fields.traceparent ??= value
       return
     case 'loop':
-      fields.loopMark ??= value
+      fields.loopMark = fields.loopMark === null ? value : `${fields.loopMark}, ${value}`
       return
     case 'forwarded':
       fields.forwards = true
       return
     case 'challenge':
-      fields.binds ||= /^\s*(ntlm|negotiate)\b/i.test(value)
+      fields.binds ||= /(?:^|,)\s*(?:ntlm|negotiate)\b/i.test(value)
       return
     case 'type':
       fields.isHtml = /^text\/html\b/i.test(value)

@@ -77,6 +77,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['content-location', 'location'],
   ['link', 'link'],
   ['www-authenticate', 'challenge'],
+  ['authorization', 'challenge'],
   ['cache-control', 'cache'],
   ...TARGETED.map(name => [name, 'cache'] as const),
   ['etag', 'etag'],

@@ -163,3 +163,33 @@ t.test('one exception is one request’s 500', async t => {
   const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`http://127.0.0.1:${banyan.port}/x`)))
   t.ok(answers.every(answer => answer.status === 200))
 })
+
+t.test('at the limit of connections, too, an answer that nobody asked for reaches nobody', async t => {
+  const backend = await rawBackend(t, socket => {
+    let text = ''
+    // Else the second answer waits for an acknowledgement of the first, which comes with the next request only.
+    socket.setNoDelay(true)
+    socket.setEncoding('latin1')
+    socket.on('data', (piece: string) => {
+      text += piece
+      for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
+        const path = text.split(' ')[1] ?? ''
+        text = text.slice(end + 4)
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`)
+        if (path.startsWith('/evil'))
+          setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON'), 2)
+      }
+    })
+    socket.on('error', () => {})
+  })
+  const banyan = await startBanyan(t, { backends: { legacy: { url: backend.url, connections: 2 } } })
+  const wrong: string[] = []
+  const ask = async (path: string) => {
+    const text = await (await fetch(`http://127.0.0.1:${banyan.port}${path}`)).text()
+    if (text !== path) wrong.push(`${path}: ${text}`)
+  }
+  for (let round = 0; round < 20; round++) {
+    await Promise.all(['evil', ...'abcdefghijkl'].map(name => ask(`/${name}${round}`)))
+  }
+  t.same(wrong, [])
+})

@@ -4,7 +4,6 @@ import { isToken, type Kind, knownAs, LOOP_HEADER } from '../../src/wire/names.t
 
 const CLASSES: Readonly<Record<string, Kind>> = {
   Accept: 'plain',
-  Authorization: 'plain',
   __proto__x: 'plain',
   'Proxy-Connection': 'hop',
   'Proxy-Authorization': 'hop',
@@ -37,6 +36,7 @@ const CLASSES: Readonly<Record<string, Kind>> = {
   Location: 'location',
   'Content-Location': 'location',
   'WWW-Authenticate': 'challenge',
+  Authorization: 'challenge',
   'Cache-Control': 'cache',
   ETag: 'etag',
   'Content-Type': 'type',

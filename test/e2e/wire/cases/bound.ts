@@ -17,6 +17,29 @@ export const bound: Case[] = group('bound', {
     alone: true,
     run: scene => pinned(scene, 'Negotiate', 'Negotiate YIIB'),
   },
+  unasked: {
+    title: 'credentials that were sent unasked bind the connection too: no other client is that user',
+    source: ['row:bound-connection'],
+    alone: true,
+    async run(scene) {
+      for (const credentials of ['NTLM TlRMTVNTUAAD', 'negotiate YIIC']) {
+        const inner = scene.scene()
+        const client = inner.client()
+        await client.send(inner.get('/1', `Authorization: ${credentials}\r\n`))
+        assert.equal((await inner.during(client.answer())).status, 200)
+        const { connection } = await inner.request()
+        await inner.victim()
+        await client.send(inner.get('/2'))
+        assert.equal((await inner.during(client.answer())).status, 200)
+        assert.ok(
+          inner.received.every(request => request.connection === connection),
+          'the client keeps it',
+        )
+        client.end()
+        await inner.received[0]?.gone()
+      }
+    },
+  },
   released: {
     title: 'when the client leaves, its bound upstream connection is closed, not given to others',
     source: ['row:bound-connection'],
