@@ -27,10 +27,12 @@ export class Connection {
   #user: ConnectionUser | null = null
   #error: NodeJS.ErrnoException | null = null
   readonly #hearOutNoMore: () => void
+  readonly #gone: (connection: Connection) => void
 
-  /** `gone` is told once, whoever ended it. */
+  /** `gone` is told when it has ended, whoever ended it, or was given away. */
   constructor(socket: Socket, gone: (connection: Connection) => void) {
     this.socket = socket
+    this.#gone = gone
     takeBytes(socket, this.#data)
     this.#hearOutNoMore = hearOut(socket, this.#deaf)
     socket.on('end', this.#end)
@@ -57,7 +59,7 @@ export class Connection {
     this.#user = null
   }
 
-  /** Gives the bare socket away: an upgrade. */
+  /** Gives the bare socket away: an upgrade. It is nobody's connection for requests any more, and takes no place of one. */
   detach(): Socket {
     this.#user = null
     const { socket } = this
@@ -65,6 +67,7 @@ export class Connection {
     this.#hearOutNoMore()
     socket.off('end', this.#end)
     socket.off('drain', this.#drain)
+    this.#gone(this)
     return socket
   }
 

@@ -49,3 +49,20 @@ t.test('half closed and still for a minute, it ends; open or moving, it stays', 
   await eventually(async () => (await count()) === 1, 'those that are half closed end')
   t.equal(open?.socket.destroyed, false)
 })
+
+t.test('tunnels take no place of the connections for requests', async t => {
+  const backend = await rawBackend(t, socket => {
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => {
+      socket.write(/Upgrade:/.test(text) ? AGREED : 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+    socket.on('error', () => {})
+  })
+  const banyan = await startBanyan(t, { backends: { legacy: { url: backend.url, connections: 1 } } })
+  for (let i = 0; i < 3; i++) {
+    const client = rawClient(t, banyan.port)
+    client.send(UPGRADE)
+    await client.until(text => text.includes('101'))
+  }
+  t.equal(await (await fetch(`http://127.0.0.1:${banyan.port}/`)).text(), 'ok')
+})
