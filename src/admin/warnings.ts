@@ -45,6 +45,13 @@ export function warningsOf(
         message: `backend ${backend}: ${address} is out of use (${why ?? 'unknown'})`,
         route: null,
       })),
+    ...addresses
+      .filter(({ waiting }) => waiting > 0)
+      .map(({ backend, address, connections, waiting }) => ({
+        code: 'connections_full',
+        message: `backend ${backend}: all ${connections} connections to ${address} are in use, and ${waiting} ${waiting === 1 ? 'request waits' : 'requests wait'} for one: raise connections, or see why its answers take so long`,
+        route: null,
+      })),
     ...openCircuits(plan, backends),
     ...plan.backends
       .filter(backend => !backend.tls.verify)

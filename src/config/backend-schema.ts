@@ -119,7 +119,12 @@ const settings = {
   host: hostPolicy()
     .describe('the Host header that the backend gets: `preserve` keeps the client’s, a name replaces it')
     .prefault('preserve'),
-  connections: z.int().min(1).max(65_535).describe('connections for requests to each of its addresses, at most; upgraded ones (WebSocket) do not count').prefault(128),
+  connections: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .describe('connections for requests to each of its addresses, at most; upgraded ones (WebSocket) do not count')
+    .prefault(128),
   balance: balance()
     .describe(
       'how several urls share the load: least: the one with the fewest requests under way; round: in turn; cookie:NAME: a cookie of ours keeps a client on one address',

@@ -56,6 +56,11 @@ export class Address implements Candidate {
     return (this.#primary?.size ?? 0) + (this.#shadow?.size ?? 0) + (this.#relay?.size ?? 0)
   }
 
+  /** Requests that wait for one of its connections. */
+  get waiting(): number {
+    return (this.#primary?.waiting ?? 0) + (this.#shadow?.waiting ?? 0) + (this.#relay?.waiting ?? 0)
+  }
+
   share(now: Milliseconds): number {
     return shareOf(this.growsSince, this.#backend.slowStartMs, now)
   }

@@ -66,6 +66,11 @@ export class Pool {
     return this.#ready.length
   }
 
+  /** Who waits for a connection, beyond those that are being opened. */
+  get waiting(): number {
+    return Math.max(0, this.#waiting.length - this.#opening.size)
+  }
+
   get isIdle(): boolean {
     return this.size === this.#ready.length + this.#quarantine.length && this.#waiting.length === 0
   }

@@ -39,6 +39,8 @@ export interface AddressState {
   readonly why: 'probes' | 'failures' | 'untried' | null
   readonly inFlight: number
   readonly connections: number
+  /** Requests that wait for one of them: all are in use. */
+  readonly waiting: number
   /** 0 to 1, below 1 while it starts slowly. */
   readonly share: number
   readonly lastFailure: { readonly kind: FailureKind; readonly at: EpochMs } | null
@@ -182,6 +184,7 @@ function statesOf(site: Site, clock: Clock): AddressState[] {
     why: whyBad(address),
     inFlight: address.inFlight,
     connections: address.connections,
+    waiting: address.waiting,
     share: address.share(clock.monotonic()),
     lastFailure: address.lastFailure,
   }))

@@ -219,6 +219,11 @@ t.test('connections: never more to an address; the others wait for one, in their
     await eventually(async () => (await sideOf(banyan)).addresses[0].inFlight === at + 1, `${path} is on its way`)
   }
   await arrived(backend, 2)
+  const full = async () =>
+    (await banyan.api('GET', '/status')).json.warnings.filter(
+      ({ code }: { code: string }) => code === 'connections_full',
+    )
+  t.match(await full(), [{ message: /all 2 connections to 127\.0\.0\.1:\d+ are in use, and 3 requests wait for one/ }])
   // Third of five, and it has gone: nobody waits behind it.
   sent[2]?.leave()
   await eventually(async () => (await sideOf(banyan)).addresses[0].inFlight === 4, 'one has left')
@@ -230,6 +235,7 @@ t.test('connections: never more to an address; the others wait for one, in their
   t.same(backend.paths().slice(2), ['/4', '/5'])
   for (const at of [0, 1, 3, 4]) t.equal((await sent[at]?.answer)?.body, paths[at])
   t.equal(backend.sockets.size, 2, 'no more were opened in all that time')
+  t.same(await full(), [])
 })
 
 t.test('connections: one that is cut makes room for another', async t => {
