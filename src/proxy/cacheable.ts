@@ -63,8 +63,20 @@ export function madePrivateIn(lower: string, value: string): string {
   return ['no-store', ...rest.map(part => part.trim())].join(', ')
 }
 
+/** A service says the same nearly always. */
+let last: { readonly text: string; readonly directives: ReadonlyMap<string, string | null> } | null = null
+
+function directives(text: string): ReadonlyMap<string, string | null> {
+  // A copy: a slice would keep its head alive.
+  if (text !== last?.text) {
+    const copy = Buffer.from(text, 'latin1').toString('latin1')
+    last = { text: copy, directives: readDirectives(copy) }
+  }
+  return last.directives
+}
+
 /** Lower-case names with their arguments, null without one. Said twice, the stricter counts: none. */
-function directives(text: string): Map<string, string | null> {
+function readDirectives(text: string): ReadonlyMap<string, string | null> {
   const found = new Map<string, string | null>()
   for (const part of splitOutsideQuotes(text, ',')) {
     const { name, argument } = readDirective(part)

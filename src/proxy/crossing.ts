@@ -248,6 +248,7 @@ function joined(list: readonly string[], name: string): string | null {
 
 /** Names of the fields by which some shared cache may keep the answer, `cache-control` also where there is none; null: none may. */
 function lettingKeep(method: string, asked: readonly string[], { status, fields }: Answer): Set<string> | null {
+  if (method !== 'GET' && method !== 'HEAD') return null
   const facts = {
     method,
     status,
