@@ -215,7 +215,7 @@ t.test('refused connections count, and legacy is asked all the while', async t =
 })
 
 t.test('clients that leave, and connections that were closed before they were used again, do not count', async t => {
-  const { banyan, fresh, circuit } = await scene(t, READS, { new: { connections: 1 } })
+  const { banyan, fresh, circuit, turn } = await scene(t, READS, { new: { connections: 1 } })
   for (let i = 0; i < CIRCUIT.min + 1; i++) {
     fresh.serve = holding
     const sent = sendGet(t, banyan.port, `/left${i}`)
@@ -224,6 +224,8 @@ t.test('clients that leave, and connections that were closed before they were us
     await fresh.asked.at(-1)?.gone
     fresh.serve = saying('of new')
     t.equal((await get(t, banyan.port, '/warm')).status, 200)
+    // Out of quarantine.
+    turn(10)
     fresh.serve = cutting
     t.match(await post(t, banyan.port), { status: 502, code: 'backend_reset' })
   }
