@@ -27,7 +27,7 @@ t.test('one address: admitted in the same turn, and the connection is kept', asy
   const place = await placeIn(service)
   const { connection } = await take(place.pool)
   place.pool.giveBack(connection)
-  await sleep(10)
+  await until(() => place.pool.free === 1)
   t.equal((await take((await placeIn(service)).pool)).connection, connection)
   t.equal(place.stick, null)
   t.equal(service.hasChoice, false)
