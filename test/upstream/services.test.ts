@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { FailureKind } from '../../src/model/exchange.ts'
 import type { Place } from '../../src/upstream/service.ts'
-import { backendWith, enter, handClock, isPlace, listen, placeIn, servicesFor, sleep, take, until } from './kit.ts'
+import { backendWith, enter, handClock, isPlace, listen, placeIn, servicesFor, take, until } from './kit.ts'
 
 const OK = { kind: 'answer', status: 200 } as const
 const failure = (kind: FailureKind) => ({ kind: 'failure', failure: kind }) as const
