@@ -163,7 +163,8 @@ export class Pool {
     for (const connection of quarantine.splice(0, count)) {
       // It may have ended just now, and not be told yet.
       if (!connection.usable) connection.destroy()
-      else if (this.#waiting.length <= this.#opening.size || !this.#serve(connection, true)) this.#ready.push(connection)
+      else if (this.#waiting.length <= this.#opening.size || !this.#serve(connection, true))
+        this.#ready.push(connection)
     }
     const again = this.#waiting.length > 0 ? 1 : QUARANTINE_MS / 2
     this.#timer = quarantine.length === 0 ? null : setTimeout(this.#due, again).unref()
