@@ -193,3 +193,14 @@ t.test('at the limit of connections, too, an answer that nobody asked for reache
   }
   t.same(wrong, [])
 })
+
+t.test('an answer whose first piece is foul is a 502 that says why, not a head and a cut', async t => {
+  const backend = await rawBackend(
+    t,
+    saying('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5  \r\nhello\r\n0\r\n\r\n'),
+  )
+  const banyan = await startBanyan(t, pass(backend.url))
+  const answer = await fetch(`http://127.0.0.1:${banyan.port}/`)
+  t.equal(answer.status, 502)
+  t.match(await answer.json(), { code: 'backend_protocol', detail: /wire\.accept: \[space-in-chunk-size\]/ })
+})
