@@ -89,7 +89,7 @@ export function createSightings({ plan, clock, log }: SightingsParts): Sightings
         case 'quirk':
           add(`quirk ${note.side} ${note.quirk}`, count => ({
             code: 'wire_quirk',
-            message: `the ${note.side} side answered with ${note.quirk}, ${times(count)}: its connections are not used again after that`,
+            message: `the ${note.side} side answered with ${note.quirk}, ${times(count)}: let in or refused as wire.accept says, and the connection is not used again`,
             route: null,
           }))
           return
