@@ -28,6 +28,7 @@ import type { Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
 import { createProxyServer } from './proxy/server.ts'
 import { createReloader } from './reload.ts'
+import { createSampling } from './sampling.ts'
 import { createSightings } from './sightings.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { createSpill } from './store/spill.ts'
@@ -175,6 +176,8 @@ export async function startApp(options: AppOptions): Promise<App> {
         traffic.exchange(exchange)
         access?.(exchange)
       },
+      samples: createSampling(clock, options.chance.random),
+      sample() {},
       note(note) {
         metrics.note(note)
         sightings.note(note)

@@ -1,6 +1,6 @@
 // The words for one client request: its head, the decision about it, and what came of it.
 import type { Quirk, Route, Side } from './route.ts'
-import type { Milliseconds } from './units.ts'
+import type { Bytes, Milliseconds } from './units.ts'
 
 /** Flat pairs name, value, name, value …: order, case and repetition are part of what is kept and compared. */
 export type HeaderList = readonly string[]
@@ -115,4 +115,18 @@ export interface Exchange {
   /** Time that the proxy added before the request's head was written; null when nothing was written. */
   readonly overheadMs: Milliseconds | null
   readonly address: string
+}
+
+/** One exchange with what was said in it, for those who learn what the traffic consists of. */
+export interface Sample {
+  readonly exchange: Exchange
+  readonly head: RequestHead
+  /** Of the request's body, without its coding. */
+  readonly requestBytes: Bytes
+  /** As the backend said them; empty where none answered. */
+  readonly answerHeaders: HeaderList
+  /** Of the answer's body, without its coding. */
+  readonly answerBytes: Bytes
+  /** It is one of so many: 1 when every exchange is looked at. */
+  readonly standsFor: number
 }

@@ -1,7 +1,7 @@
 // One request from its decision to the end of the client's answer: streams it both ways, asks again where that is harmless,
 // and tells what came of it.
 import type { Socket } from 'node:net'
-import type { Ending, Failure } from '../model/exchange.ts'
+import type { Ending, Exchange, Failure } from '../model/exchange.ts'
 import type { Backend, Quirk } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
 import type { Pins } from '../upstream/pins.ts'
@@ -76,6 +76,9 @@ export class Serving implements Receiver {
   /** Looks through the first piece of a page. */
   #findLinks: ((piece: Buffer) => void) | null = null
   #leaving: Milliseconds | null = null
+  /** The backend's, once it is what the client gets. */
+  #answered: Answer | null = null
+  #answerBytes = 0
   #done = false
 
   constructor(door: Door, accepted: Accepted, client: Client) {
@@ -180,6 +183,7 @@ export class Serving implements Receiver {
   head(answer: Answer, framing: Framing): void {
     this.#clearExpect()
     if (this.#divert(answer)) return
+    this.#answered = answer
     const { request } = this.#accepted
     const streams = framing.kind === 'chunked' || framing.kind === 'close'
     // RFC 9112, 6.1: HTTP/1.0 hears of no coding, also where there is no body (HEAD, 304).
@@ -203,6 +207,7 @@ export class Serving implements Receiver {
   }
 
   data(piece: Buffer): void {
+    this.#answerBytes += piece.length
     if (this.#findLinks !== null) {
       this.#findLinks(piece)
       this.#findLinks = null
@@ -241,6 +246,7 @@ export class Serving implements Receiver {
       })
       return
     }
+    this.#answered = answer
     this.#reply.status = answer.status
     const client = this.#client.detach()
     client.socket.write(this.#informationOf(answer), 'latin1')
@@ -433,7 +439,7 @@ export class Serving implements Receiver {
   #tell(ending: Ending, totalMs: Milliseconds): void {
     const { at, id, traceId, head } = this.#accepted
     const { startedAt } = this.#placement
-    this.#parts.observe({
+    const exchange: Exchange = {
       id,
       traceId,
       method: head.method,
@@ -445,6 +451,17 @@ export class Serving implements Receiver {
       backendMs: this.#backendMs,
       overheadMs: startedAt === null ? null : startedAt - at,
       address: head.address,
+    }
+    this.#parts.observe(exchange)
+    const standsFor = this.#parts.samples()
+    if (standsFor === 0) return
+    this.#parts.sample({
+      exchange,
+      head,
+      requestBytes: this.#body.bytes,
+      answerHeaders: this.#answered?.fields.list ?? [],
+      answerBytes: this.#answerBytes,
+      standsFor,
     })
   }
 }
