@@ -66,6 +66,7 @@ const PURE = [
   'src/model/',
   'src/routing/',
   'src/wire/',
+  'src/inventory/',
   'src/control/reduce.ts',
   'src/config/compile.ts',
   'src/config/plan.ts',
