@@ -32,6 +32,12 @@ const parts: CliParts = {
   },
 }
 
-process.exitCode = await runCli(process.argv.slice(2), { ...io, parts })
+function interrupts(): AbortSignal {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+  return interrupted.signal
+}
+
+process.exitCode = await runCli(process.argv.slice(2), { ...io, parts, interrupts })
 // A drained server may leave timers of libraries behind; everything that matters is closed and flushed.
 if (process.argv[2] === 'start' || process.argv[2] === 'demo') process.exit()

@@ -24,6 +24,8 @@ export interface CliIo {
   readonly parts: CliParts
   /** Ends `status --watch`; absent: only a closed pipe or the end of the process does. */
   readonly signal?: AbortSignal
+  /** Takes Ctrl-C over for a command that has something to say when it is stopped; the second one ends the process. */
+  interrupts?(): AbortSignal
 }
 
 /** What only a higher floor can do. Numbers that come back are exit codes. */

@@ -10,6 +10,7 @@ import { addLookCommands } from './commands/look.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addSeedCommands } from './commands/seed.ts'
 import { addTokenCommands } from './commands/token.ts'
+import { addTransparentCommand } from './commands/transparent.ts'
 import { CliError, type CliIo, EXIT } from './io.ts'
 import { safeLines } from './print.ts'
 import { createSession, type GlobalFlags, type Session } from './session.ts'
@@ -60,7 +61,9 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
     .option('--admin <url>', `address of the admin API (default: BANYAN_ADMIN, else ${DEFAULT_ADMIN})`)
     .option('--token-file <file>', 'file with the token, - for standard input')
     .addOption(
-      new Option('--timeout <time>', 'for a call of the admin API').argParser(readTimer).default(10_000, '10s'),
+      new Option('--timeout <time>', 'for a call of the admin API, or for an answer')
+        .argParser(readTimer)
+        .default(10_000, '10s'),
     )
     .option('--no-color', 'no colours')
     .addHelpText('after', EXIT_CODES)
@@ -70,6 +73,7 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
   addTokenCommands(program, session)
   addSeedCommands(program, session)
   addConfigCommands(program, session)
+  addTransparentCommand(program, session)
   addLaterCommands(program, session)
   program.helpCommand('help [command]', 'show help of a command')
   refuseUnknownTopics(program)

@@ -1,4 +1,6 @@
 // What every command is handed: where to write, how it looks, and a client that is made when it is needed.
+
+import type { Milliseconds } from '../model/units.ts'
 import { type AccessFlags, codeOf, findAdmin, findToken } from './access.ts'
 import { type Client, createClient } from './client.ts'
 import { type CliIo, type CliStream, EXIT } from './io.ts'
@@ -26,6 +28,10 @@ export interface Session {
   say(text: string): void
   warn(text: string): void
   client(): Promise<Client>
+  /** `--timeout`. */
+  timeoutMs(): Milliseconds
+  /** Like `over`, and from now on Ctrl-C ends the work instead of the process: what is known so far is printed. */
+  interruptible(): AbortSignal
   /** Makes an action for commander out of a function that answers with an exit code. */
   action<Args extends readonly unknown[]>(run: (...args: Args) => Promise<number>): (...args: Args) => Promise<void>
   /** The exit code so far. */
@@ -51,6 +57,11 @@ export function createSession(io: CliIo, flags: () => GlobalFlags): Session {
       const { timeout } = flags()
       // Not `over`: a change that was asked for is not given up because nobody reads its answer.
       return createClient({ admin, token, timeoutMs: timeout, version: io.parts.version, signal: io.signal ?? null })
+    },
+    timeoutMs: () => flags().timeout,
+    interruptible() {
+      const interrupted = io.interrupts?.()
+      return interrupted === undefined ? session.over : AbortSignal.any([session.over, interrupted])
     },
     action:
       run =>

@@ -74,7 +74,7 @@ export function collectScopes(text: string, previous: readonly Scope[]): readonl
   return [...new Set([...previous, ...scopes.filter(scope => scope !== undefined)])]
 }
 
-function readWhole(text: string, least: number, most: number, allowed: string): number {
+export function readWhole(text: string, least: number, most: number, allowed: string): number {
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (!(number >= least && number <= most)) throw new InvalidArgumentError(`Allowed: ${allowed}.`)
   return number

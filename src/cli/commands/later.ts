@@ -10,7 +10,6 @@ const LATER = [
   ['who', 'which side a user has'],
   ['divergences', 'where the answers of the sides differ'],
   ['compare', 'compare both sides'],
-  ['transparent', 'prove that the proxy changes nothing'],
   ['inventory', 'what the traffic consists of'],
   ['outbox', 'dual writes that are owed'],
   ['ramp', 'raise the weight by evidence'],
