@@ -13,9 +13,19 @@ export async function* linesOf(names: readonly string[], io: CliIo, over: AbortS
     try {
       yield* splitLines(name === '-' ? io.stdin : open(name, io), over)
     } catch (error) {
-      throw new CliError(EXIT.error, `${name} cannot be read: ${(error as Error).message}`, { cause: error })
+      // Not 1: that says that the proxy makes a difference.
+      throw new CliError(EXIT.usage, `${name} cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`, {
+        cause: error,
+      })
     }
   }
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  return (
+    { ENOENT: 'there is no such file', EISDIR: 'it is a directory', EACCES: 'it may not be read' }[code ?? ''] ??
+    message
+  )
 }
 
 function open(name: string, io: CliIo): AsyncIterable<Uint8Array> {

@@ -69,5 +69,12 @@ const REASONS: Readonly<Record<string, string>> = {
 export function reasonOf(error: NodeJS.ErrnoException): string {
   const code = error.code ?? error.name
   if (REASONS[code] !== undefined) return REASONS[code]
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return `no TLS with it: ${tlsReason(error.message)}`
   return code.startsWith('HPE_') ? `not an HTTP answer: ${error.message}` : error.message
+}
+
+/** OpenSSL's own words, of `…:error:0A00010B:SSL routines:function:wrong version number:file:line:`. */
+function tlsReason(message: string): string {
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? message
+  return reason === 'wrong version number' ? 'does it speak plain HTTP?' : reason
 }

@@ -1,5 +1,5 @@
 // The report as people read it: the verdict first, then what varies by itself, what differs, what it costs in time.
-import { type Column, count, type Look, safe, table } from '../print.ts'
+import { type Column, count, cut, type Look, safe, table } from '../print.ts'
 import { IGNORED } from './differ.ts'
 import type { Counted, Group, Report } from './tally.ts'
 import type { AddedTime, Spread } from './time.ts'
@@ -21,7 +21,9 @@ export function reportView(report: Report, look: Look): readonly string[] {
       report.verdict === 'different' ? 'red' : report.verdict === 'identical' ? 'green' : 'yellow',
       headline(report),
     ),
-    ...report.because.map(why => look.paint('yellow', `inconclusive: ${safe(why)}`)),
+    ...report.because.map(why =>
+      look.paint('yellow', `${report.verdict === 'inconclusive' ? 'inconclusive' : 'besides'}: ${safe(why)}`),
+    ),
     ...asides(report),
     ...(report.differences.length === 0 ? [] : ['', ...table(COLUMNS, report.differences, look)]),
     ...(report.moreDifferences === 0 ? [] : [`and ${report.moreDifferences} more that are not listed`]),
@@ -65,8 +67,13 @@ function asides(report: Report): readonly string[] {
   ]
 }
 
-function named(counted: readonly Counted[]): string {
-  const some = counted.slice(0, MOST_NAMED).map(({ what, count }) => `${safe(what)} (${count})`)
+function named(counted: readonly (Counted & { readonly example?: string })[]): string {
+  const some = counted
+    .slice(0, MOST_NAMED)
+    .map(
+      ({ what, count, example }) =>
+        `${safe(what)} (${count}${example === undefined ? '' : `, such as ${cut(example, 60)}`})`,
+    )
   const left = counted.length - some.length
   return `${some.join(', ')}${left > 0 ? ` and ${left} more` : ''}`
 }

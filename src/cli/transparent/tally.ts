@@ -24,14 +24,14 @@ export interface Report {
   readonly failed: { readonly direct: number; readonly both: number }
   /** Of the identical: compared up to `--max-body` only. */
   readonly cut: number
-  /** What the backend's own answers differ in, with how many requests do. */
-  readonly varying: readonly Counted[]
+  /** What the backend's own answers differ in, with how many requests do, and one of them. */
+  readonly varying: readonly (Counted & { readonly example: string })[]
   /** What one connection may do otherwise: framing and protocol version. No difference. */
   readonly reframed: readonly (Counted & { readonly direct: string; readonly via: string })[]
   readonly differences: readonly Group[]
   /** Groups that are not listed, because there are too many. */
   readonly moreDifferences: number
-  readonly failures: readonly Counted[]
+  readonly failures: readonly (Counted & { readonly example: string })[]
   readonly time: AddedTime | null
   readonly warmUpPairs: number
   readonly input: SelectionCounts
@@ -83,9 +83,9 @@ const ENOUGH = 0.9
 export function createTally(): Tally {
   const counts = { asked: 0, compared: 0, identical: 0, varies: 0, different: 0, unsteady: 0, cut: 0, warmUpPairs: 0 }
   const failed = { direct: 0, both: 0 }
-  const varying = new Map<string, Counted>()
+  const varying = new Map<string, Counted & { example: string }>()
   const reframed = new Map<string, Counted & { direct: string; via: string }>()
-  const failures = new Map<string, Counted>()
+  const failures = new Map<string, Counted & { example: string }>()
   const groups = new Map<string, Group>()
   const times: PairTime[] = []
   let more = 0
@@ -131,7 +131,9 @@ export function createTally(): Tally {
       addTime(proved)
       if (verdict.kind === 'failed') {
         failed[verdict.way]++
-        count(failures, `${verdict.way === 'both' ? 'both ways' : 'direct'}: ${verdict.why}`)
+        count(failures, `${verdict.way === 'both' ? 'both ways' : 'direct'}: ${verdict.why}`, {
+          example: exampleOf(request),
+        })
         return
       }
       counts.compared++
@@ -142,7 +144,8 @@ export function createTally(): Tally {
       }
       if (verdict.kind === 'identical' && verdict.cut) counts.cut++
       for (const { key, direct, via } of verdict.hop) count(reframed, key, { direct, via })
-      if (verdict.kind === 'varies') for (const key of verdict.keys) count(varying, key)
+      if (verdict.kind === 'varies')
+        for (const key of verdict.keys) count(varying, key, { example: exampleOf(request) })
     },
     report(about) {
       const because = reasons(counts, failed, about)
@@ -182,6 +185,10 @@ function reasons(
       : []),
     ...(counts.unsteady > 0 ? [`${counts.unsteady} differed once and not in the same way again`] : []),
   ]
+}
+
+function exampleOf({ method, target }: WireRequest): string {
+  return `${method} ${targetShown(target)}`
 }
 
 function count<Extra extends object>(counted: Map<string, Counted & Extra>, what: string, extra?: Extra): void {
