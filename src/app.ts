@@ -16,6 +16,7 @@ import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
 import type { Configured } from './configured.ts'
 import { type Control, openControl, rollbackId } from './control/control.ts'
+import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
 import { createIds } from './ids.ts'
 import { addressText, listen, listenFailed } from './listen.ts'
@@ -98,6 +99,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const metrics = createMetrics({ version: VERSION, current, perRoute: config.metrics.perRoute === 'always' })
   const events = createEvents(randomBytes(4).toString('hex'))
   let swapped = () => {}
+  let lastCommitMs: Milliseconds | null = null
   let listening = ''
 
   const control = await openControl(
@@ -111,7 +113,11 @@ export async function startApp(options: AppOptions): Promise<App> {
         swapped()
       },
       load: () => store.load(),
-      commit: (controlState, draft) => store.commit(controlState, draft),
+      async commit(controlState, draft) {
+        const began = clock.monotonic()
+        await store.commit(controlState, draft)
+        lastCommitMs = clock.monotonic() - began
+      },
       spill: directory === null ? noSpill : createSpill({ path: join(directory, 'rollbacks.pending') }),
       seed: () => randomBytes(24).toString('base64url'),
       changed(event) {
@@ -165,6 +171,23 @@ export async function startApp(options: AppOptions): Promise<App> {
   services.retain(options.configured.plan.backends)
   const proxyPort = { current: config.proxy.listen.port }
   const access = log.access
+  const doctor = createDoctor({
+    clock,
+    salt: randomBytes(4).readUInt32BE(),
+    plan: () => current().plan,
+    keyOf: head => current().explain(head)?.explained.key ?? null,
+    sighted: sightings.found,
+    forwarders: () => forwarders,
+    ownValidTo: () => certificates.validTo(),
+    addresses: services.states,
+    store: () => ({
+      kind: store.kind,
+      healthy: control.healthy(),
+      unsaved: control.unsaved(),
+      lastCommitMs,
+      directory,
+    }),
+  })
   const proxy = createProxyServer(
     {
       current,
@@ -177,7 +200,8 @@ export async function startApp(options: AppOptions): Promise<App> {
         access?.(exchange)
       },
       samples: createSampling(clock, options.chance.random),
-      sample() {},
+      watch: doctor.exchange,
+      sample: doctor.sample,
       note(note) {
         metrics.note(note)
         sightings.note(note)
@@ -254,11 +278,12 @@ export async function startApp(options: AppOptions): Promise<App> {
         control,
         current(),
         forwarders,
-        [...certificates.warnings(), ...sightings.warnings()],
+        [...certificates.warnings(), ...sightings.warnings(), ...doctor.warnings()],
         services.states(),
         services.backends(),
       ),
     }),
+    doctor: routes => doctor.report(routes),
     newSeed: () => randomBytes(24).toString('base64url'),
     health: () => healthOf(services.states(), services.backends()),
   })

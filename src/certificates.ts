@@ -1,12 +1,13 @@
 // The certificate of the data listener, renewed when its files are: also without `watch`, and also while the rest of the
 // configuration cannot be read. Says what an operator should know about it.
+import { X509Certificate } from 'node:crypto'
 import { dateTrouble, type Pair, renewedPair } from './config/certificate.ts'
 import { readBytesNow, wordsOf } from './config/files.ts'
 import { Wrong } from './config/values.ts'
 import { type FileWatch, watchFiles } from './config/watch.ts'
 import type { LogLine } from './log.ts'
 import type { Plan } from './model/snapshot.ts'
-import type { Clock, Milliseconds } from './model/units.ts'
+import type { Clock, EpochMs, Milliseconds } from './model/units.ts'
 
 /** A change has to stand for as long again, because a certificate and its key are written one after the other. */
 const LOOK_MS: Milliseconds = 2_000
@@ -24,6 +25,8 @@ export interface CertificateParts {
 export interface Certificates {
   /** After a swap: the configuration may have read a new pair. */
   swapped(): void
+  /** Until when the one in use is valid; null: no TLS. */
+  validTo(): EpochMs | null
   warnings(): { readonly code: string; readonly message: string; readonly route: null }[]
   close(): void
 }
@@ -86,6 +89,7 @@ export function createCertificates(parts: CertificateParts): Certificates {
         ...(kept === null ? [] : [{ code: 'certificate_not_renewed', message: `proxy.tls: ${kept}`, route: null }]),
       ]
     },
+    validTo: () => (inUse === null ? null : Date.parse(new X509Certificate(inUse.cert).validTo)),
     close: () => watch?.close(),
   }
 }

@@ -22,10 +22,18 @@ export interface Sightings {
   note(note: Note): void
   /** Of routes that there are, and not of what their configuration mends already. */
   warnings(): Sighting[]
+  /** The same with what was seen, first of its kind, and how often. */
+  found(): Found[]
+}
+
+export interface Found extends Sighting {
+  readonly note: Note
+  readonly count: number
 }
 
 interface Counted {
   count: number
+  readonly note: Note
   readonly sighting: (count: number) => Sighting
   /** Asked of the route as it is now: what was seen may be mended since. */
   readonly isMended: (route: Route) => boolean
@@ -57,10 +65,13 @@ export function createSightings({ plan, clock, log }: SightingsParts): Sightings
     headersUnlogged = 0
   }
 
+  /** Set while a note is taken. */
+  let noted: Note | null = null
+
   function add(key: string, sighting: Counted['sighting'], isMended: Counted['isMended'] = never): void {
     const known = counts.get(key)
     if (known !== undefined) known.count++
-    else if (counts.size < MOST) counts.set(key, { sighting, isMended, count: 1 })
+    else if (counts.size < MOST) counts.set(key, { note: noted as Note, sighting, isMended, count: 1 })
   }
 
   function concerns({ sighting, isMended }: Counted): boolean {
@@ -85,6 +96,7 @@ export function createSightings({ plan, clock, log }: SightingsParts): Sightings
 
   return {
     note(note) {
+      noted = note
       switch (note.kind) {
         case 'quirk':
           add(`quirk ${note.side} ${note.quirk}`, count => ({
@@ -141,6 +153,8 @@ export function createSightings({ plan, clock, log }: SightingsParts): Sightings
       }
     },
     warnings: () => [...counts.values()].filter(concerns).map(({ sighting, count }) => sighting(count)),
+    found: () =>
+      [...counts.values()].filter(concerns).map(({ note, sighting, count }) => ({ note, count, ...sighting(count) })),
   }
 }
 

@@ -183,6 +183,26 @@ export const Explanation = z.object({
 })
 export type Explanation = z.infer<typeof Explanation>
 
+export const Diagnosis = z.object({
+  checks: z
+    .array(
+      z.object({
+        area: z.string().describe('what was looked at: traffic, forwarders, wire, cookies, keys, sessions …'),
+        code: z.string(),
+        level: z.enum(['ok', 'note', 'warn', 'bad']).describe('note: nothing to do, or nothing was seen'),
+        message: z.string(),
+        route: z.string().nullable(),
+        evidence: z.record(z.string(), z.unknown()),
+      }),
+    )
+    .describe('every area at least once; worst first within each'),
+  paste: z.string().nullable().describe('YAML to merge into routes.yaml; null: nothing to add'),
+  since: moment,
+  sampled: z.number().int().describe('requests that were looked at closely'),
+  seen: z.number().int().describe('requests since the start'),
+})
+export type Diagnosis = z.infer<typeof Diagnosis>
+
 export const AuditEntry = z.object({
   seq: z.number().int(),
   at: moment,
@@ -373,6 +393,13 @@ export const operations = {
       address: z.string().max(64).default('127.0.0.1').describe('the client’s address'),
     }),
     answer: Explanation,
+  },
+  doctor: {
+    method: 'GET',
+    path: '/doctor',
+    summary: 'What was seen of this deployment: what stands in the way of a migration, and a block to paste',
+    scope: 'read',
+    answer: Diagnosis,
   },
   audit: {
     method: 'GET',

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Control } from '../control/control.ts'
 import { rollbackId } from '../control/control.ts'
+import type { Report } from '../doctor/doctor.ts'
 import { type Actor, type AuditEntry, isInForce, type Rollback, type Token } from '../model/control.ts'
 import { BanyanError, type Mistake } from '../model/errors.ts'
 import type { RequestHead } from '../model/exchange.ts'
@@ -49,6 +50,8 @@ export interface AdminParts {
     Status,
     'product' | 'revision' | 'workers' | 'replicas' | 'rollbacks' | 'routes' | 'default'
   >
+  /** What was seen of this deployment; `routes`: all that the asker may see, null: everything. */
+  readonly doctor: (routes: ReadonlySet<RouteId> | null) => Promise<Report>
   readonly newSeed: () => string
   /** How backends are right now. */
   readonly health: () => (backend: Backend) => BackendHealth
@@ -220,6 +223,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
         alsoAsked: [],
       }
     },
+    doctor: call => parts.doctor(call.caller.routes),
     async audit(call) {
       const limit = call.query.limit as number
       const entries = await parts.audit.page({ limit, before: call.query.before ?? null })

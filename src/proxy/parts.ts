@@ -1,5 +1,5 @@
 // What the rooms below and beside hand to the data path; `app.ts` makes the introduction.
-import type { Exchange, Sample } from '../model/exchange.ts'
+import type { Exchange, RequestHead, Sample } from '../model/exchange.ts'
 import type { Note } from '../model/note.ts'
 import type { Backend, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -24,6 +24,8 @@ export interface ProxyParts {
   /** One more try is within the backend's budget. */
   readonly allowsRetry: (backend: Backend) => boolean
   readonly observe: (exchange: Exchange) => void
+  /** The same of those that were accepted, with their head. */
+  readonly watch: (exchange: Exchange, head: RequestHead) => void
   /** Asked once an exchange is over: how many it stands for when it is looked at closely; 0: it is not. */
   readonly samples: () => number
   readonly sample: (sample: Sample) => void

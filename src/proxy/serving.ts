@@ -453,6 +453,7 @@ export class Serving implements Receiver {
       address: head.address,
     }
     this.#parts.observe(exchange)
+    this.#parts.watch(exchange, head)
     const standsFor = this.#parts.samples()
     if (standsFor === 0) return
     this.#parts.sample({

@@ -3,7 +3,7 @@ import type { FailureKind } from '../model/exchange.ts'
 import type { Backend, Role } from '../model/route.ts'
 import type { Clock, EpochMs, Milliseconds } from '../model/units.ts'
 import { type Candidate, shareOf } from './balance.ts'
-import { connectSafely, type Target } from './connect.ts'
+import { connectSafely, type PeerTls, peerTlsOf, type Target } from './connect.ts'
 import { Pool } from './pool.ts'
 import type { Probed } from './prober.ts'
 import type { Standing } from './standing.ts'
@@ -22,6 +22,8 @@ export class Address implements Candidate {
   readonly standing: Standing
   inFlight = 0
   lastFailure: LastFailure | null = null
+  /** At the last connection; null: none yet, or no TLS. */
+  tls: PeerTls | null = null
   /** null: no probes. */
   probed: Probed | null = null
   /** Since when its share grows; null: it is full. */
@@ -109,7 +111,11 @@ export class Address implements Candidate {
       reuse: wire.reuse && wire.version === '1.1',
       connectMs: timeouts.connectMs,
       clock: this.#clock,
-      connect: opened => connectSafely(this.target, opened),
+      connect: opened =>
+        connectSafely(this.target, socket => {
+          this.tls = peerTlsOf(socket)
+          opened(socket)
+        }),
     })
     // A request of an old snapshot may still come; it gets a connection, but none is kept.
     if (this.#isClosing) pool.close()

@@ -2,8 +2,15 @@
 // its answer is not our end of the request, and a tunnel's half-close crosses.
 import { constants } from 'node:crypto'
 import { connect as connectTcp, isIP, Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  TLSSocket,
+} from 'node:tls'
 import type { BackendTls } from '../model/route.ts'
+import type { EpochMs } from '../model/units.ts'
 import { tapped } from './read-buffer.ts'
 
 export interface Target {
@@ -23,6 +30,21 @@ export function connectSafely(target: Target, opened: (socket: Socket) => void):
     socket.destroy(error instanceof Error ? error : new Error(String(error)))
     return socket
   }
+}
+
+/** What the backend showed of itself. */
+export interface PeerTls {
+  /** null: it showed no certificate. */
+  readonly validTo: EpochMs | null
+  /** `TLSv1.3` … */
+  readonly protocol: string | null
+}
+
+/** null: it is no TLS. */
+export function peerTlsOf(socket: Socket): PeerTls | null {
+  if (!(socket instanceof TLSSocket)) return null
+  const validTo = socket.getPeerX509Certificate()?.validTo
+  return { validTo: validTo === undefined ? null : Date.parse(validTo), protocol: socket.getProtocol() }
 }
 
 export function connectTo({ host, port, tls }: Target, opened: (socket: Socket) => void): Socket {

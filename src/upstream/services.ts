@@ -10,6 +10,7 @@ import type { Backend, Role } from '../model/route.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
 import { BackendService } from './backend-service.ts'
 import { Circuit } from './circuit.ts'
+import type { PeerTls } from './connect.ts'
 import { Gate } from './gate.ts'
 import { createProbers } from './prober.ts'
 import { createResolver, type Lookup } from './resolver.ts'
@@ -44,6 +45,8 @@ export interface AddressState {
   /** 0 to 1, below 1 while it starts slowly. */
   readonly share: number
   readonly lastFailure: { readonly kind: FailureKind; readonly at: EpochMs } | null
+  /** What it showed at the last connection; null: none yet, or no TLS. */
+  readonly tls: PeerTls | null
 }
 
 /** One backend, as people look at it. */
@@ -187,6 +190,7 @@ function statesOf(site: Site, clock: Clock): AddressState[] {
     waiting: address.waiting,
     share: address.share(clock.monotonic()),
     lastFailure: address.lastFailure,
+    tls: address.tls,
   }))
 }
 

@@ -67,6 +67,7 @@ t.test('every operation answers what its schema says, in many states', async t =
   await api('DELETE', `/tokens/${made.token.id}`)
   await api('GET', '/audit')
   await api('GET', '/audit/verify')
+  await api('GET', '/doctor')
   await api('GET', '/config')
   hold(t, 'GET', '/openapi.json', await ask(banyan.admin, 'GET', '/api/v1/openapi.json', { token: null }))
   // config/check, config/reload and events have their own files.
