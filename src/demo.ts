@@ -64,7 +64,7 @@ async function startProxy(file: string, directory: string): Promise<{ app: App; 
     check: read,
     log: createLog({ level: 'silent', access: false, format: 'json', instance: 'demo' }, 1),
     clock: systemClock,
-    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url') },
+    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url'), now: Date.now },
     adminToken: null,
     instance: 'demo',
     cwd: directory,

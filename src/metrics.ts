@@ -2,7 +2,7 @@
 // out when somebody scrapes. Labels come from the configuration and fixed lists, never from traffic.
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 import type { RollbackTrigger } from './model/control.ts'
-import { type Exchange, FAILURE_KINDS, type FailureKind } from './model/exchange.ts'
+import { type Exchange, FAILURE_KINDS, type FailureKind, TOKEN_RESULTS } from './model/exchange.ts'
 import { LIMITS, NO_ENTRIES, type Note } from './model/note.ts'
 import type { RouteId, Side } from './model/route.ts'
 import type { Snapshot } from './model/snapshot.ts'
@@ -103,6 +103,11 @@ export function createMetrics(parts: MetricsParts): Metrics {
   )
   for (const what of NO_ENTRIES) noEntries.of([what])
   registry.registerMetric(noEntries as unknown as Metric)
+  const tokens = new Series(
+    'banyan_tokens_total',
+    'Signed pins and links that requests carried, by whether they counted',
+    ['route', 'what', 'result'],
+  )
   const leaks = new Series(
     'banyan_legacy_leaks_total',
     'Answers of backends that point at their own address, rewritten for the client or not',
@@ -115,6 +120,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   )
   for (const metric of [quirks, cuts, reaped, shed, retries]) registry.registerMetric(metric as unknown as Metric)
   const own: readonly Written[] = [
+    tokens,
     leaks,
     cacheable,
     requests,
@@ -211,6 +217,9 @@ export function createMetrics(parts: MetricsParts): Metrics {
     for (const route of plan.fallback === null ? plan.routes : [...plan.routes, plan.fallback]) {
       boundOf(route.id)
       for (const trigger of ['operator', 'break_glass']) rollbacks.of([route.id, trigger])
+      for (const what of [...(route.pin === null ? [] : ['pin']), ...(route.override?.links ? ['link'] : [])]) {
+        for (const result of TOKEN_RESULTS) tokens.of([route.id, what, result])
+      }
       for (const side of SIDES) {
         if (route.sides[side] === null) continue
         tunnels.of([route.id, side])
@@ -248,6 +257,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
       else if (note.kind === 'shed') shed.of([note.what]).value++
       else if (note.kind === 'retry') retries.of([note.side, note.granted ? 'made' : 'over_budget']).value++
       else if (note.kind === 'no-entry') noEntries.of([note.what]).value++
+      else if (note.kind === 'token') tokens.of([note.route, note.what, note.result]).value++
       else if (note.kind === 'leak') leaks.of([note.route, note.side, note.where]).value++
       else if (note.kind === 'covered') (boundOf(note.route).new.errors.get(note.failure) as Count).value++
       else if (note.kind === 'shared-cache') cacheable.of([note.route, note.side]).value++

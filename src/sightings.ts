@@ -2,6 +2,7 @@
 // sides set, answers that a shared cache may mix up, limits that today's traffic crosses, connections closed at the door.
 // Counts since the start, bounded by the configuration and fixed lists; names of cookies by number.
 import { CookieClash } from './cookie-clash.ts'
+import type { TokenResult } from './model/exchange.ts'
 import type { Note } from './model/note.ts'
 import type { Route, RouteId, Side } from './model/route.ts'
 import type { Plan } from './model/snapshot.ts'
@@ -37,6 +38,17 @@ interface Counted {
   readonly sighting: (count: number) => Sighting
   /** Asked of the route as it is now: what was seen may be mended since. */
   readonly isMended: (route: Route) => boolean
+}
+
+const REFUSED: Readonly<Record<TokenResult, string>> = {
+  accepted: 'accepted',
+  expired: 'their time was over',
+  other_route: 'made for another route',
+  other_host: 'made for another host',
+  other_deployment: 'signed by another deployment, or before the seed changed',
+  forged: 'not signed by us',
+  malformed: 'not in our form',
+  too_large: 'far too long',
 }
 
 const never = () => false
@@ -145,6 +157,14 @@ export function createSightings({ plan, clock, log }: SightingsParts): Sightings
             code: 'proxy_header',
             message: `connections of peers in proxy.clientIp.from were closed ${times(count)}, first one of ${note.peer}: ${note.why}; with proxyProtocol: true each has to begin with a PROXY header`,
             route: null,
+          }))
+          return
+        case 'token':
+          if (note.result === 'accepted' || (note.what === 'pin' && note.result === 'expired')) return
+          add(`token ${note.route} ${note.what} ${note.result}`, count => ({
+            code: 'token_refused',
+            message: `${note.what === 'pin' ? 'pins' : 'links'} that counted for nothing, ${times(count)}: ${REFUSED[note.result]}`,
+            route: note.route,
           }))
           return
         case 'reaped':

@@ -174,7 +174,7 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
     },
     log,
     clock: systemClock,
-    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url') },
+    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url'), now: Date.now },
     adminToken,
     instance,
     cwd: io.cwd,

@@ -1,17 +1,13 @@
 // What was observed lately, per route and side, for the status pages: an Observer with fixed memory a route.
 //
-// Counts since the start, and the last minute in six slots of ten seconds. Latencies are counted in buckets that grow by a
-// quarter, so a quantile is right within 12 %.
-import type { Exchange } from './model/exchange.ts'
+// Counts since the start, and the last minute in six slots of ten seconds.
+import { type Exchange, isForced } from './model/exchange.ts'
+import { LATENCY_BUCKETS, latencyBucket, latencyQuantile } from './model/latency.ts'
 import type { RouteId, Side } from './model/route.ts'
 import type { Clock, EpochMs, Milliseconds } from './model/units.ts'
 
 const SLOT_MS = 10_000
 const SLOTS = 6
-const GROWTH = 1.25
-/** 0.05 ms × 1.25^63 ≈ 63 s: beyond it everything is "the slowest". */
-const LATENCY_BUCKETS = 64
-const FIRST_MS = 0.05
 
 export interface SideTraffic {
   readonly requests: number
@@ -98,7 +94,12 @@ export function createTraffic(clock: Clock): Traffic {
         slot.errors++
       }
       if (failure !== null) side.lastError = { at: clock.now(), code: failure.code, detail: failure.detail }
-      if (decision.reason === 'weight' || decision.reason === 'frozen') {
+      // A pinned user was drawn once.
+      if (
+        decision.reason === 'weight' ||
+        decision.reason === 'frozen' ||
+        (decision.reason === 'pin' && !isForced(decision))
+      ) {
         slot.drawn++
         if (decision.side === 'new') slot.drawnNew++
       }
@@ -172,6 +173,7 @@ function shown(side: KeptSide, now: Milliseconds): SideTraffic {
   const slots = recent(side, now)
   const requests = slots.reduce((sum, slot) => sum + slot.requests, 0)
   const errors = slots.reduce((sum, slot) => sum + slot.errors, 0)
+  const latencies = slots.map(slot => slot.latencies)
   // The newest slot is still filling: only the time that has passed counts.
   const spanMs = (SLOTS - 1) * SLOT_MS + (now % SLOT_MS)
   const sinceMs = Math.min(spanMs, now)
@@ -180,23 +182,8 @@ function shown(side: KeptSide, now: Milliseconds): SideTraffic {
     errors: side.errors,
     perSecond: sinceMs <= 0 ? 0 : Math.round((requests / (sinceMs / 1000)) * 100) / 100,
     errorRatio: requests === 0 ? null : errors / requests,
-    p50Ms: quantile(slots, requests, 0.5),
-    p95Ms: quantile(slots, requests, 0.95),
+    p50Ms: latencyQuantile(latencies, requests, 0.5),
+    p95Ms: latencyQuantile(latencies, requests, 0.95),
     lastError: side.lastError,
   }
-}
-
-function latencyBucket(ms: Milliseconds): number {
-  if (ms <= FIRST_MS) return 0
-  return Math.min(LATENCY_BUCKETS - 1, Math.ceil(Math.log(ms / FIRST_MS) / Math.log(GROWTH)))
-}
-
-function quantile(slots: readonly Slot[], requests: number, q: number): Milliseconds | null {
-  if (requests === 0) return null
-  let left = q * requests
-  for (let i = 0; i < LATENCY_BUCKETS; i++) {
-    for (const slot of slots) left -= slot.latencies[i] as number
-    if (left <= 0) return Number((FIRST_MS * GROWTH ** (i - 0.5)).toPrecision(3))
-  }
-  return FIRST_MS * GROWTH ** (LATENCY_BUCKETS - 1)
 }

@@ -3,7 +3,7 @@ import type { Decision, Exchange, Failure, Reason } from '../src/model/exchange.
 import type { Route, Side } from '../src/model/route.ts'
 
 export function decided(route: Route, side: Side, reason: Reason = 'weight'): Decision {
-  return { route, side, reason, bucket: null, keyFrom: null, issueCookie: null }
+  return { route, side, reason, bucket: null, keyFrom: null, issue: null, heard: null }
 }
 
 export function exchange(decision: Decision | null, more: Partial<Exchange> = {}): Exchange {

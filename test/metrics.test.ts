@@ -15,7 +15,7 @@ const old = route(1, matching('/old'), { id: 'old', sides: { legacy: backend('le
 
 function make(plan: Plan) {
   const now = { plan }
-  const chance = { random: () => 0.5, randomId: () => 'id' }
+  const chance = { random: () => 0.5, randomId: () => 'id', now: () => 0 }
   const current = () => compileSnapshot(now.plan, { ...EMPTY, revision: 7 }, chance)
   const metrics = createMetrics({ version: '1.2.3', current, perRoute: false })
   return { now, metrics, read: async () => readPrometheus(await metrics.text()) }
@@ -29,6 +29,7 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   banyan_shed_total: ['counter', ['what']],
   banyan_no_entry_total: ['counter', ['what']],
   banyan_retries_total: ['counter', ['side', 'result']],
+  banyan_tokens_total: ['counter', ['route', 'what', 'result']],
   banyan_legacy_leaks_total: ['counter', ['route', 'side', 'where']],
   banyan_shared_cache_answers_total: ['counter', ['route', 'side']],
   banyan_requests_total: ['counter', ['route', 'side', 'reason', 'code']],
@@ -51,6 +52,7 @@ t.test('every promised metric is there, with its type, its labels and a word of 
   metrics.rolledBack(['orders'], 'operator', 0.3)
   metrics.note({ kind: 'quirk', side: 'legacy', quirk: 'bare-lf' })
   metrics.note({ kind: 'leak', route: 'orders', side: 'legacy', where: 'location' })
+  metrics.note({ kind: 'token', route: 'orders', what: 'link', result: 'forged' })
   metrics.note({ kind: 'shared-cache', route: 'orders', side: 'new' })
   const families = await read()
   t.match(metrics.contentType, /^text\/plain; version=0\.0\.4/)

@@ -7,7 +7,6 @@ import type { Backend, Side } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
 import { cookiesForSide } from '../proxy/cookies.ts'
 import { isSafe } from '../routing/decide.ts'
-import { AUTO_COOKIE } from '../routing/sticky.ts'
 import { type Access, requireScope } from './access.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 
@@ -76,7 +75,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
         const { [TOKEN_HEADER]: _, cookie, ...rest } = headers
         const { host } = backendBehind(parts.plan(), route, side)
         const own = { host: host ?? sent.host, [parts.backendHeader]: `${route} ${side}` }
-        const cookies = typeof cookie === 'string' ? cookiesForSide(cookie, null, null, AUTO_COOKIE) : ''
+        const cookies = typeof cookie === 'string' ? cookiesForSide(cookie, null, null) : ''
         return cookies === '' ? { ...rest, ...own } : { ...rest, cookie: cookies, ...own }
       },
       rewriteHeaders(headers: Record<string, unknown>, request: unknown) {

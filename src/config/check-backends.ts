@@ -1,6 +1,6 @@
 // Rules across keys of a backend: its addresses, its TLS, its probes and its queue. A side with words of its own is checked
 // likewise.
-import { AUTO_COOKIE } from '../routing/sticky.ts'
+import { isOwnCookie } from '../routing/own-cookies.ts'
 import { answersAt } from './addresses.ts'
 import { cipherTrouble } from './certificate.ts'
 import {
@@ -44,10 +44,10 @@ export function* checkSettings(own: Data, base: Data, path: Path): Generator<Fin
       hint: 'add maxConcurrent: the number of requests that it can take at the same time',
     }
   }
-  if (own.balance === `cookie:${AUTO_COOKIE}`) {
+  if (typeof own.balance === 'string' && isOwnCookie(own.balance.replace(/^cookie:/, ''))) {
     yield {
       path: [...path, 'balance'],
-      message: 'this cookie is our own: it holds the id of a user',
+      message: 'this cookie is our own',
       allowed: 'cookie: with another name',
       hint: 'for example cookie:node',
     }

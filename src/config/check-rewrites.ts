@@ -1,5 +1,5 @@
 // What a side rewrites: its path must be the route's own path with another beginning, and its cookies must stay apart.
-import { AUTO_COOKIE } from '../routing/sticky.ts'
+import { OWN_PREFIX } from '../routing/own-cookies.ts'
 import { checkTwice, type Data, list, mapping, type Path } from './check-data.ts'
 import type { Finding } from './mistakes.ts'
 import { pathPattern } from './patterns.ts'
@@ -16,10 +16,12 @@ export function* checkRewrites(side: Data, patterns: readonly string[], path: Pa
       hint: 'add prefix: n_',
     }
   }
-  if (typeof cookies.prefix === 'string' && cookies.prefix !== '' && AUTO_COOKIE.startsWith(cookies.prefix)) {
+  const { prefix } = cookies
+  const isOurs = (text: string) => text !== '' && (OWN_PREFIX.startsWith(text) || text.startsWith(OWN_PREFIX))
+  if (typeof prefix === 'string' && isOurs(prefix)) {
     yield {
       path: [...path, 'cookies', 'prefix'],
-      message: `${AUTO_COOKIE} begins so, which is our own cookie`,
+      message: `our own cookies begin with ${OWN_PREFIX}`,
       allowed: 'a prefix that no other cookie begins with',
       hint: 'for example n_',
     }
@@ -57,13 +59,14 @@ function* checkPath(theirs: string, patterns: readonly string[], path: Path): Ge
     }
     return
   }
-  const [ownStar, theirStar] = [own, theirs].map(pattern => pattern.endsWith('/*'))
+  const [ownStar, theirStar] = [own, theirs].map(pattern => /\/\*[^/]*$/.exec(pattern)?.[0] ?? '')
   if (ownStar !== theirStar) {
+    const [ends, other] = ownStar === '' ? ['does not end', theirStar] : ['ends', ownStar]
     yield {
       path,
-      message: `the route’s path ${own} ${ownStar ? 'ends in /*, and this does not' : 'does not end in /*, and this does'}`,
+      message: `the route’s path ${own} ${ends} in ${other}, and this ${ownStar === '' ? 'does' : 'does not'}`,
       allowed: `a path that ends like ${own}`,
-      hint: `write ${ownStar ? `${theirs.replace(/\/+$/, '')}/*` : theirs.slice(0, -2)}`,
+      hint: `write ${theirs.slice(0, theirs.length - (theirStar ?? '').length).replace(/\/+$/, '')}${ownStar}`,
     }
     return
   }

@@ -2,34 +2,46 @@
 // Snapshot (once per change; cheap, because the tree and the policies stay).
 import { type ControlState, isInForce, unitStateOf } from '../model/control.ts'
 import type { Decision, RequestHead } from '../model/exchange.ts'
-import type { Route, RouteSplit } from '../model/route.ts'
+import type { PinPolicy, Route, RouteSplit, UnitId } from '../model/route.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
+import type { EpochMs } from '../model/units.ts'
 import { createBucketer, thresholdOf } from '../routing/bucket.ts'
 import { type Draws, decide } from '../routing/decide.ts'
 import { explain } from '../routing/explain.ts'
 import { createMatcher, type Matcher } from '../routing/match.ts'
+import { createPins, type Pins } from '../routing/pins.ts'
+import { createSeal, type Seal } from '../routing/seal.ts'
 import { type AutoId, createAutoId } from '../routing/sticky.ts'
 
-/** Chance, handed in from above. */
+/** Chance and time, handed in from above. */
 export interface Chance {
   /** 0 ≤ x < 1. */
   readonly random: () => number
   /** An id that nobody can guess, at least 96 bits, without a dot. */
   readonly randomId: () => string
+  /** Wall clock. */
+  readonly now: () => EpochMs
 }
 
 // A plan's tree and a seed's draws are made once and used by every snapshot of the same plan and seed.
 const matchers = new WeakMap<Plan, Matcher>()
-const drawers = new WeakMap<Plan, { readonly seed: string; readonly draws: readonly Draws[] }>()
+const drawers = new WeakMap<Plan, Drawer>()
+
+interface Drawer {
+  readonly seed: string
+  readonly draws: readonly Draws[]
+  readonly pins: Pins
+}
 
 export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance): Snapshot {
   const matcher = matcherOf(plan)
   const draws = drawsOf(plan, plan.seed ?? state.seed, chance)
+  const pins = (drawers.get(plan) as Drawer).pins
   const splits = plan.routes.map(route => splitOf(plan, route, state))
   const fallback: Decision | null =
     plan.fallback === null
       ? null
-      : { route: plan.fallback, side: 'legacy', reason: 'only', bucket: null, keyFrom: null, issueCookie: null }
+      : { route: plan.fallback, side: 'legacy', reason: 'only', bucket: null, keyFrom: null, issue: null, heard: null }
   return {
     revision: state.revision,
     plan,
@@ -48,6 +60,7 @@ export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance)
       return { route: match.route, explained }
     },
     isRolledBack: route => isRolledBack(state, route),
+    pinCookies: pinnedUnits(plan).size === 0 ? null : pins.cookies,
   }
 }
 
@@ -66,13 +79,32 @@ export function drawsOf(plan: Plan, seed: string, chance: Chance): readonly Draw
   const known = drawers.get(plan)
   if (known !== undefined && known.seed === seed) return known.draws
   const auto: AutoId = createAutoId(seed, chance.randomId)
+  const pins = createPins(pinnedUnits(plan), createSeal(seed, 'pin'), chance.now)
+  const links = createSeal(seed, LINK_PURPOSE)
   const draws = plan.routes.map(route => ({
     bucket: createBucketer(seed, route.unit),
     auto,
+    pins,
+    links,
     random: chance.random,
+    now: chance.now,
   }))
-  drawers.set(plan, { seed, draws })
+  drawers.set(plan, { seed, draws, pins })
   return draws
+}
+
+/** What links are signed with. */
+export function linkSealOf(plan: Plan, state: ControlState): Seal {
+  return createSeal(plan.seed ?? state.seed, LINK_PURPOSE)
+}
+
+const LINK_PURPOSE = 'link'
+
+/** The first route of a unit speaks for it. */
+function pinnedUnits(plan: Plan): ReadonlyMap<UnitId, PinPolicy> {
+  const pinned = new Map<UnitId, PinPolicy>()
+  for (const { unit, pin } of plan.routes) if (pin !== null && !pinned.has(unit)) pinned.set(unit, pin)
+  return pinned
 }
 
 function isRolledBack(state: ControlState, route: Route): boolean {
@@ -82,6 +114,7 @@ function isRolledBack(state: ControlState, route: Route): boolean {
 /** desired = the operator's word, else the file's; effective = 0 while rolled back or held. */
 export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSplit {
   const { weight, frozen, held } = unitStateOf(state, route.unit)
+  const supported = state.pins.filter(pin => pin.unit === route.unit)
   const rolledBack = route.sides.legacy !== null && isRolledBack(state, route)
   const declared = route.declaredWeight
   const desired = plan.controlledByFile ? declared : (weight?.percent ?? declared)
@@ -95,5 +128,6 @@ export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSpl
     rolledBack,
     frozen: frozen !== null,
     held,
+    supportPins: supported.length === 0 ? null : new Map(supported.map(pin => [pin.key, pin])),
   }
 }

@@ -7,7 +7,7 @@ import { form, Wrong } from './values.ts'
 export type StoreConfig = { readonly kind: 'sqlite'; readonly path: string } | { readonly kind: 'memory' }
 
 export interface ValuePattern {
-  readonly kind: 'exact' | 'prefix' | 'present'
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'present'
   /** `''` for `present`. */
   readonly value: string
 }
@@ -87,7 +87,7 @@ export function method() {
 /** A path to match, with escapes as the matcher sees them. */
 export function pathPattern() {
   return form<string>({
-    allowed: 'a path such as /orders, /orders/:id or /orders/*',
+    allowed: 'a path such as /orders, /orders/:id, /orders/* or /orders/*.do',
     pattern: '/[^?#\\s]*',
     read: readPath,
     write: text => text,
@@ -111,7 +111,14 @@ function readPath(text: string): string | Wrong {
 function wrongSegment(segment: string, last: boolean, params: Set<string>): Wrong | null {
   if (/^(\.|%2e){1,2}$/i.test(segment)) return new Wrong('dot segments never match', 'paths are matched resolved')
   if (segment === '*') return last ? null : new Wrong('* stands only at the end of a path', 'use :name for one segment')
-  if (segment.includes('*')) return new Wrong('* is a whole segment', `write /${segment.replaceAll('*', '')}/*`)
+  const ending = /^\*([^*:]+)$/.exec(segment)?.[1]
+  if (ending !== undefined) {
+    if (!last) return new Wrong('* stands only at the end of a path', 'use :name for one segment')
+    return ending.includes(';') ? new Wrong('parameters of a path (;…) are none of its ending') : null
+  }
+  if (segment.includes('*')) {
+    return new Wrong('* is a whole segment, or stands before an ending', `write /${segment.replaceAll('*', '')}/*`)
+  }
   const braced = /^\{([A-Za-z_]\w*)\}$/.exec(segment)?.[1]
   if (braced !== undefined) return new Wrong('a parameter is written with a colon', `write :${braced}`)
   if (!segment.startsWith(':')) return null
@@ -126,14 +133,14 @@ function wrongSegment(segment: string, last: boolean, params: Set<string>): Wron
 /** What a header, query parameter or cookie must be. */
 export function valuePattern() {
   return form<ValuePattern>({
-    allowed: 'a text (exact), prefix:… or present',
+    allowed: 'a text (exact), prefix:…, suffix:… or present',
     read(text) {
       if (text === 'present') return { kind: 'present', value: '' }
-      if (!text.startsWith('prefix:')) return { kind: 'exact', value: text }
-      const value = text.slice('prefix:'.length)
-      return value === '' ? new Wrong('a prefix of nothing', 'write present') : { kind: 'prefix', value }
+      const [, kind, value] = /^(prefix|suffix):(.*)$/s.exec(text) ?? []
+      if (value === undefined) return { kind: 'exact', value: text }
+      return value === '' ? new Wrong(`a ${kind} of nothing`, 'write present') : { kind: kind as 'prefix', value }
     },
-    write: ({ kind, value }) => (kind === 'present' ? 'present' : kind === 'prefix' ? `prefix:${value}` : value),
+    write: ({ kind, value }) => (kind === 'present' ? kind : kind === 'exact' ? value : `${kind}:${value}`),
   })
 }
 
@@ -168,6 +175,19 @@ const EXAMPLES = {
   path: 'path:tenant',
   query: 'query:t',
 } as const
+
+/** The name of a cookie, written as a sticky source: `cookie:sid`. */
+export function cookieSource() {
+  return form<string>({
+    allowed: 'cookie:NAME',
+    pattern: 'cookie:.+',
+    read(text) {
+      const name = /^cookie:([^\s\p{C};=,]+)$/u.exec(text)?.[1]
+      return name ?? new Wrong('not a cookie', isToken(text) ? `write cookie:${text}` : 'for example cookie:JSESSIONID')
+    },
+    write: name => `cookie:${name}`,
+  })
+}
 
 /** Who serves what no route matches. */
 export function defaultTarget() {

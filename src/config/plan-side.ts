@@ -20,7 +20,7 @@ export function rewriteOf(side: SideConfig | undefined, paths: readonly string[]
 }
 
 function pathRewrite(own: string, theirs: string): PathRewrite | null {
-  const [from, to] = [own, theirs].map(path => path.replace(/\/\*$/, '')) as [string, string]
+  const [from, to] = [own, theirs].map(path => path.replace(/\/\*[^/]*$/, '')) as [string, string]
   return from === to ? null : { from, to }
 }
 

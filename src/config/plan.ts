@@ -1,21 +1,16 @@
 // Config → Plan: names resolved, texts compiled, the tree's ties found. What the schema cannot see because it looks at one
 // node at a time is refused here.
 import type { Mistake } from '../model/errors.ts'
-import {
-  type Backend,
-  DEFAULT_ROUTE,
-  type Route,
-  type RouteMatch,
-  type UnitId,
-  type ValueTest,
-} from '../model/route.ts'
+import { type Backend, DEFAULT_ROUTE, type KeyList, type Route, type RouteMatch, type UnitId } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
 import type { EpochMs } from '../model/units.ts'
 import { findTies } from '../routing/match.ts'
 import { networks } from '../routing/network.ts'
 import { normalisePath } from '../routing/target.ts'
+import { LiveKeys } from './key-list.ts'
 import { compileBackend } from './plan-backend.ts'
 import { fallbackPolicy, rewriteOf } from './plan-side.ts'
+import { cohortOf, overrideOf, pinOf, testsOf } from './plan-users.ts'
 import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
 
 export interface Place {
@@ -39,6 +34,15 @@ export function compilePlan(
   source: PlanSource,
 ): { readonly plan: Plan; readonly mistakes: readonly Mistake[] } {
   const backends = new Map<string, Backend>()
+  const keyLists: KeyList[] = []
+
+  function keysFrom(file: string | null, keys: ReadonlySet<string>): KeyList {
+    const known = file === null ? undefined : keyLists.find(list => list.file === file)
+    if (known !== undefined) return known
+    const list = new LiveKeys(file, keys)
+    keyLists.push(list)
+    return list
+  }
 
   // Equal backends are one object: pools are found by identity.
   function backendFor(side: SideConfig | undefined): Backend | null {
@@ -65,10 +69,13 @@ export function compilePlan(
       data: route.data ?? null,
       declaredWeight: route.weight,
       sticky: route.sticky,
-      override:
-        route.override === undefined || route.override.from.length === 0
-          ? null
-          : { header: route.override.header, from: networks(route.override.from) },
+      override: overrideOf(route),
+      pin: pinOf(route),
+      cohorts: route.cohorts.map((cohort, at) => {
+        const file = source.fileOf?.(`/routes/${index}/cohorts/${at}/when/keys`) ?? null
+        return cohortOf(cohort, keys => keysFrom(file, keys))
+      }),
+      preflight: route.preflight,
       ambiguous: route.ambiguous === 400 ? ('reject' as const) : ('legacy' as const),
       fallback: fallbackPolicy(route),
       otherSideOn: new Set(route.otherSideOn),
@@ -93,6 +100,8 @@ export function compilePlan(
     controlledByFile: config.control === 'file',
     clientIp: { from: networks(config.proxy.clientIp.from), hops: config.proxy.clientIp.hops },
     ...listenerOf(config.proxy, source),
+    rollbackTunnels: config.rollback.tunnels,
+    keyLists,
     file: source.file,
     loadedAt: source.loadedAt,
   }
@@ -124,7 +133,7 @@ function listenerOf(
     tls: tls ?? null,
     tlsFiles,
     errorPage: errors.page,
-    drain: { graceMs: drain.grace, deadlineMs: drain.deadline },
+    drain: { graceMs: drain.grace, deadlineMs: drain.deadline, tunnels: drain.tunnels },
   }
 }
 
@@ -144,6 +153,9 @@ function fallbackOf(config: Config, backendFor: (side: SideConfig) => Backend | 
     declaredWeight: 0,
     sticky: [],
     override: null,
+    pin: null,
+    cohorts: [],
+    preflight: 'legacy' as const,
     ambiguous: 'legacy' as const,
     fallback: null,
     otherSideOn: new Set<number>(),
@@ -155,15 +167,13 @@ function fallbackOf(config: Config, backendFor: (side: SideConfig) => Backend | 
 }
 
 function matchOf({ match }: RouteConfig): RouteMatch {
-  const tests = (patterns: Readonly<Record<string, Omit<ValueTest, 'name'>>>): ValueTest[] =>
-    Object.entries(patterns).map(([name, pattern]) => ({ name, kind: pattern.kind, value: pattern.value }))
   return {
     paths: match.paths.map(normalisePath),
     host: match.host ?? null,
     methods: match.methods ?? null,
-    headers: tests(match.headers),
-    query: tests(match.query),
-    cookies: tests(match.cookies),
+    headers: testsOf(match.headers),
+    query: testsOf(match.query),
+    cookies: testsOf(match.cookies),
     ignoreCase: match.case === 'ignore',
   }
 }

@@ -1,13 +1,11 @@
 // The route's keys of features that are not built yet: in the schema from day one, so that nothing written today changes its
 // meaning later.
 import { z } from 'zod'
-import { network } from './addresses.ts'
 import { later } from './later.ts'
 import { headerName } from './patterns.ts'
 import { duration, percent, secret, size, text } from './values.ts'
 
 const count = (most = 1_000_000) => z.int().min(1).max(most)
-const side = z.enum(['legacy', 'new'])
 const texts = z.array(text())
 const sizeOf = () => size(1, 2 ** 40)
 
@@ -16,28 +14,6 @@ const headerChanges = z.strictObject({
   set: later(z.record(headerName(), text()).describe('headers to set, replacing what was there'), {}),
   remove: later(z.array(headerName()).describe('headers to remove'), []),
 })
-
-const pin = z
-  .strictObject({
-    idle: later(duration(1).describe('how long a pin lasts without a request')),
-    admit: later(
-      z.enum(['new-sessions', 'anyone']).describe('who may be pinned to new: only sessions that begin, or anyone'),
-    ),
-  })
-  .describe('who has a side keeps it through login and weight changes, by a signed cookie')
-
-const cohort = z
-  .strictObject({
-    when: z
-      .strictObject({
-        cidr: network().exactOptional().describe('client addresses'),
-        keys: text().exactOptional().describe('sticky keys, one a line, from file:PATH'),
-        header: text().exactOptional().describe('header:NAME or header:NAME=VALUE'),
-      })
-      .describe('who belongs to it'),
-    side: side.describe('the side that serves it'),
-  })
-  .describe('a named set of users and their side')
 
 const shadow = z
   .strictObject({
@@ -234,8 +210,6 @@ const ramp = z
 
 /** Keys of a route, and of `defaults`, whose features come later. */
 export const policiesLater = {
-  pin: pin.exactOptional(),
-  cohorts: later(z.array(cohort).describe('users whose side is said, before any draw'), []),
   shadow: shadow.exactOptional(),
   compare: compare.exactOptional(),
   translate: translate.exactOptional(),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { address, network } from './addresses.ts'
 import { certificate, privateKey } from './certificate.ts'
 import { later } from './later.ts'
-import { countOrNone, duration, form, rate, size, sizeOrNone, Wrong } from './values.ts'
+import { countOrNone, duration, form, rate, size, sizeOrNone, spreading, Wrong } from './values.ts'
 
 const MOST = 1_000_000
 const KIB = 2 ** 10
@@ -65,7 +65,9 @@ export const proxy = z.strictObject({
     .strictObject({
       grace: duration().describe('readiness fails, the listener goes on: time for balancers to notice').prefault('5s'),
       deadline: duration().describe('from then on: time for requests in flight to end').prefault('30s'),
-      tunnels: later(z.enum(['spread', 'close']).describe('how open tunnels end'), 'spread'),
+      tunnels: spreading('over the deadline')
+        .describe('how WebSockets and event streams end: keep until the deadline, or cut one after another')
+        .prefault('spread'),
     })
     .describe('what happens on SIGTERM')
     .prefault({}),

@@ -1,11 +1,12 @@
 // The schema of one route: what is matched, who may serve it, and by which policies.
 import { z } from 'zod'
 import { hostPattern, network } from './addresses.ts'
+import { keyList } from './key-list.ts'
 import { inherited, later } from './later.ts'
-import { fieldName, headerName, id, method, pathPattern, stickySource, valuePattern } from './patterns.ts'
+import { cookieSource, fieldName, headerName, id, method, pathPattern, stickySource, valuePattern } from './patterns.ts'
 import { policiesLater, writesLater } from './planned.ts'
 import { side } from './side-schema.ts'
-import { percent, text } from './values.ts'
+import { duration, percent, text } from './values.ts'
 
 export { type BackendConfig, backendSchema } from './backend-schema.ts'
 export type { SideConfig } from './side-schema.ts'
@@ -17,7 +18,9 @@ const onePathOrMore = () => z.union([z.array(pathPattern()).min(1), pathPattern(
 const matchObject = z.strictObject({
   path: onePathOrMore()
     .exactOptional()
-    .describe('literal, `:param` segments, trailing `*`; `/orders/*` also matches `/orders`'),
+    .describe(
+      'literal, `:param` segments, trailing `*`; `/orders/*` also matches `/orders`; `/shop/*.do` is all below `/shop` that ends so',
+    ),
   paths: onePathOrMore().exactOptional().describe('the same for several paths'),
   host: hostPattern().exactOptional().describe('default: any host'),
   methods: z
@@ -63,10 +66,55 @@ const policies = {
         .describe('the header whose value `legacy` or `new` picks the side')
         .prefault('x-banyan-side'),
       from: z.array(network()).describe('clients that may pick; empty: nobody').prefault([]),
-      links: later(z.boolean().describe('signed links made by `banyan link` may pick'), false),
+      links: z.boolean().describe('signed links made by `banyan link` may pick').prefault(false),
     })
     .exactOptional()
     .describe('lets testers pick a side; default nobody'),
+  pin: z
+    .strictObject({
+      idle: duration(60_000)
+        .describe('how long a pin counts without a request; as long as the session id stays, it counts anyway')
+        .prefault('30m'),
+      admit: z
+        .enum(['new-sessions', 'anyone'])
+        .describe('whom the weight may move: sessions that begin, or also those that began before anybody was pinned')
+        .prefault('new-sessions'),
+      session: z
+        .union([z.array(cookieSource()).min(1), cookieSource()])
+        .exactOptional()
+        .describe('the cookie with the application’s session id, or several; default: the cookies of `sticky`'),
+    })
+    .exactOptional()
+    .describe('who has a side keeps it through login and weight changes, by a signed cookie; default off'),
+  cohorts: z
+    .array(
+      z.strictObject({
+        when: z
+          .strictObject({
+            cidr: z
+              .union([z.array(network()).min(1), network()])
+              .exactOptional()
+              .describe('client addresses'),
+            header: z.record(headerName(), valuePattern()).exactOptional().describe('headers that must be there'),
+            cookie: z.record(fieldName(), valuePattern()).exactOptional().describe('cookies that must be there'),
+            claim: z
+              .record(fieldName(), valuePattern())
+              .exactOptional()
+              .describe('claims of the bearer token, which is not verified'),
+            keys: keyList().exactOptional().describe('a file of sticky keys, one a line; read again when it changes'),
+          })
+          .describe('who belongs to it; all that is said must hold'),
+        side: z.enum(['legacy', 'new']).describe('the side that serves it'),
+      }),
+    )
+    .describe('users whose side is said, before any draw; the first that fits counts')
+    .prefault([]),
+  preflight: z
+    .enum(['legacy', 'new', 'follow'])
+    .describe(
+      'who answers a CORS preflight of a route with both sides: it carries nothing that tells its user. follow: drawn like the method that it asks for',
+    )
+    .prefault('legacy'),
   ambiguous: z
     .union([z.literal('legacy'), z.literal(400)])
     .describe('raw and normalised path take different routes: legacy serves it, counted; or 400')

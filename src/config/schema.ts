@@ -15,7 +15,7 @@ import {
   routeSchema,
   type SideConfig,
 } from './route-schema.ts'
-import { percent, secret, text } from './values.ts'
+import { percent, secret, spreading, text } from './values.ts'
 
 const root = z.strictObject({
   proxy: proxy.describe('the listener that clients see').prefault({}),
@@ -94,12 +94,13 @@ const root = z.strictObject({
         z.enum(['finish', 'replay-safe']).describe('requests that a backend has when a rollback comes'),
         'finish',
       ),
-      tunnels: later(
-        text('keep, or spread 60s', 'keep|spread [0-9]+(ms|s|m|h)').describe('open tunnels when a rollback comes'),
-        'keep',
-      ),
+      tunnels: spreading('over a minute')
+        .describe(
+          'WebSockets and event streams on new when a rollback comes: keep them, or cut them one after another, so that they come back to legacy',
+        )
+        .prefault('keep'),
     })
-    .exactOptional()
+    .prefault({})
     .describe('what a rollback does to what is under way'),
   backends: z.record(name(), backendSchema).describe('services by name').prefault({}),
   default: defaultTarget()
@@ -121,7 +122,8 @@ export const SHARED_KEYS = ['routes', 'backends', 'groups'] as const
 type Declared = z.output<typeof root>
 
 /** A route with everything that it inherits. `weight` is what the file declares for it: its group's, 0 or 100 with one side. */
-export type RouteConfig = DeclaredRoute & Omit<typeof policyDefaults, 'data' | 'fallback' | 'owner' | 'override'>
+export type RouteConfig = DeclaredRoute &
+  Omit<typeof policyDefaults, 'data' | 'fallback' | 'owner' | 'override' | 'pin'>
 
 export const configSchema = z.codec(
   root,
@@ -166,9 +168,9 @@ function inherit(route: DeclaredRoute, { defaults, groups }: Declared): RouteCon
   const oneSided = route.new === undefined ? 0 : route.legacy === undefined ? 100 : null
   const weight = oneSided ?? (route.group === undefined ? whole.weight : (groups[route.group]?.weight ?? 0))
   if (oneSided === null) return { ...whole, weight }
-  // There is no other side to ask.
-  const { fallback: _, ...rest } = whole
-  return { ...rest, otherSideOn: [], weight }
+  // There is no other side to ask, or to keep anybody on.
+  const { fallback: _, pin: __, ...rest } = whole
+  return { ...rest, otherSideOn: [], cohorts: [], weight }
 }
 
 function withoutForeignWeight(route: RouteConfig): DeclaredRoute {

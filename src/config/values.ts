@@ -1,6 +1,7 @@
 // How a value is written in routes.yaml and what it means: durations, sizes, percents, texts. Each is a codec, so that the
 // configuration can be shown again in the words of the file. Addresses and patterns have their own files.
 import { z } from 'zod'
+import type { Spreading } from '../model/route.ts'
 import { describeAs } from './about.ts'
 
 /** A text that is refused: why, and what to write instead. */
@@ -211,6 +212,22 @@ function readPercent(text: string): number | Wrong {
   if (tail !== '' && tail !== '%') return new Wrong('not a percent', `write ${value}% without the space`)
   if (sign !== '' || value > 100) return new Wrong('a percent is 0 to 100')
   return decimals.length > 3 ? new Wrong('a percent has at most two decimals') : value
+}
+
+/** How open tunnels end; `bare` says in words what `spread` alone means. */
+export function spreading(bare: string) {
+  return form<Spreading>({
+    allowed: `keep, spread (${bare}) or spread 60s`,
+    pattern: `keep|spread( ${DURATION})?`,
+    read(text) {
+      if (text === 'keep') return null
+      if (text === 'spread') return 'all'
+      const [, time] = /^spread (.+)$/.exec(text) ?? []
+      if (time === undefined) return new Wrong('not a way to end tunnels')
+      return readDuration(time, 0)
+    },
+    write: how => (how === null ? 'keep' : how === 'all' ? 'spread' : `spread ${writeDuration(how)}`),
+  })
 }
 
 /** A text that is not empty. */

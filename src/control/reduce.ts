@@ -6,6 +6,7 @@ import {
   type Rollback,
   revisionOf,
   type Said,
+  type StoredPin,
   type UnitState,
   unitStateOf,
 } from '../model/control.ts'
@@ -66,6 +67,22 @@ export function reduce(state: ControlState, command: Command, plan: Plan, moment
       return rollBack(state, command, plan, moment)
     case 'restore':
       return restore(state, command, plan, moment)
+    case 'pin':
+      return pin(state, command, plan, moment)
+    case 'unpin':
+      return unpin(state, command, plan, moment)
+    case 'link': {
+      const route = splitRoute(plan, command.route)
+      if (route.override?.links !== true) {
+        throw new BanyanError('links_off', `route ${route.id} takes no links`, {
+          hint: 'say override: { links: true } in the configuration',
+        })
+      }
+      refusePast(command.until, moment)
+      const { side, until, audience } = command
+      const after = { side, until, audience }
+      return { state: { ...state, revision: moment.revision }, subject: route.id, before: null, after }
+    }
     case 'rotate-seed':
       refuseStale(state, command, '*')
       if (plan.seed !== null) {
@@ -151,7 +168,7 @@ export function firstState(plan: Plan, seed: string, revision: Revision): Contro
     const declared = routes.some(route => isTwoSided(route) && route.declaredWeight > 0)
     if (declared && plan.firstStart === 'hold') units[unit] = { weight: null, frozen: null, held: true }
   }
-  return { revision, seed, units, rollbacks: [], tokens: [], changed: { '*': revision } }
+  return { revision, seed, units, rollbacks: [], pins: [], tokens: [], changed: { '*': revision } }
 }
 
 export function isTwoSided(route: Route): boolean {
@@ -251,6 +268,81 @@ function restore(
   }
   if (ended.length === 0) return null
   return { state: next, subject: route?.id ?? '*', before: null, after }
+}
+
+/** So many users may have a side by the support desk; more is a cohort. */
+const MOST_PINS = 10_000
+
+function pin(
+  state: ControlState,
+  command: Extract<Command, { type: 'pin' }>,
+  plan: Plan,
+  moment: Moment,
+): Change | null {
+  const route = splitRoute(plan, command.route)
+  refuseStale(state, command, route.unit)
+  if (route.sticky.length === 0) {
+    throw new BanyanError('no_key', `route ${route.id} has no sticky keys: its users cannot be told apart`, {
+      hint: 'say sticky: […] in the configuration',
+    })
+  }
+  refusePast(command.pin.until, moment)
+  const before = state.pins.find(one => isOf(one, route, command.pin.key)) ?? null
+  const standing = state.pins.filter(one => one !== before && one.until > moment.at)
+  if (standing.length >= MOST_PINS) {
+    throw new BanyanError('too_many_pins', `there are ${MOST_PINS} pins already`, {
+      hint: 'many users at once are a cohort: cohorts: [{ when: { keys: file:… }, side: … }]',
+    })
+  }
+  const { id, key, side, until } = command.pin
+  const after: StoredPin = { id, unit: route.unit, key, side, until, ...saidBy(command, moment) }
+  return changePins(state, route, moment, [...standing, after], before, after)
+}
+
+function unpin(
+  state: ControlState,
+  command: Extract<Command, { type: 'unpin' }>,
+  plan: Plan,
+  moment: Moment,
+): Change | null {
+  const route = routeOf(plan, command.route)
+  refuseStale(state, command, route.unit)
+  const before = state.pins.find(one => isOf(one, route, command.key)) ?? null
+  if (before === null) return null
+  const left = state.pins.filter(one => one !== before && one.until > moment.at)
+  return changePins(state, route, moment, left, before, null)
+}
+
+function isOf(pin: StoredPin, route: Route, key: string): boolean {
+  return pin.unit === route.unit && pin.key === key
+}
+
+/** The log names a user by the beginning of the hash, as `explain` does. */
+function changePins(
+  state: ControlState,
+  route: Route,
+  moment: Moment,
+  pins: readonly StoredPin[],
+  before: StoredPin | null,
+  after: StoredPin | null,
+): Change {
+  const brief = (pin: StoredPin | null) =>
+    pin && { pin: pin.id, key: pin.key.slice(0, 8), side: pin.side, until: pin.until }
+  const changed = { ...state.changed, [route.unit]: moment.revision }
+  return {
+    state: { ...state, revision: moment.revision, pins, changed },
+    subject: route.id,
+    before: brief(before),
+    after: brief(after),
+  }
+}
+
+function refusePast(until: EpochMs, { at }: Moment): void {
+  if (until > at) return
+  throw new BanyanError('invalid', 'it would end before it begins', {
+    hint: 'a time such as 2h or 7d',
+    details: { errors: [{ pointer: '/for', message: 'must be above 0' }] },
+  })
 }
 
 /** A unit and its routes: what a rollback of one of them is about. */

@@ -1,5 +1,5 @@
 // The words of the control plane: what operators have said, the commands that change it, and where a change is in force.
-import type { RouteId, UnitId } from './route.ts'
+import type { RouteId, Side, UnitId } from './route.ts'
 import type { EpochMs, Milliseconds, Percent, Revision } from './units.ts'
 
 /** Who asks: a token's name, `break_glass`, `file`, `system`. */
@@ -45,6 +45,16 @@ export function isInForce(rollback: Rollback, route: { readonly unit: UnitId; re
   return stands(route.unit) || stands(route.id)
 }
 
+/** The support desk gave a user a side, for a while. */
+export interface StoredPin extends Said {
+  readonly id: string
+  readonly unit: UnitId
+  /** Hash of the key (`hashOfKey` in routing/cohorts). */
+  readonly key: string
+  readonly side: Side
+  readonly until: EpochMs
+}
+
 export const SCOPES = ['read', 'bodies', 'operate', 'rollback', 'admin'] as const
 /** `admin` includes all others, `operate` includes `rollback` and `read`, `rollback` includes `read`. */
 export type Scope = (typeof SCOPES)[number]
@@ -68,6 +78,7 @@ export interface ControlState {
   readonly seed: string
   readonly units: Readonly<Record<UnitId, UnitState>>
   readonly rollbacks: readonly Rollback[]
+  readonly pins: readonly StoredPin[]
   readonly tokens: readonly Token[]
   /** The revision that last concerned a unit, or `*` all of them: what `If-Match` is compared with. */
   readonly changed: Readonly<Record<UnitId | '*', Revision>>
@@ -109,6 +120,16 @@ export type Command = {
       /** Ids that end; null: all that are in force for the route when the command is given, none that come after. */
       readonly rollbacks: readonly string[] | null
       readonly percent: Percent | null
+    }
+  | { readonly type: 'pin'; readonly route: RouteId; readonly pin: Pick<StoredPin, 'id' | 'key' | 'side' | 'until'> }
+  | { readonly type: 'unpin'; readonly route: RouteId; readonly key: string }
+  /** Changes nothing: whoever holds the link may pass, and the audit log says who made it. */
+  | {
+      readonly type: 'link'
+      readonly route: RouteId
+      readonly side: Side
+      readonly until: EpochMs
+      readonly audience: string | null
     }
   | { readonly type: 'rotate-seed'; readonly seed: string }
   | { readonly type: 'create-token'; readonly token: Token }

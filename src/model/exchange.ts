@@ -30,23 +30,32 @@ export function headerOf(headers: HeaderList, name: string): string | null {
 
 /** The first value of a cookie in a `Cookie` header's text, or null. */
 export function cookieOf(cookies: string | null, name: string): string | null {
-  if (cookies === null) return null
+  for (const value of cookiesOf(cookies, name)) return value
+  return null
+}
+
+/** Every value of a cookie: one of another path or domain may stand in front of ours. */
+export function* cookiesOf(cookies: string | null, name: string): Generator<string> {
+  if (cookies === null) return
   let from = 0
   while (from < cookies.length) {
     let end = cookies.indexOf(';', from)
     if (end === -1) end = cookies.length
     const equals = cookies.indexOf('=', from)
     if (equals !== -1 && equals < end && cookies.slice(from, equals).trim() === name) {
-      return cookies.slice(equals + 1, end).trim()
+      yield cookies.slice(equals + 1, end).trim()
     }
     from = end + 1
   }
-  return null
 }
 
-/** Why a side serves; the order is the order of authority. `ambiguous`: raw and normalised path disagree. */
+/**
+ * Why a side serves; the order is the order of authority. `ambiguous`: raw and normalised path disagree; `preflight`: a CORS
+ * preflight, which carries nothing that tells its user.
+ */
 export const REASONS = [
   'rollback',
+  'preflight',
   'writes',
   'owed',
   'override',
@@ -70,8 +79,58 @@ export interface Decision {
   readonly bucket: number | null
   /** Where the sticky key came from, e.g. `header:x-user-id`; null: per request. */
   readonly keyFrom: string | null
-  /** Value of our own cookie that the answer has to set; null: none. */
-  readonly issueCookie: string | null
+  /** What the answer has to tell the user's browser; null: nothing. */
+  readonly issue: Issue | null
+  /** Tokens of ours in the request that were looked at, for counting; null: none. */
+  readonly heard: readonly Heard[] | null
+}
+
+/** Cookies of ours that an answer sets. */
+export interface Issue {
+  /** Value of the cookie that names a user without a key. */
+  readonly id: string | null
+  readonly pin: PinPlan | null
+  /** A signed link that the browser shall keep for so long; 0 seconds: shall forget; null: nothing. */
+  readonly link: { readonly token: string; readonly seconds: number } | null
+}
+
+/** A cookie of ours; 0 seconds: forget it, null: until the browser closes. */
+export interface OwnCookie {
+  readonly name: string
+  readonly value: string
+  readonly seconds: number | null
+}
+
+/** What becomes of a user's pin with the answer: said again when it is due, or when the answer changes the session. */
+export interface PinPlan {
+  readonly side: Side
+  /** Of the session that the request came with; `''`: none. */
+  readonly tag: string
+  readonly due: boolean
+  /** The request had a pin of ours. */
+  readonly held: boolean
+}
+
+/** How a token of ours fared: what we signed ourselves, or said we had. */
+export const TOKEN_RESULTS = [
+  'accepted',
+  'expired',
+  'other_route',
+  'other_host',
+  'other_deployment',
+  'forged',
+  'malformed',
+  'too_large',
+] as const
+export type TokenResult = (typeof TOKEN_RESULTS)[number]
+export interface Heard {
+  readonly what: 'link' | 'pin'
+  readonly result: TokenResult
+}
+
+/** Decisions that say nothing about the split: somebody wanted this user there. */
+export function isForced({ reason, issue }: Decision): boolean {
+  return reason === 'override' || reason === 'cohort' || (reason === 'pin' && (issue?.pin ?? null) === null)
 }
 
 /** How an exchange ended, for metrics and the log. */

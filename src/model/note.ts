@@ -1,5 +1,5 @@
 // Small things that are seen in passing and counted: what a stricter proxy would have refused, and what a migration trips over.
-import type { FailureKind } from './exchange.ts'
+import type { FailureKind, Heard, TokenResult } from './exchange.ts'
 import type { Quirk, RouteId, Side } from './route.ts'
 
 /** Limits whose crossing `profile: transparent` only reports. */
@@ -29,6 +29,8 @@ export type Note =
   | { readonly kind: 'retry'; readonly side: Side; readonly granted: boolean }
   /** A client that was too slow, by what it was slow at. */
   | { readonly kind: 'reaped'; readonly phase: 'silent' | 'head' | 'body' | 'answer' }
+  /** A token of ours in a request, and how it fared. */
+  | { readonly kind: 'token'; readonly route: RouteId; readonly what: Heard['what']; readonly result: TokenResult }
   | { readonly kind: 'shed'; readonly what: 'keep-alive' | 'request' | 'connection' }
   /** A connection on which no request could come; `why` is a sentence of ours. */
   | { readonly kind: 'no-entry'; readonly what: NoEntry; readonly peer: string; readonly why: string }

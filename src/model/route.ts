@@ -1,5 +1,5 @@
 // The words for what is matched and who may serve it. A *side* is an identity; primary and shadow are roles.
-import type { Bytes, Milliseconds, Percent } from './units.ts'
+import type { Bytes, EpochMs, Milliseconds, Percent } from './units.ts'
 
 export type Side = 'legacy' | 'new'
 export type Role = 'primary' | 'shadow' | 'relay'
@@ -160,15 +160,15 @@ export interface FallbackPolicy {
   readonly methods: ReadonlySet<string>
 }
 
-/** `exact` compares the whole value, `prefix` its beginning, `present` only asks that it is there. */
+/** `exact` compares the whole value, `prefix` its beginning, `suffix` its end, `present` only asks that it is there. */
 export interface ValueTest {
   readonly name: string
-  readonly kind: 'exact' | 'prefix' | 'present'
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'present'
   readonly value: string
 }
 
 export interface RouteMatch {
-  /** At least one: literal segments, `:param` segments, a trailing `*`. */
+  /** At least one: literal segments, `:param` segments, a trailing `*`, or a trailing `*.do` (any depth, ending so). */
   readonly paths: readonly string[]
   /** Lower case; `*.example.com` matches any label before the rest; null is any host. */
   readonly host: string | null
@@ -195,10 +195,51 @@ export interface Networks {
 }
 
 export interface OverridePolicy {
-  /** Lower case. */
-  readonly header: string
-  readonly from: Networks
+  /** Lower case; null: no network may override by a header. */
+  readonly header: { readonly name: string; readonly from: Networks } | null
+  /** Links that `banyan link` signed count. */
+  readonly links: boolean
+  /** Lower-case names of headers that no backend gets. */
+  readonly withheld: readonly string[]
 }
+
+/** Who has a side keeps it, by a signed cookie of ours. */
+export interface PinPolicy {
+  /** A pin counts for so long after its user was last here; as long as the session is the same, it counts anyway. */
+  readonly idleMs: Milliseconds
+  /** new-sessions: a session that nobody has pinned began before we came, and stays on legacy. */
+  readonly admit: 'new-sessions' | 'anyone'
+  /** Names of the cookies that hold the application's session id, as clients see them. */
+  readonly session: readonly string[]
+}
+
+/** A set of keys from a file. It lives: the file is read again when it changes, in between two snapshots. */
+export interface KeyList {
+  readonly file: string | null
+  readonly size: number
+  has(key: string): boolean
+  replace(keys: ReadonlySet<string>): void
+}
+
+/** A named set of users whose side is said. All that is not null has to hold. */
+export interface Cohort {
+  readonly networks: Networks | null
+  readonly headers: readonly ValueTest[]
+  readonly cookies: readonly ValueTest[]
+  /** Of a bearer token, unverified. */
+  readonly claims: readonly ValueTest[]
+  readonly keys: KeyList | null
+  readonly side: Side
+}
+
+/** What the support desk said of one key; the key itself is kept nowhere. */
+export interface SupportPin {
+  readonly side: Side
+  readonly until: EpochMs
+}
+
+/** Who answers a CORS preflight: a side, or whoever would serve the method that it asks for. */
+export type PreflightPolicy = Side | 'follow'
 
 /** A compiled route: frozen, ready to decide with. What operators change lives beside it, in `RouteSplit`. */
 export interface Route {
@@ -217,6 +258,11 @@ export interface Route {
   readonly declaredWeight: Percent
   readonly sticky: readonly StickySource[]
   readonly override: OverridePolicy | null
+  /** null: off. */
+  readonly pin: PinPolicy | null
+  /** The first that fits counts; empty: none. */
+  readonly cohorts: readonly Cohort[]
+  readonly preflight: PreflightPolicy
   readonly ambiguous: 'legacy' | 'reject'
   /** null: off. */
   readonly fallback: FallbackPolicy | null
@@ -241,7 +287,12 @@ export interface RouteSplit {
   readonly rolledBack: boolean
   readonly frozen: boolean
   readonly held: boolean
+  /** By hash of the key (`hashOfKey`); null: none. */
+  readonly supportPins: ReadonlyMap<string, SupportPin> | null
 }
+
+/** How open tunnels end: null keeps them; `'all'`: one after another in all the time that there is; else in so many ms. */
+export type Spreading = Milliseconds | 'all' | null
 
 /** Limits of the listener. `transparent` reports what `fields`, `target`, body and slowness would have cut. */
 export interface Limits {

@@ -1,8 +1,9 @@
 // One immutable generation of everything that a request reads: declared, resolved with what operators said.
-import type { Decision, Reason, RequestHead } from './exchange.ts'
+import type { Decision, OwnCookie, Reason, RequestHead } from './exchange.ts'
 import type {
   Backend,
   ClientTimeouts,
+  KeyList,
   Limits,
   Networks,
   Profile,
@@ -10,6 +11,7 @@ import type {
   RouteId,
   RouteSplit,
   Side,
+  Spreading,
   UnitId,
 } from './route.ts'
 import type { EpochMs, Milliseconds, Revision } from './units.ts'
@@ -44,7 +46,11 @@ export interface Plan {
   readonly tlsFiles: readonly string[]
   /** HTML text with `{status}`, `{title}`, `{detail}`, `{code}` and `{exchange}`; null: our own page. */
   readonly errorPage: string | null
-  readonly drain: { readonly graceMs: Milliseconds; readonly deadlineMs: Milliseconds }
+  readonly drain: { readonly graceMs: Milliseconds; readonly deadlineMs: Milliseconds; readonly tunnels: Spreading }
+  /** What becomes of tunnels on new when their route is rolled back. */
+  readonly rollbackTunnels: Spreading
+  /** Of all cohorts; each lives on, until a new plan has another. */
+  readonly keyLists: readonly KeyList[]
   readonly file: string | null
   readonly loadedAt: EpochMs
 }
@@ -79,4 +85,11 @@ export interface Snapshot {
   explain(head: RequestHead): { readonly route: Route; readonly explained: Explained } | null
   /** Also for a route of an older snapshot, renamed, regrouped or gone by now. */
   isRolledBack(route: Route): boolean
+  /**
+   * What an answer sets so that users keep their side, given the application's own Set-Cookie values as the client gets them;
+   * null: no route pins anybody.
+   */
+  readonly pinCookies:
+    | ((decision: Decision, head: RequestHead, setCookies: readonly string[]) => readonly OwnCookie[])
+    | null
 }

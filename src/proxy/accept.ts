@@ -67,6 +67,9 @@ export function accept(
   if (decision === 'reject') {
     return refuse({ refused: 'ambiguous_path', detail: 'the path as sent and as normalised take different routes' })
   }
+  if (decision.heard !== null) {
+    for (const { what, result } of decision.heard) parts.note({ kind: 'token', route: decision.route.id, what, result })
+  }
   const given = traceOf(fields.traceparent)
   const traceId = given ?? parts.ids.trace()
   const traceparent = fields.traceparent === null ? `00-${traceId}-${parts.ids.span()}-01` : ''

@@ -3,21 +3,17 @@
 // A side with a policy lives in a room of its own: towards the client its cookies bear its prefix, and of what the client
 // sends it sees those (without the prefix) and the shared ones. A side without a policy sees all but the other's room.
 import type { CookiePolicy } from '../model/route.ts'
+import { isOwnCookie, OWN_PREFIX } from '../routing/own-cookies.ts'
 
 /** Browsers hold cookies of such names to promises, so the words stay in front. In any case, as browsers read them. */
 const PROMISE = /^__(?:host-http|host|secure|http)-/i
 
 /**
  * What one side gets of a Cookie field: `''` when nothing is left, and byte for byte the same where nothing applies.
- * `ownCookieName` is the proxy's own cookie, which no backend gets, in its `__Host-` form neither.
+ * The proxy's own cookies no backend gets, in their `__Host-` form neither.
  */
-export function cookiesForSide(
-  cookie: string,
-  own: CookiePolicy | null,
-  other: CookiePolicy | null,
-  ownCookieName: string,
-): string {
-  if (own === null && other === null && !cookie.includes(ownCookieName)) return cookie
+export function cookiesForSide(cookie: string, own: CookiePolicy | null, other: CookiePolicy | null): string {
+  if (own === null && other === null && !cookie.includes(OWN_PREFIX)) return cookie
   const kept: string[] = []
   let changed = false
   let any = false
@@ -28,7 +24,7 @@ export function cookiesForSide(
     }
     const equals = part.indexOf('=')
     const name = equals === -1 ? '' : part.slice(0, equals).trim()
-    const seenAs = name === ownCookieName || name === `__Host-${ownCookieName}` ? null : nameForSide(name, own, other)
+    const seenAs = isOwnCookie(name.replace(/^__Host-/, '')) ? null : nameForSide(name, own, other)
     if (seenAs !== name) changed = true
     if (seenAs === null) continue
     any = true

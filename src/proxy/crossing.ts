@@ -4,7 +4,7 @@ import { cookieOf, type Decision, headerOf } from '../model/exchange.ts'
 import type { Backend, CookiePolicy, PathRewrite, Route, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { BUCKETS } from '../routing/bucket.ts'
-import { AUTO_COOKIE } from '../routing/sticky.ts'
+import { withoutLink } from '../routing/links.ts'
 import { normalisePath } from '../routing/target.ts'
 import type { Outgoing } from '../upstream/sending.ts'
 import type { Framing } from '../wire/framing.ts'
@@ -44,9 +44,10 @@ export function sideRequest(
     wire.version === '1.1' &&
     (framing.kind === 'chunked') === request.fields.isChunked
   const cookies = request.fields.hasCookie ? headerOf(head.headers, 'cookie') : null
+  const target = route.override?.links === true ? withoutLink(head.target) : head.target
   const text = requestText(request, {
     forwarded,
-    target: rewrite?.path == null ? head.target : rewrittenTarget(head.target, rewrite.path, route.match.ignoreCase),
+    target: rewrite?.path == null ? target : rewrittenTarget(target, rewrite.path, route.match.ignoreCase),
     host: backend.host,
     missingHost: request.fields.hosts === 0 ? authorityOf(backend) : '',
     framing,
@@ -54,11 +55,11 @@ export function sideRequest(
     stays: wire.reuse && wire.version === '1.1',
     upgrades: upgrade,
     expects,
-    withheld: route.override?.header ?? null,
+    withheld: route.override?.withheld ?? null,
     traceparent,
     loopMark: parts.couldBeUs(backend) ? parts.loopMark : null,
     changes: rewrite?.headers ?? null,
-    cookie: request.fields.hasCookie ? value => cookiesForSide(value, own, other, AUTO_COOKIE) : null,
+    cookie: request.fields.hasCookie ? value => cookiesForSide(value, own, other) : null,
     condition: route.etag === 'per-side' && hasBoth(route) ? conditionsFor(side, head.headers) : null,
   })
   return {
@@ -121,15 +122,19 @@ function hasBoth(route: Route): boolean {
 /** Both sides may answer under one URL now. At 0 and 100 they do so only where something other than the weight sends users. */
 function isSplit(route: Route, { splits }: Snapshot): boolean {
   if (!hasBoth(route)) return false
-  const { threshold = 0 } = splits[route.index] ?? {}
+  const { threshold = 0, supportPins = null } = splits[route.index] ?? {}
   if (threshold > 0 && threshold < BUCKETS) return true
-  return route.override !== null || route.otherSideOn.size > 0 || (route.fallback !== null && threshold > 0)
+  if (route.override !== null || route.pin !== null || route.cohorts.length > 0 || route.otherSideOn.size > 0)
+    return true
+  return supportPins !== null || (route.fallback !== null && threshold > 0)
 }
 
 export interface AnswerCrossing {
   readonly special: Special
   /** Lines that were not there. */
   readonly added: string
+  /** A shared cache may keep it as it leaves here. */
+  readonly isShared: boolean
 }
 
 /**
@@ -151,7 +156,8 @@ export function answerCrossing(
     toPrivate?.has('cache-control') && headerOf(fields.list, 'cache-control') === null
       ? 'Cache-Control: private\r\n'
       : ''
-  if (!fields.special) return added === '' ? null : { special: (_, value) => value, added }
+  const isShared = letting !== null && toPrivate === null
+  if (!fields.special) return added === '' && !isShared ? null : { special: (_, value) => value, added, isShared }
   const backend = route.sides[side] as Backend
   const cookies = route.rewrites[side]?.cookies ?? null
   const authority = authorityUsed(accepted)
@@ -178,7 +184,20 @@ export function answerCrossing(
         return toPrivate?.has(lower) ? madePrivateIn(lower, value) : value
     }
   }
-  return { special, added }
+  return { special, added, isShared }
+}
+
+/** Values of Set-Cookie as the client gets them. */
+export function setCookiesOf({ route, side }: Decision, { fields }: Answer): readonly string[] {
+  if (!fields.special) return []
+  const own = route.rewrites[side]?.cookies ?? null
+  const out: string[] = []
+  for (let i = 0; i < fields.known.length; i++) {
+    if (fields.known[i]?.kind !== 'set-cookie') continue
+    const value = fields.list[2 * i + 1] as string
+    out.push(own === null ? value : setCookieFromSide(value, own))
+  }
+  return out
 }
 
 /** What the client asked for, as the forwarder says that stands before us. */

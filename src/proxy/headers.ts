@@ -51,8 +51,8 @@ export interface RequestRewrite {
   readonly stays: boolean
   readonly upgrades: boolean
   readonly expects: boolean
-  /** Lower-case name of the override header, withheld; null: none. */
-  readonly withheld: string | null
+  /** Lower-case names of headers that say something to us alone; null: none. */
+  readonly withheld: readonly string[] | null
   /** Value for a traceparent where the client sent none. */
   readonly traceparent: string
   /** Mark that lets us know our own request again; null: this backend cannot be us. */
@@ -76,7 +76,7 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
     let line: string | null = null
     switch (kind) {
       case 'plain':
-        if (lower === rewrite.withheld) line = ''
+        if (rewrite.withheld !== null && rewrite.withheld.includes(lower)) line = ''
         else if (rewrite.condition !== null && isCondition(lower)) {
           line = lineOf(list[2 * i] as string, rewrite.condition(lower, value))
         }

@@ -3,7 +3,7 @@
 // While a request for the new side has touched no socket it is `waiting`. Two things send it to legacy instead: the sweep
 // of a rollback (`recall`), which does not wait for the new side to have a connection free, and the last question before
 // the write (`mayStart`). Once started it finishes where it is.
-import type { Decision, Reason } from '../model/exchange.ts'
+import type { Decision, Issue, Reason } from '../model/exchange.ts'
 import type { Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Milliseconds } from '../model/units.ts'
@@ -63,12 +63,8 @@ export class Placement {
 
   /** Gives it to the other side. */
   move(side: Side, reason: Reason): void {
-    this.decision = {
-      ...this.decision,
-      side,
-      reason,
-      issueCookie: reason === 'rollback' ? null : this.decision.issueCookie,
-    }
+    const { issue } = this.decision
+    this.decision = { ...this.decision, side, reason, issue: reason === 'rollback' ? rolledBack(issue) : issue }
     this.#again()
   }
 
@@ -79,6 +75,12 @@ export class Placement {
     const now = this.#current()
     return now !== this.#snapshot && now.isRolledBack(route)
   }
+}
+
+/** As if it had been decided after the rollback: see `settledPlan` in routing/decide. */
+function rolledBack(issue: Issue | null): Issue | null {
+  const pin = issue?.pin ?? null
+  return pin === null ? null : { id: null, pin: { ...pin, side: 'legacy', due: true }, link: null }
 }
 
 function recallLater(placement: Placement): void {

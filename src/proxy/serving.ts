@@ -10,7 +10,7 @@ import type { Place } from '../upstream/service.ts'
 import { CHUNKED, type Framing, requestFraming, UNTIL_CLOSE } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Accepted } from './accept.ts'
-import { answerCrossing, linkFinder, sideRequest } from './crossing.ts'
+import { answerCrossing, linkFinder, setCookiesOf, sideRequest } from './crossing.ts'
 import { answerText, informationText, passableTrailers } from './headers.ts'
 import { ownCookies } from './own-cookies.ts'
 import type { ProxyParts } from './parts.ts'
@@ -199,8 +199,7 @@ export class Serving implements Receiver {
       framing: out,
       closes: !this.#stays,
       confirmsStay: request.minor === 0 && this.#stays,
-      ownLines:
-        ownCookies(this.#placement.decision, this.#stick, this.#accepted.forwarded.proto) + (crossing?.added ?? ''),
+      ownLines: this.#ownCookies(answer, crossing?.isShared === true) + (crossing?.added ?? ''),
       special: crossing?.special ?? null,
     })
     this.#reply.begin(answer.status, text, out)
@@ -412,6 +411,15 @@ export class Serving implements Receiver {
     this.#diverted = true
     this.#placement.move(side, 'fallback')
     return true
+  }
+
+  /** An answer that a shared cache may keep must not carry one user's cookies to all others. */
+  #ownCookies(answer: Answer, isShared: boolean): string {
+    const { snapshot, head, forwarded } = this.#accepted
+    const { decision } = this.#placement
+    if (isShared || (decision.issue === null && this.#stick === null && snapshot.pinCookies === null)) return ''
+    const pins = snapshot.pinCookies?.(decision, head, setCookiesOf(decision, answer)) ?? []
+    return ownCookies(decision, pins, this.#stick, forwarded.proto)
   }
 
   #informationOf(answer: Answer): string {

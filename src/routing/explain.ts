@@ -1,25 +1,29 @@
 // The decision of a request, step by step, for people. Uses the very functions that decide; asks nobody and draws nothing
 // that the request itself would not determine.
-import { headerOf, type Reason, type RequestHead } from '../model/exchange.ts'
+import { type Heard, headerOf, type Reason, type RequestHead } from '../model/exchange.ts'
 import type { RouteSplit, Side } from '../model/route.ts'
 import type { Explained, Step } from '../model/snapshot.ts'
 import { BUCKETS } from './bucket.ts'
-import { type Draws, isRefused, isSafe, settledSide } from './decide.ts'
-import type { Match } from './match.ts'
+import { type Draws, isRefused, isSafe, type Settled, seePin, settledSide } from './decide.ts'
+import { type Match, preflightMethod } from './match.ts'
+import type { PinSeen } from './pins.ts'
 import { AUTO_COOKIE, stickyKey } from './sticky.ts'
 
 export function explain(match: Match, split: RouteSplit, head: RequestHead, draws: Draws): Explained {
   const { route } = match
   const refused = isRefused(match)
-  const settled = refused ? { side: null, reason: 'ambiguous' as const } : settledSide(match, split, head)
+  const settled = settledSide(match, split, head, draws)
+  const pin = seePin(route, head, draws)
   const key = stickyKey(route.sticky, head, match, draws.auto)
   const known = key !== null && key.issue === null ? key : null
   const percentile = known === null ? null : (draws.bucket(known.value) / BUCKETS) * 100
   const drawn = drawnSide(split, known === null ? null : draws.bucket(known.value))
-  const reason = settled?.reason ?? (split.frozen ? 'frozen' : 'weight')
-  const side = settled === null ? drawn : settled.side
+  const pinned = pin?.side ?? null
+  const own = pinned !== null ? 'pin' : split.frozen ? 'frozen' : 'weight'
+  const reason = refused ? 'ambiguous' : settled.side === null ? own : settled.reason
+  const side = refused ? null : (settled.side ?? pinned ?? drawn)
   const isNew = key !== null && key.issue !== null
-  const considered = steps(match, split, head, { percentile, isNew })
+  const considered = steps(match, split, head, { drawn: { percentile, isNew }, settled, pin })
   const reached = considered.findIndex(step => step.step === reason)
   return {
     side,
@@ -49,10 +53,15 @@ function drawnSide(split: RouteSplit, bucket: number | null): Side | null {
   return bucket < split.threshold ? 'new' : 'legacy'
 }
 
+interface Known {
+  readonly drawn: Drawn
+  readonly settled: Settled
+  readonly pin: PinSeen | null
+}
+
 /** Every step in the order of authority, whether or not it was reached. */
-function steps(match: Match, split: RouteSplit, head: RequestHead, drawn: Drawn): Step[] {
+function steps(match: Match, split: RouteSplit, head: RequestHead, { drawn, settled, pin }: Known): Step[] {
   const { route } = match
-  const said = route.override === null ? null : headerOf(head.headers, route.override.header)
   const one = route.sides.new === null ? 'legacy' : route.sides.legacy === null ? 'new' : null
   const step = (name: Reason, because: string): Step => ({ step: name, applies: false, because })
   return [
@@ -64,28 +73,66 @@ function steps(match: Match, split: RouteSplit, head: RequestHead, drawn: Drawn)
         ? 'the path means the same raw and normalised'
         : `raw and normalised path take different routes${isRefused(match) ? ': refused with 400' : ''}`,
     ),
-    step(
-      'writes',
-      route.data !== 'separate'
-        ? 'both sides share their data: writes follow the user'
-        : isSafe(head.method)
-          ? `${head.method} only reads`
-          : `${head.method} may write, and legacy has the authority (writes.mode: legacy-only)`,
-    ),
-    step('override', overrideStep(match, head, said)),
+    step('preflight', preflightStep(match, head)),
+    step('writes', writesStep(match, preflightMethod(head) ?? head.method)),
+    step('override', overrideStep(match, head, settled)),
+    step('pin', pinStep(match, split, settled, pin)),
+    step('cohort', cohortStep(match, settled)),
     step('frozen', split.frozen ? `frozen at ${split.effective} %: ${draw(split, drawn)}` : 'the route is not frozen'),
     step('weight', draw(split, drawn)),
   ]
 }
 
-function overrideStep(match: Match, head: RequestHead, said: string | null): string {
-  const { override } = match.route
+function preflightStep({ route }: Match, head: RequestHead): string {
+  const asked = preflightMethod(head)
+  if (asked === null) return 'it is no CORS preflight'
+  return route.preflight === 'follow'
+    ? `a CORS preflight for ${asked}, decided like that`
+    : `a CORS preflight for ${asked}: ${route.preflight} answers them (preflight: ${route.preflight})`
+}
+
+function writesStep({ route }: Match, method: string): string {
+  if (route.data !== 'separate') return 'both sides share their data: writes follow the user'
+  return isSafe(method)
+    ? `${method} only reads`
+    : `${method} may write, and legacy has the authority (writes.mode: legacy-only)`
+}
+
+function overrideStep({ route: { override } }: Match, head: RequestHead, { link }: Settled): string {
   if (override === null) return 'nobody may override on this route'
-  if (said === null) return `no ${override.header} header`
-  if (said !== 'legacy' && said !== 'new') return `${override.header} says neither legacy nor new`
-  return override.from.contains(head.address)
-    ? `${override.header} asks for ${said}`
-    : `${head.address} is not in override.from, so ${override.header} counts for nothing`
+  if (link !== null && link.side !== null) return `a signed link asks for ${link.side}`
+  const { header, links } = override
+  const tried = links ? linksTried(link?.heard ?? []) : null
+  if (header === null) return tried ?? 'no override header counts on this route'
+  const said = headerOf(head.headers, header.name)
+  if (said === null) return tried === null ? `no ${header.name} header` : `no ${header.name} header, and ${tried}`
+  if (said !== 'legacy' && said !== 'new') return `${header.name} says neither legacy nor new`
+  return header.from.contains(head.address)
+    ? `${header.name} asks for ${said}`
+    : `${head.address} is not in override.from, so ${header.name} counts for nothing`
+}
+
+function linksTried(heard: readonly Heard[]): string {
+  if (heard.length === 0) return 'no signed link'
+  return `a link that counts for nothing (${heard.map(({ result }) => result).join(', ')})`
+}
+
+function pinStep({ route }: Match, { supportPins }: RouteSplit, settled: Settled, pin: PinSeen | null): string {
+  if (settled.side !== null && settled.reason === 'pin') return `the support desk gave this user ${settled.side}`
+  const desk = supportPins === null ? '' : '; the support desk said nothing of this user'
+  if (route.pin === null) return `the route pins nobody${desk}`
+  if (pin === null) return 'there is no other side to be pinned to'
+  if (pin.result === 'accepted') return `a pin of ours keeps this user on ${pin.side}${desk}`
+  const why = pin.result === null ? 'no pin' : `a pin that counts for nothing (${pin.result})`
+  if (pin.side !== null) return `${why}, but a session: it began before anybody was pinned, and stays on ${pin.side}`
+  return `${why}: decided as below, and pinned there${desk}`
+}
+
+function cohortStep({ route }: Match, settled: Settled): string {
+  if (route.cohorts.length === 0) return 'the route has no cohorts'
+  return settled.side !== null && settled.reason === 'cohort'
+    ? `a cohort is on ${settled.side}`
+    : `none of ${route.cohorts.length} cohorts fits`
 }
 
 function draw(split: RouteSplit, { percentile, isNew }: Drawn): string {

@@ -1,7 +1,7 @@
 // Which route a request takes: a tree per host, walked segment by segment.
 //
 // Order, most specific first: host (exact, then the longer wildcard, then any) > path, segment by segment (literal >
-// :param > *) > more header, query and cookie tests > named methods. What is left equal is a tie, which the configuration
+// :param > *.do > *) > more header, query and cookie tests > named methods. What is left equal is a tie, which the configuration
 // refuses (`findTies`). test/routing/match.test.ts holds this file against a slow and obvious matcher.
 import { cookieOf, headerOf, type RequestHead } from '../model/exchange.ts'
 import type { Route, RouteMatch, ValueTest } from '../model/route.ts'
@@ -24,6 +24,8 @@ export interface Matcher {
 interface Entry {
   readonly route: Route
   readonly pattern: string
+  /** What the path ends with, for a trailing `*.do`; `''`: anything. */
+  readonly suffix: string
   /** Compares entries of different trees; see `rankOf`. */
   readonly rank: string
 }
@@ -33,7 +35,7 @@ interface Node {
   param: Node | null
   /** Routes that end here, best first. */
   ends: Entry[]
-  /** Routes whose trailing `*` begins here, best first. */
+  /** Routes whose trailing `*` or `*.do` begins here, best first. */
   stars: Entry[]
 }
 
@@ -84,11 +86,15 @@ export function createMatcher(routes: readonly Route[]): Matcher {
   }
 }
 
-/** A preflight is matched by the method that it asks for. */
+/** A CORS preflight is matched by the method that it asks for. */
 function methodOf(head: RequestHead): string {
-  if (head.method !== 'OPTIONS') return head.method
-  if (headerOf(head.headers, 'origin') === null) return head.method
-  return headerOf(head.headers, 'access-control-request-method') ?? head.method
+  return preflightMethod(head) ?? head.method
+}
+
+/** The method that a CORS preflight asks for; null: it is none. https://fetch.spec.whatwg.org/#cors-preflight-request */
+export function preflightMethod({ method, headers }: RequestHead): string | null {
+  if (method !== 'OPTIONS' || headerOf(headers, 'origin') === null) return null
+  return headerOf(headers, 'access-control-request-method')
 }
 
 function createTree(routes: readonly Route[]): Tree | null {
@@ -99,7 +105,10 @@ function createTree(routes: readonly Route[]): Tree | null {
     for (const pattern of route.match.paths) {
       if (route.match.ignoreCase) ignoring ??= createNode()
       const root = route.match.ignoreCase ? (ignoring as Node) : exact
-      insert(root, { route, pattern, rank: rankOf(route.match, pattern) })
+      const suffix = pattern.slice(pattern.lastIndexOf('/') + 2)
+      const isStar = pattern.charAt(pattern.lastIndexOf('/') + 1) === '*'
+      const ending = isStar ? (route.match.ignoreCase ? suffix.toLowerCase() : suffix) : ''
+      insert(root, { route, pattern, suffix: ending, rank: rankOf(route.match, pattern) })
     }
   }
   return { exact, ignoring }
@@ -112,7 +121,7 @@ function createNode(): Node {
 function insert(root: Node, entry: Entry): void {
   let node = root
   for (const segment of segmentsOf(entry.pattern)) {
-    if (segment === '*') {
+    if (segment.startsWith('*')) {
       node.stars.push(entry)
       node.stars.sort(better)
       return
@@ -156,7 +165,7 @@ function walk(
   query: string | null,
 ): Entry | null {
   if (from > path.length) {
-    return admitted(node.ends, method, head, query) ?? admitted(node.stars, method, head, query)
+    return admitted(node.ends, path, from, method, head, query) ?? admitted(node.stars, path, from, method, head, query)
   }
   let end = path.indexOf('/', from)
   if (end === -1) end = path.length
@@ -169,14 +178,30 @@ function walk(
     const found = walk(node.param, path, end + 1, method, head, query)
     if (found !== null) return found
   }
-  return admitted(node.stars, method, head, query)
+  return admitted(node.stars, path, from, method, head, query)
 }
 
-function admitted(entries: readonly Entry[], method: string, head: RequestHead, query: string | null): Entry | null {
+/** A star stands for what begins at `from`. */
+function admitted(
+  entries: readonly Entry[],
+  path: string,
+  from: number,
+  method: string,
+  head: RequestHead,
+  query: string | null,
+): Entry | null {
   for (const entry of entries) {
+    if (entry.suffix !== '' && !endsWith(path, from, entry.suffix)) continue
     if (admits(entry.route.match, method, head, query)) return entry
   }
   return null
+}
+
+/** Parameters of the last segment (`cart.do;jsessionid=1`) are none of its name. */
+function endsWith(path: string, from: number, suffix: string): boolean {
+  const semicolon = path.indexOf(';', path.lastIndexOf('/') + 1)
+  const end = semicolon === -1 ? path.length : semicolon
+  return end - from > suffix.length && path.endsWith(suffix, end)
 }
 
 /** Everything but host and path. */
@@ -199,21 +224,32 @@ export function admits(match: RouteMatch, method: string, head: RequestHead, que
   return true
 }
 
-function passes(test: ValueTest, value: string | null): boolean {
+export function passes(test: ValueTest, value: string | null): boolean {
   if (value === null) return false
-  if (test.kind === 'present') return true
-  return test.kind === 'exact' ? value === test.value : value.startsWith(test.value)
+  switch (test.kind) {
+    case 'present':
+      return true
+    case 'exact':
+      return value === test.value
+    case 'prefix':
+      return value.startsWith(test.value)
+    case 'suffix':
+      return value.endsWith(test.value)
+  }
 }
 
-/** `/a/:b/*` → ['a', ':b', '*']; `/` → ['']. */
+/** `/a/:b/*` → ['a', ':b', '*']; `/*.do` → ['*.do']; `/` → ['']. */
 function segmentsOf(pattern: string): string[] {
   return pattern.slice(1).split('/')
 }
 
 /** Higher text = more specific, for entries that match the same path on the same host. */
 function rankOf(match: RouteMatch, pattern: string): string {
-  const kinds = segmentsOf(pattern).map(segment => (segment === '*' ? '1' : segment.startsWith(':') ? '2' : '3'))
-  const path = pattern.endsWith('*') ? kinds.join('') : `${kinds.join('')}3`
+  const segments = segmentsOf(pattern)
+  const star = segments.at(-1)?.startsWith('*') ? (segments.pop() as string) : null
+  const kinds = segments.map(segment => (segment.startsWith(':') ? '2' : '3')).join('')
+  // Of two stars at one place, the longer ending says more.
+  const path = star === null ? `${kinds}3` : `${kinds}1${String(star.length).padStart(4, '0')}`
   const tests = match.headers.length + match.query.length + match.cookies.length
   return `${path}|${String(tests).padStart(3, '0')}|${match.methods === null ? 0 : 1}|${match.ignoreCase ? 0 : 1}`
 }
@@ -265,9 +301,9 @@ function excludes(a: readonly ValueTest[], b: readonly ValueTest[]): boolean {
 }
 
 function disjoint(a: ValueTest, b: ValueTest): boolean {
-  if (a.kind === 'present' || b.kind === 'present') return false
-  if (a.kind === 'exact' && b.kind === 'exact') return a.value !== b.value
-  if (a.kind === 'exact') return !a.value.startsWith(b.value)
-  if (b.kind === 'exact') return !b.value.startsWith(a.value)
-  return !a.value.startsWith(b.value) && !b.value.startsWith(a.value)
+  if (a.kind === 'exact') return !passes(b, a.value)
+  if (b.kind === 'exact') return !passes(a, b.value)
+  if (a.kind !== b.kind || a.kind === 'present') return false
+  const [longer, shorter] = a.value.length >= b.value.length ? [a, b] : [b, a]
+  return !passes(shorter, longer.value)
 }

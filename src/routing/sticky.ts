@@ -64,6 +64,24 @@ export function stickyKey(
   return null
 }
 
+/** Every key that the request bears, whichever decides: people name a user by any of them. */
+export function* presentKeys(
+  sources: readonly StickySource[],
+  head: RequestHead,
+  match: Match,
+  auto: AutoId,
+): Generator<string> {
+  for (const source of sources) {
+    const value =
+      source.kind === 'ip'
+        ? head.address
+        : source.kind === 'auto'
+          ? auto.read(cookieOf(headerOf(head.headers, 'cookie'), AUTO_COOKIE))
+          : sourceValue(source, head, match)
+    if (value !== null && value !== '') yield value
+  }
+}
+
 function sourceValue(source: NamedSource, head: RequestHead, match: Match): string | null {
   switch (source.kind) {
     case 'header':
@@ -88,7 +106,7 @@ function segmentOf(match: Match, name: string): string | null {
  * A claim of a bearer token, *unverified*: it only chooses a bucket, and a forged one moves nobody but the forger.
  * Texts and numbers count; anything else is absent.
  */
-function claimOf(authorization: string | null, name: string): string | null {
+export function claimOf(authorization: string | null, name: string): string | null {
   if (authorization === null || authorization.length > 16384 || !/^bearer /i.test(authorization)) return null
   const payload = authorization.slice(7).trim().split('.')[1]
   if (payload === undefined) return null

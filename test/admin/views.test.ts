@@ -16,7 +16,7 @@ const rollback = { id: 'rb-1', units: '*' as const, restored: [], trigger: 'oper
 function seenOf(plan: Plan, more: Partial<ControlState> = {}): Seen {
   const state = { ...EMPTY, ...more }
   const traffic = createTraffic({ now: () => 0, monotonic: () => 60_000 })
-  const snapshot = compileSnapshot(plan, state, { random: () => 0.5, randomId: () => 'id' })
+  const snapshot = compileSnapshot(plan, state, { random: () => 0.5, randomId: () => 'id', now: () => 0 })
   return { plan, state, snapshot, traffic: traffic.of, health: () => ({ addresses: [], circuit: null, gate: null }) }
 }
 

@@ -57,7 +57,7 @@ t.test('balance', async t => {
   t.equal(await said('toString'), 'not a way to share the load')
   t.equal(await said('cookie:a b'), 'cookie: needs a name: for example cookie:node')
   t.equal(await said('cookie:'), 'cookie: needs a name: for example cookie:node')
-  t.equal(await said('cookie:banyan_id'), 'this cookie is our own: it holds the id of a user: for example cookie:node')
+  t.equal(await said('cookie:banyan_id'), 'this cookie is our own: for example cookie:node')
   t.equal(await said(5), 'must be a text: write it in quotes: "5"')
 })
 

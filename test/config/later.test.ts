@@ -9,10 +9,6 @@ import { lineOf, read } from './read.ts'
 type Case = readonly [path: string, refused: unknown, off?: unknown]
 
 const ROUTE: readonly Case[] = [
-  ['pin.idle', '30m'],
-  ['pin.admit', 'new-sessions'],
-  ['cohorts', [{ when: { cidr: '10.1.0.0/16' }, side: 'new' }], []],
-  ['override.links', true, false],
   ['shadow.percent', 5, '0%'],
   ['shadow.when', 'beside', 'after'],
   ['shadow.direction', 'legacy', 'both'],
@@ -68,12 +64,10 @@ const ROUTE: readonly Case[] = [
 const TOP: readonly Case[] = [
   ['proxy.workers', 2, 1],
   ['proxy.workers', 'auto', 1],
-  ['proxy.drain.tunnels', 'close', 'spread'],
   ['admin.tls', { cert: 'file:cert.pem', key: 'file:key.pem' }],
   ['admin.auth', { oidc: 'https://login' }],
   ['fleet', { name: 'a' }, {}],
   ['rollback.inFlight', 'replay-safe', 'finish'],
-  ['rollback.tunnels', 'spread 60s', 'keep'],
 ]
 
 const route = (more: object) => ({ id: 'a', match: { path: '/a' }, legacy: 'http://a:1', ...more })
@@ -136,5 +130,5 @@ t.test('the value that runs is named', async t => {
   t.match((await read('proxy: { workers: many }')).mistakes, [
     { found: 'many', allowed: '1', message: 'not in this version' },
   ])
-  t.match((await read('defaults: { pin: { idle: 5m } }')).mistakes, [{ found: '5m', allowed: 'leave the key out' }])
+  t.match((await read('defaults: { ramp: { bake: 5m } }')).mistakes, [{ found: '5m', allowed: 'leave the key out' }])
 })

@@ -137,7 +137,7 @@ const TABLES: Readonly<Record<string, readonly Case[]>> = {
       [
         ['orders/*', 'a path begins with /', 'write /orders/*'],
         ['/a?b=c', 'a path has no query', 'match it with `query: { name: value }`'],
-        ['/a*', '* is a whole segment', 'write /a/*'],
+        ['/a*', '* is a whole segment, or stands before an ending', 'write /a/*'],
         ['/*/b', '* stands only at the end of a path', 'use :name for one segment'],
         ['"/{id}"', 'a parameter is written with a colon', 'write :id'],
         ['/:id.json', 'a parameter is a whole segment: :name', 'letters, digits and _ only'],

@@ -149,9 +149,9 @@ t.test('cookies', async t => {
   t.same(await words({ cookies: { prefix: '__Host-n' } }), [
     '/cookies/prefix this prefix has a meaning for browsers: for example n_',
   ])
-  for (const prefix of ['b', 'banyan_']) {
+  for (const prefix of ['b', 'banyan_', 'banyan_p']) {
     t.same(await words({ cookies: { prefix } }), [
-      '/cookies/prefix banyan_id begins so, which is our own cookie: for example n_',
+      '/cookies/prefix our own cookies begin with banyan_: for example n_',
     ])
   }
   const both = (one: string, other: string) =>

@@ -193,7 +193,7 @@ export function storeContract(
 }
 
 export function sampleState(revision: number): ControlState {
-  return { revision, seed: 'c2VlZA', units: {}, rollbacks: [], tokens: [], changed: {} }
+  return { revision, seed: 'c2VlZA', units: {}, rollbacks: [], pins: [], tokens: [], changed: {} }
 }
 
 export function sampleDraft(revision: number, more: Partial<AuditDraft> = {}): AuditDraft {
@@ -232,6 +232,7 @@ function fullState(revision: number): ControlState {
       { ...said, id: 'r1', units: '*', restored: ['orders'], trigger: 'break_glass' },
       { ...said, id: 'r2', units: ['orders', 'checkout'], restored: [], trigger: 'operator', reason: null },
     ],
+    pins: [{ ...said, id: 'pin-1', unit: 'orders', key: 'ab12', side: 'legacy', until: 1_800_000_000_000 }],
     tokens: [
       { id: 't1', name: 'ci', hash: 'ab'.repeat(32), scopes: ['read'], routes: null, createdAt: 1, expiresAt: null },
       {

@@ -32,7 +32,9 @@ export function planOf(routes: readonly Route[], more: Partial<Plan> = {}): Plan
     tls: null,
     tlsFiles: [],
     errorPage: null,
-    drain: { graceMs: 0, deadlineMs: 1000 },
+    drain: { graceMs: 0, deadlineMs: 1000, tunnels: 'all' },
+    rollbackTunnels: null,
+    keyLists: [],
     file: null,
     loadedAt: 0,
     ...more,
@@ -47,7 +49,15 @@ export const PLAN = planOf([
   route(4, matching('/gone/*'), { id: 'gone', sides: { legacy: null, new: backend('n') } }),
 ])
 
-export const EMPTY: ControlState = { revision: 1, seed: 's', units: {}, rollbacks: [], tokens: [], changed: { '*': 1 } }
+export const EMPTY: ControlState = {
+  revision: 1,
+  seed: 's',
+  units: {},
+  rollbacks: [],
+  pins: [],
+  tokens: [],
+  changed: { '*': 1 },
+}
 
 const actor = { name: 'ann', tokenId: 'tok-1', address: '127.0.0.1' }
 

@@ -84,7 +84,7 @@ export async function startBanyan(
     check: options.check ?? refuseToCheck,
     log: options.log ?? log,
     clock: options.clock ?? { now: () => Date.now(), monotonic: () => performance.now() },
-    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url') },
+    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url'), now: Date.now },
     adminToken: options.adminToken === undefined ? TOKEN : options.adminToken,
     instance: 'test',
     ...(options.certificateLookMs === undefined ? {} : { certificateLookMs: options.certificateLookMs }),

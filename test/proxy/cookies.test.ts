@@ -24,7 +24,7 @@ t.test('without a policy only our own cookie is withheld', async t => {
     ['Banyan_Id=1', 'Banyan_Id=1'],
     ['', ''],
   ]
-  for (const [cookie, left] of cases) t.equal(cookiesForSide(cookie, null, null, OWN), left, cookie)
+  for (const [cookie, left] of cases) t.equal(cookiesForSide(cookie, null, null), left, cookie)
 })
 
 t.test('a side with a prefix sees its own cookies and the shared ones', async t => {
@@ -45,7 +45,7 @@ t.test('a side with a prefix sees its own cookies and the shared ones', async t 
     ['n_a=1; banyan_id=2; __Host-banyan_id=3', 'a=1'],
     ['n_banyan_id=1', 'banyan_id=1'],
   ]
-  for (const [cookie, left] of cases) t.equal(cookiesForSide(cookie, n, null, OWN), left, cookie)
+  for (const [cookie, left] of cases) t.equal(cookiesForSide(cookie, n, null), left, cookie)
 })
 
 t.test('the other side’s are withheld', async t => {
@@ -59,7 +59,7 @@ t.test('the other side’s are withheld', async t => {
     ['n_a=1; n_x_a=2', policy('n_x_'), policy('n_'), 'a=2'],
     ['a=1', null, n, 'a=1'],
   ]
-  for (const [cookie, own, other, left] of cases) t.equal(cookiesForSide(cookie, own, other, OWN), left, cookie)
+  for (const [cookie, own, other, left] of cases) t.equal(cookiesForSide(cookie, own, other), left, cookie)
 })
 
 t.test('Set-Cookie is renamed', async t => {
@@ -93,9 +93,9 @@ t.test('what a side sets comes back to it, and to it alone', async () => {
       // `__Host-` alone in front of a name that begins with one is no name that a browser would take either.
       fc.pre(!/^__(host-http|host|secure|http)-__(host|secure|http)/i.test(name))
       return (
-        cookiesForSide(stored, n, other, OWN) === `${name}=${value}` &&
-        (other === null || cookiesForSide(stored, other, n, OWN) === '') &&
-        cookiesForSide(stored, null, n, OWN) === ''
+        cookiesForSide(stored, n, other) === `${name}=${value}` &&
+        (other === null || cookiesForSide(stored, other, n) === '') &&
+        cookiesForSide(stored, null, n) === ''
       )
     }),
   )
@@ -110,12 +110,12 @@ t.test('any text: no throw, nothing of ours, nothing invented', async () => {
   const policies = fc.constantFrom(null, n, policy('l_', 'lang'), policy('n_a'), policy(''))
   fc.assert(
     fc.property(text, policies, policies, (text, own, other) => {
-      const left = cookiesForSide(text, own, other, OWN)
+      const left = cookiesForSide(text, own, other)
       const renamed = setCookieFromSide(text, own ?? n)
       const sent = left.split(';').map(part => part.slice(0, Math.max(0, part.indexOf('='))).trim())
       const isWithheld = own !== null || !sent.includes(OWN)
       return isWithheld && left.length <= text.length && renamed.length >= text.length
     }),
   )
-  for (const piece of [';', 'a=1;', '=', ' ']) cookiesForSide(piece.repeat(200_000), n, policy('l_'), OWN)
+  for (const piece of [';', 'a=1;', '=', ' ']) cookiesForSide(piece.repeat(200_000), n, policy('l_'))
 })

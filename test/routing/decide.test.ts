@@ -7,9 +7,8 @@ import { BUCKETS, createBucketer } from '../../src/routing/bucket.ts'
 import { decide as decideOrReject } from '../../src/routing/decide.ts'
 import { explain } from '../../src/routing/explain.ts'
 import type { Match } from '../../src/routing/match.ts'
-import { networks } from '../../src/routing/network.ts'
 import { readTarget } from '../../src/routing/target.ts'
-import { backend, draws, head, matching, route, split } from './make.ts'
+import { backend, draws, head, matching, overrideBy, route, split } from './make.ts'
 
 const SEED = Number(process.env.SEED ?? 99)
 
@@ -20,7 +19,7 @@ function decide(...given: Parameters<typeof decideOrReject>): Decision {
   return decided
 }
 
-const override = { header: 'x-banyan-side', from: networks(['10.0.0.0/8']) }
+const override = overrideBy('x-banyan-side', ['10.0.0.0/8'])
 
 function match(one: Route, request: RequestHead, agreed = true): Match {
   return { route: one, pattern: one.match.paths[0] as string, target: readTarget(request.target), agreed }
@@ -151,13 +150,13 @@ t.test('auto: the first request gets an id and is already on its side', async t 
   const kit = draws(createBucketer('s', 'r0'))
   const first = head('/a')
   const begun = decide(match(one, first), split(50), first, kit)
-  t.ok(begun.issueCookie)
-  const later = head('/a', { headers: ['Cookie', `x=1; banyan_id=${begun.issueCookie}; y=2`] })
+  t.ok(begun.issue?.id)
+  const later = head('/a', { headers: ['Cookie', `x=1; banyan_id=${begun.issue?.id}; y=2`] })
   const again = decide(match(one, later), split(50), later, kit)
-  t.equal(again.issueCookie, null)
+  t.equal(again.issue, null)
   t.equal(again.bucket, begun.bucket)
-  const forged = head('/a', { headers: ['Cookie', `banyan_id=${begun.issueCookie?.replace(/.$/, '!')}`] })
-  t.ok(decide(match(one, forged), split(50), forged, kit).issueCookie, 'a forged one is replaced')
+  const forged = head('/a', { headers: ['Cookie', `banyan_id=${begun.issue?.id?.replace(/.$/, '!')}`] })
+  t.ok(decide(match(one, forged), split(50), forged, kit).issue?.id, 'a forged one is replaced')
 })
 
 t.test(`the explanation says what the decision does (seed ${SEED})`, async () => {

@@ -1,8 +1,11 @@
 // Routes, heads and splits for tests, with everything that is not said at its default.
 import type { RequestHead } from '../../src/model/exchange.ts'
-import type { Backend, Route, RouteMatch, RouteSplit } from '../../src/model/route.ts'
+import type { Backend, OverridePolicy, Route, RouteMatch, RouteSplit } from '../../src/model/route.ts'
 import { thresholdOf } from '../../src/routing/bucket.ts'
 import type { Draws } from '../../src/routing/decide.ts'
+import { networks } from '../../src/routing/network.ts'
+import { createPins } from '../../src/routing/pins.ts'
+import { createSeal } from '../../src/routing/seal.ts'
 import { createAutoId } from '../../src/routing/sticky.ts'
 
 export function backend(name: string, origin = `http://127.0.0.1:1/${name}`): Backend {
@@ -52,6 +55,9 @@ export function route(index: number, match: RouteMatch, more: Partial<Route> = {
     declaredWeight: 0,
     sticky: [],
     override: null,
+    pin: null,
+    cohorts: [],
+    preflight: 'legacy',
     ambiguous: 'legacy',
     fallback: null,
     otherSideOn: new Set(),
@@ -61,6 +67,10 @@ export function route(index: number, match: RouteMatch, more: Partial<Route> = {
     owner: null,
     ...more,
   }
+}
+
+export function overrideBy(name: string, from: readonly string[]): OverridePolicy {
+  return { header: { name, from: networks(from) }, links: false, withheld: [name] }
 }
 
 export function head(target: string, more: Partial<RequestHead> = {}): RequestHead {
@@ -76,11 +86,19 @@ export function split(percent: number, more: Partial<RouteSplit> = {}): RouteSpl
     rolledBack: false,
     frozen: false,
     held: false,
+    supportPins: null,
     ...more,
   }
 }
 
 export function draws(bucket: (key: string) => number, random: () => number = () => 0.5): Draws {
   let ids = 0
-  return { bucket, auto: createAutoId('seed', () => `id${ids++}`), random }
+  return {
+    bucket,
+    auto: createAutoId('seed', () => `id${ids++}`),
+    pins: createPins(new Map(), createSeal('seed', 'pin'), () => 0),
+    links: createSeal('seed', 'link'),
+    random,
+    now: () => 0,
+  }
 }
