@@ -13,7 +13,7 @@ export interface Difference {
 }
 
 /** Not compared: they belong to one connection, or tell the time. */
-export const IGNORED = ['date', 'age', 'connection', 'keep-alive', 'proxy-connection'] as const
+export const IGNORED = ['date', 'age', 'connection', 'keep-alive', 'proxy-connection', 'upgrade', 'te'] as const
 
 const NONE = '(none)'
 const UNCOMPARED: ReadonlySet<string> = new Set(IGNORED)
@@ -33,7 +33,9 @@ export function differ(method: string, direct: Outcome, via: Outcome): readonly 
   if (hasBodies && otherHas) unlike('framing', framingOf(direct), framingOf(via), true)
   // Without a body, Content-Length only tells what there would be: it is a field like others.
   const bodied = hasBodies && otherHas
-  found.push(...differInFields('header', comparable(direct.fields, bodied), comparable(via.fields, bodied)))
+  const named = new Set([...namedByConnection(direct.fields), ...namedByConnection(via.fields)])
+  const compared = (fields: FieldList): FieldList => comparable(fields, bodied, named)
+  found.push(...differInFields('header', compared(direct.fields), compared(via.fields)))
   found.push(...differInInterim(direct.interim, via.interim))
   found.push(...differInBody(direct.body, via.body))
   found.push(...differInFields('trailer', direct.trailers, via.trailers))
@@ -51,10 +53,17 @@ function hasBody(method: string, { status }: WireAnswer): boolean {
   return method !== 'HEAD' && status !== 204 && status !== 304
 }
 
-function comparable(fields: FieldList, bodied: boolean): FieldList {
+/** What `Connection` names ends with the connection, as itself does. */
+function namedByConnection(fields: FieldList): readonly string[] {
+  return fields
+    .filter(([name]) => name.toLowerCase() === 'connection')
+    .flatMap(([, value]) => value.split(',').map(name => name.trim().toLowerCase()))
+}
+
+function comparable(fields: FieldList, bodied: boolean, named: ReadonlySet<string>): FieldList {
   return fields.filter(([name]) => {
     const known = name.toLowerCase()
-    return !UNCOMPARED.has(known) && !FRAMING.has(known) && !(bodied && known === 'content-length')
+    return !UNCOMPARED.has(known) && !named.has(known) && !FRAMING.has(known) && !(bodied && known === 'content-length')
   })
 }
 

@@ -37,7 +37,7 @@ export function reportView(report: Report, look: Look): readonly string[] {
       : [
           `  ${count(report.warmUpPairs, 'pair')} of warm-up not counted; it has the noise of backend and machine in it`,
         ]),
-    `not compared: ${IGNORED.join(', ')}; blanks around values; whole bodies beyond --max-body`,
+    `not compared: ${IGNORED.join(', ')} and what Connection names; blanks around values; bodies beyond --max-body`,
   ]
 }
 

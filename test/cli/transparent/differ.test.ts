@@ -16,6 +16,13 @@ t.test('the same is the same', async t => {
 t.test('what belongs to one connection, or tells the time, is not compared', async t => {
   const own = ['Date', 'AGE', 'connection', 'Keep-Alive', 'Proxy-Connection'].map(name => [name, 'x'] as const)
   t.same(keys({ fields: [...own, ...FIELDS] }), [])
+  // As Apache says it.
+  const offered = [
+    ['Upgrade', 'h2,h2c'],
+    ['Connection', 'Upgrade, X-Hop, Keep-Alive'],
+    ['X-Hop', '1'],
+  ] as const
+  t.same(keys({}, { fields: [...offered, ...FIELDS] }), [])
 })
 
 t.test('head', async t => {
