@@ -48,6 +48,7 @@ export function readCommonLine(line: string, wholeTime: TimeUnit): LogEntry | Br
     at: readMoment(line.slice(open + 2, close)),
     caller,
     userAgent: hasAgent ? orNull((fields[4] as Field).text) : null,
+    referer: hasAgent ? orNull((fields[3] as Field).text) : null,
     host: asked.host ?? host,
   }
 }

@@ -36,6 +36,10 @@ const NAMES = {
     'http_user_agent user_agent userAgent request_User-Agent request.headers.User-Agent req.headers.user-agent httpRequest.userAgent user_agent.original agent cs(User-Agent)'.split(
       ' ',
     ),
+  referer:
+    'http_referer referer referrer request_Referer request.headers.Referer req.headers.referer httpRequest.referer http.request.referrer'.split(
+      ' ',
+    ),
   host: 'request.host RequestHost http_host authority host req.headers.host vhost domain_name url.domain server_name domainName'.split(
     ' ',
   ),
@@ -84,6 +88,7 @@ export function readJsonLine(line: string): LogEntry | Broken {
     at: firstThat(json, NAMES.at, readMoment),
     caller: callerIn(json),
     userAgent: text(first(json, NAMES.agent)),
+    referer: text(first(json, NAMES.referer)),
     host: asked.host,
   }
 }

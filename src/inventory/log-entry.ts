@@ -14,6 +14,8 @@ export interface LogEntry {
   /** The client's address (or name), without a port. */
   readonly caller: string | null
   readonly userAgent: string | null
+  /** As it was sent. */
+  readonly referer: string | null
   /** Without port, lower case. */
   readonly host: string | null
 }

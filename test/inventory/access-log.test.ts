@@ -28,6 +28,7 @@ t.test('common log format', async t => {
     at: Date.UTC(2000, 9, 10, 20, 55, 36),
     caller: '127.0.0.1',
     userAgent: null,
+    referer: null,
     host: null,
   })
   t.equal(entry(`${HEAD}"GET / HTTP/1.1" 304 -`).bytes, null)
@@ -96,6 +97,7 @@ t.test('JSON by the names of many servers', async t => {
     at: 1646861401524,
     caller: '10.0.0.1',
     userAgent: 'curl',
+    referer: null,
     host: 'h',
   })
   const nginx = { remote_addr: '::1', request: 'POST /n HTTP/2.0', status: '201', request_time: '0.005' }
