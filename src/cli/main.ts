@@ -4,6 +4,7 @@ import { BanyanError } from '../model/errors.ts'
 import { DEFAULT_ADMIN, TOKEN_FILE } from './access.ts'
 import { addChangeCommands } from './commands/change.ts'
 import { addConfigCommands } from './commands/config.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { examples, refuseUnknownTopics } from './commands/help.ts'
 import { addLaterCommands } from './commands/later.ts'
 import { addLookCommands } from './commands/look.ts'
@@ -69,6 +70,7 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
     .addHelpText('after', EXIT_CODES)
   addRunCommands(program, session)
   addLookCommands(program, session)
+  addDoctorCommand(program, session)
   addChangeCommands(program, session)
   addTokenCommands(program, session)
   addSeedCommands(program, session)

@@ -13,7 +13,6 @@ const LATER = [
   ['inventory', 'what the traffic consists of'],
   ['outbox', 'dual writes that are owed'],
   ['ramp', 'raise the weight by evidence'],
-  ['doctor', 'what stands in the way of a migration'],
 ] as const
 
 export function addLaterCommands(program: Command, session: Session): void {
