@@ -34,7 +34,13 @@ const parts: CliParts = {
 
 function interrupts(): AbortSignal {
   const interrupted = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      interrupted.abort()
+      // One that is waited for would keep the process.
+      process.stdin.destroy()
+    })
+  }
   return interrupted.signal
 }
 

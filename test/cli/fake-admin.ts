@@ -39,7 +39,7 @@ export interface RunOptions {
   readonly tty?: boolean
   readonly columns?: number
   readonly rows?: number
-  readonly stdin?: string
+  readonly stdin?: string | ReadableStream<string>
   readonly cwd?: string
   readonly parts?: Partial<CliParts>
   readonly signal?: AbortSignal
@@ -111,9 +111,8 @@ export async function run(
     options.onWrite?.(text)
     keep(text)
   }
-  const stdin: CliInput = Object.assign(Readable.from(options.stdin === undefined ? [] : [options.stdin]), {
-    isTTY: options.tty ?? false,
-  })
+  const given = typeof options.stdin === 'string' ? [options.stdin] : (options.stdin ?? [])
+  const stdin: CliInput = Object.assign(Readable.from(given), { isTTY: options.tty ?? false })
   const io: CliIo = {
     stdout: {
       ...tty,

@@ -1,9 +1,12 @@
 // `banyan transparent` against the real proxy: pass-through is n of n identical, and what is configured to differ is found.
 import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run } from '../cli/fake-admin.ts'
-import { rawBackend, startBanyan } from './harness.ts'
+import { httpBackend, rawBackend, startBanyan, temporary } from './harness.ts'
+import { noPem, one, secureBackend } from './secure.ts'
 
 /** Answers of old and odd backends, by path. */
 const ANSWERS: Readonly<Record<string, string>> = {
@@ -132,4 +135,30 @@ t.test('a backend that is gone: both ways fail, each in its words', async t => {
   const { code, report } = await prove(t, backend.url, `http://127.0.0.1:${banyan.port}`, ['/a', '/b'])
   t.equal(code, 4)
   t.match(report, { verdict: 'inconclusive', failed: { direct: 2, both: 0 } })
+})
+
+t.test('TLS: verified unless said otherwise; --host is the name that is asked for', { skip: noPem }, async t => {
+  const backend = await secureBackend(t, one)
+  const plain = await httpBackend(t, (_req, res) => res.end('ok'))
+  const ca = join(temporary(t), 'ca.pem')
+  writeFileSync(ca, one.cert)
+  const argv = (...more: readonly string[]) => [
+    'transparent',
+    '--direct',
+    backend.url,
+    '--via',
+    plain.url,
+    '--from',
+    '-',
+    ...more,
+  ]
+  const refused = await run(null, argv(), { stdin: '/a' })
+  t.match(refused, { code: 8, err: /cannot be reached: self-signed certificate\n {2}trust it with --ca/ })
+  t.match(await run(null, argv('--ca', ca), { stdin: '/a' }), { code: 8, err: /cannot be reached: .*127\.0\.0\.1/ })
+  t.match(await run(null, argv('--ca', ca, '--host', 'one.example'), { stdin: '/a' }), {
+    code: 0,
+    out: /^1 of 1 identical/,
+  })
+  t.match(await run(null, argv('--insecure'), { stdin: '/a' }), { code: 0 })
+  t.equal(backend.seen[0]?.headers.host, 'one.example')
 })

@@ -36,6 +36,26 @@ function open(name: string, io: CliIo): AsyncIterable<Uint8Array> {
   return file.pipe(unpacked)
 }
 
+/** Ends also while nothing comes, as from a terminal or a pipe that waits. */
+async function* untilOver<T>(chunks: AsyncIterable<T>, over: AbortSignal): AsyncGenerator<T> {
+  const stopped = new Promise<null>(resolve => over.addEventListener('abort', () => resolve(null), { once: true }))
+  const source = chunks[Symbol.asyncIterator]()
+  let waits = true
+  try {
+    while (!over.aborted) {
+      waits = true
+      const next = await Promise.race([source.next(), stopped])
+      if (next === null) return
+      waits = false
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    // A source that is waited for would only end when something comes.
+    if (!waits) await source.return?.()
+  }
+}
+
 /** Lines without their ends; of one that is too long a beginning that is still too long. */
 export async function* splitLines(
   chunks: AsyncIterable<string | Uint8Array>,
@@ -55,8 +75,7 @@ export async function* splitLines(
     size = 0
     return text
   }
-  for await (const chunk of chunks) {
-    if (over.aborted) return
+  for await (const chunk of untilOver(chunks, over)) {
     const bytes = Buffer.from(chunk as Uint8Array)
     let from = 0
     for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, from)) {

@@ -19,6 +19,7 @@ export interface Reached {
 
 /** Null: it can; else why not. */
 export function unreachable({ origin, timeoutMs, tls, over }: Reached): Promise<string | null> {
+  if (over.aborted) return Promise.resolve(null)
   return new Promise(resolve => {
     const place = { host: hostOf(origin), port: portOf(origin) }
     const secure = origin.protocol === 'https:'
@@ -70,7 +71,9 @@ export function reasonOf(error: NodeJS.ErrnoException): string {
   const code = error.code ?? error.name
   if (REASONS[code] !== undefined) return REASONS[code]
   if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return `no TLS with it: ${tlsReason(error.message)}`
-  return code.startsWith('HPE_') ? `not an HTTP answer: ${error.message}` : error.message
+  // Without Node's own advice, which is about its flags.
+  const message = error.message.replace(/; if the root CA .*$/, '')
+  return code.startsWith('HPE_') ? `not an HTTP answer: ${message}` : message
 }
 
 /** OpenSSL's own words, of `…:error:0A00010B:SSL routines:function:wrong version number:file:line:`. */

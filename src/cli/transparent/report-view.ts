@@ -57,7 +57,7 @@ function headline({ identical, asked, varies, different, unsteady, failed }: Rep
 
 function asides(report: Report): readonly string[] {
   return [
-    ...(report.varying.length === 0 ? [] : [`  by themselves: ${named(report.varying)}`]),
+    ...(report.varying.length === 0 ? [] : [`  by themselves, and so not proven there: ${named(report.varying)}`]),
     ...report.reframed.map(
       ({ what, count, direct, via }) =>
         `  ${what} (no difference to users): ${safe(direct)} became ${safe(via)} in ${count}`,
