@@ -19,6 +19,7 @@ import { type Control, openControl, rollbackId } from './control/control.ts'
 import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
 import { createIds } from './ids.ts'
+import { createInventory } from './inventory/recorder.ts'
 import { addressText, listen, listenFailed } from './listen.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -94,6 +95,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const store = await openStore(options)
   const sightings = createSightings({ plan: () => current().plan, clock, log: log.line })
   const traffic = createTraffic(clock)
+  const inventory = createInventory(clock)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
   const metrics = createMetrics({ version: VERSION, current, perRoute: config.metrics.perRoute === 'always' })
@@ -201,7 +203,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       },
       samples: createSampling(clock, options.chance.random),
       watch: doctor.exchange,
-      sample: doctor.sample,
+      sample(sample) {
+        doctor.sample(sample)
+        inventory.take(sample)
+      },
       note(note) {
         metrics.note(note)
         sightings.note(note)
@@ -252,6 +257,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     control,
     current,
     traffic,
+    inventory: inventory.view,
     clock,
     access: accessControl,
     events,

@@ -246,6 +246,48 @@ export const Checked = z.object({
   changes: z.array(Change).describe('against the configuration in force, secrets as ***'),
 })
 
+/** One method at one template. */
+const InventoryEntry = z.object({
+  template: z.string().describe('a path pattern, such as /orders/:id; or with *.do for file names of one extension'),
+  method: z.string(),
+  requests: z.number().describe('where only some were looked at: the number that they stand for'),
+  perSecond: z.number().nullable().describe('over the whole period'),
+  p50Ms: z.number().nullable().describe('without answers that stream'),
+  p95Ms: z.number().nullable(),
+  requestBytes: z.number().nullable().describe('of all request bodies together; null: not known'),
+  answerBytes: z.number().nullable(),
+  callers: z.number().int().describe('different addresses, right within 7 % above 64; of those that were looked at'),
+  statuses: z.record(z.string(), z.number()).describe('requests by 1xx … 5xx; none: the client left before an answer'),
+  sessionCookies: z.array(z.string()).describe('names of cookies it sets that look like a session'),
+  sessionInPath: z.boolean().describe('a session id was in a path, as ;jsessionid=…'),
+  write: z
+    .enum(['no', 'method', 'looks-like'])
+    .describe('looks-like: the method is safe, the request looks as if it wrote'),
+  writeSign: z.string().nullable().describe('why it looks so'),
+  stream: z
+    .enum(['events', 'upgrade', 'multipart', 'long'])
+    .nullable()
+    .describe('how an answer streams; long: it was open for 30 s'),
+  kind: z.enum(['page', 'assets', 'other']),
+  calledFrom: z.string().nullable().describe('template of the page that calls it'),
+  hosts: z.array(z.string()).describe('up to four'),
+})
+
+export const InventoryView = z.object({
+  source: z.enum(['live', 'log']),
+  since: moment.nullable(),
+  until: moment.nullable(),
+  requests: z.number().describe('in the whole period; where only some were looked at: the number that they stand for'),
+  sampled: z.number().int().describe('how many were looked at: about 200 a second at most'),
+  entries: z.array(InventoryEntry).describe('most requests first; up to about 2000'),
+  other: z.object({
+    refused: z.number().describe('paths that were only ever refused, as with 404'),
+    forgotten: z.number().describe('what was seen least, where there were too many templates'),
+  }),
+  hosts: z.array(z.object({ host: z.string(), requests: z.number() })),
+})
+export type InventoryView = z.infer<typeof InventoryView>
+
 const RouteParams = z.object({
   id: z
     .string()
@@ -512,3 +554,11 @@ export const operations = {
 export type OperationName = keyof typeof operations
 /** What `/api/v1` answers to an empty body where one is optional. */
 export const emptyBody = nothing
+  inventory: {
+    method: 'GET',
+    path: '/inventory',
+    summary:
+      'What the traffic consists of since the start: templates, rates, callers, what writes; not for limited tokens',
+    scope: 'read',
+    answer: InventoryView,
+  },

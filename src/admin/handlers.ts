@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import type { Control } from '../control/control.ts'
 import { rollbackId } from '../control/control.ts'
 import type { Report } from '../doctor/doctor.ts'
+import type { Inventory } from '../inventory/sketch.ts'
 import { type Actor, type AuditEntry, isInForce, type Rollback, type Token } from '../model/control.ts'
 import { BanyanError, type Mistake } from '../model/errors.ts'
 import type { RequestHead } from '../model/exchange.ts'
@@ -27,6 +28,7 @@ export interface AdminParts {
   readonly current: () => Snapshot
   readonly traffic: Traffic
   readonly clock: Clock
+  readonly inventory: () => Inventory
   readonly audit: {
     page(page: { readonly limit: number; readonly before: number | null }): Promise<readonly AuditEntry[]>
     verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly brokenAt: number | null }>
@@ -228,6 +230,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       const limit = call.query.limit as number
       const entries = await parts.audit.page({ limit, before: call.query.before ?? null })
       const oldest = entries.at(-1)
+    inventory: () => parts.inventory(),
       return { entries, next: entries.length === limit && oldest !== undefined && oldest.seq > 1 ? oldest.seq : null }
     },
     auditVerify: () => parts.audit.verify(),
