@@ -291,6 +291,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     }),
     doctor: routes => doctor.report(routes),
     newSeed: () => randomBytes(24).toString('base64url'),
+    proxyUrl: () => addresses.proxy,
     health: () => healthOf(services.states(), services.backends()),
   })
   const health = createHealthServer({

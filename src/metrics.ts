@@ -77,7 +77,12 @@ export function createMetrics(parts: MetricsParts): Metrics {
     'role',
     'kind',
   ])
-  const tunnels = new Series('banyan_tunnels', 'Open upgraded connections', ['route', 'side'], 'gauge')
+  const tunnels = new Series(
+    'banyan_tunnels',
+    'Open upgraded connections (WebSockets) and event streams',
+    ['route', 'side'],
+    'gauge',
+  )
   const rollbacks = new Series('banyan_rollbacks_total', 'Rollbacks accepted', ['route', 'trigger'])
   const quirks = new Series('banyan_wire_quirks_total', 'What of backends’ answers is not HTTP/1.1, by side', [
     'side',

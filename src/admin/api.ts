@@ -49,6 +49,12 @@ export const RolledBack = Applied.extend({
   rollback: z.string().describe('id that a restore names'),
   routes: z.array(z.string()).describe('routes that are on legacy because of it'),
   skipped: z.array(z.object({ route: z.string(), why: z.string() })).describe('routes without a legacy side'),
+  tunnels: z
+    .object({
+      open: z.number().int().describe('WebSockets and event streams on new'),
+      overMs: z.number().nullable().describe('in how many ms they are cut, one after another; null: they are kept'),
+    })
+    .describe('what is open on new, and what becomes of it (rollback.tunnels)'),
 })
 
 export const Restored = Applied.extend({
@@ -294,12 +300,73 @@ const RouteParams = z.object({
     .regex(/^[a-z0-9-]{1,64}$/)
     .describe('1 to 64 of a-z, 0-9 and -'),
 })
+const SPAN_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const LONGEST_SPAN_MS = 400 * 86_400_000
+
+function readSpan(text: string): number {
+  return Math.round(Number(text.slice(0, -1)) * (SPAN_MS[text.slice(-1)] as number))
+}
+
 /** The default can be looked at and no more: it has no weight, and is on legacy always. */
 const LookParams = z.object({
   id: z
     .union([RouteParams.shape.id, z.literal(DEFAULT_ROUTE)])
     .describe(`1 to 64 of a-z, 0-9 and -, or ${DEFAULT_ROUTE}`),
 })
+
+/** A time from now on: `7d`, or a number of seconds. */
+const span = z
+  .union([
+    z
+      .string()
+      .regex(/^[0-9]{1,9}(\.[0-9]{1,3})?(s|m|h|d)$/)
+      .transform(readSpan),
+    z.number().transform(seconds => seconds * 1000),
+  ])
+  .refine(ms => ms >= 1000 && ms <= LONGEST_SPAN_MS)
+  .describe('a time from 1s to 400d, such as 2h or 7d, or seconds as a number')
+
+const side = z.enum(['legacy', 'new'])
+const key = z.string().min(1).max(1024).describe('the value of one of the route’s sticky keys')
+
+export const PinView = z.object({
+  id: z.string(),
+  key: z.string().describe('first 8 hex of the SHA-256 of the key'),
+  side,
+  until: moment,
+  by: z.string(),
+  at: moment,
+  reason: z.string().nullable(),
+})
+export type PinView = z.infer<typeof PinView>
+
+export const WhoView = z.object({
+  key: z.object({ hashed: z.string().describe('first 8 hex of the SHA-256 of the key') }),
+  routes: z.array(
+    z.object({
+      route: z.string(),
+      unit: z.string(),
+      side: side.nullable().describe('null: only a request can tell'),
+      reason: z.string(),
+      why: z.string().describe('the same in a sentence'),
+      bucket: z.number().nullable().describe('0 ≤ bucket < 100: the percent above which this user is on new'),
+      weight: percent.describe('in force'),
+      pin: PinView.nullable().describe('what the support desk said'),
+    }),
+  ),
+})
+export type WhoView = z.infer<typeof WhoView>
+
+export const LinkView = Applied.extend({
+  route: z.string(),
+  side,
+  until: moment,
+  host: z.string().nullable().describe('the only host on which it counts; null: any'),
+  url: z.string().describe('opens the side in a browser, which keeps it by a cookie'),
+  query: z.string().describe('to add to any URL of the route'),
+  header: z.object({ name: z.string(), value: z.string() }).describe('for tools'),
+})
+export type LinkView = z.infer<typeof LinkView>
 
 export interface Operation {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -419,6 +486,61 @@ export const operations = {
     answer: Restored,
     conditional: true,
   },
+  pins: {
+    method: 'GET',
+    path: '/routes/:id/pins',
+    summary: 'Users to whom the support desk gave a side',
+    scope: 'read',
+    params: RouteParams,
+    answer: z.object({ pins: z.array(PinView) }),
+  },
+  pin: {
+    method: 'POST',
+    path: '/routes/:id/pins',
+    summary: 'Give one user a side for a while (on the route’s group)',
+    scope: 'operate',
+    params: RouteParams,
+    body: z.strictObject({ key, side, for: span, reason: reason.optional() }),
+    answer: Applied.extend({ pin: PinView }),
+    conditional: true,
+  },
+  unpin: {
+    method: 'DELETE',
+    path: '/routes/:id/pins',
+    summary: 'Take it back, by the user’s key or by the pin’s id',
+    scope: 'operate',
+    params: RouteParams,
+    query: z.strictObject({ key: key.optional(), pin: z.string().max(64).optional(), reason: reason.optional() }),
+    answer: Applied.extend({ pin: PinView.nullable().describe('null: there was none') }),
+    conditional: true,
+  },
+  who: {
+    method: 'GET',
+    path: '/who',
+    summary: 'Where a user with this key is on each route, and why',
+    scope: 'read',
+    query: z.strictObject({ key }),
+    answer: WhoView,
+  },
+  link: {
+    method: 'POST',
+    path: '/routes/:id/links',
+    summary: 'Sign a link by which its holder gets a side of the route (and its group)',
+    scope: 'operate',
+    params: RouteParams,
+    body: z.strictObject({
+      side,
+      for: span,
+      host: z
+        .string()
+        .regex(/^[A-Za-z0-9.-]{1,253}$/)
+        .optional()
+        .describe('the only host on which it counts, without a port'),
+      url: z.string().max(2048).optional().describe('a page of the route; default: the beginning of its path'),
+      reason: reason.optional(),
+    }),
+    answer: LinkView,
+  },
   explain: {
     method: 'POST',
     path: '/explain',
@@ -442,6 +564,14 @@ export const operations = {
     summary: 'What was seen of this deployment: what stands in the way of a migration, and a block to paste',
     scope: 'read',
     answer: Diagnosis,
+  },
+  inventory: {
+    method: 'GET',
+    path: '/inventory',
+    summary:
+      'What the traffic consists of since the start: templates, rates, callers, what writes; not for limited tokens',
+    scope: 'read',
+    answer: InventoryView,
   },
   audit: {
     method: 'GET',
@@ -554,11 +684,3 @@ export const operations = {
 export type OperationName = keyof typeof operations
 /** What `/api/v1` answers to an empty body where one is optional. */
 export const emptyBody = nothing
-  inventory: {
-    method: 'GET',
-    path: '/inventory',
-    summary:
-      'What the traffic consists of since the start: templates, rates, callers, what writes; not for limited tokens',
-    scope: 'read',
-    answer: InventoryView,
-  },

@@ -11,9 +11,11 @@ import type { RequestHead } from '../model/exchange.ts'
 import type { Backend, RouteId } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock } from '../model/units.ts'
+import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
 import type { Traffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
+import { createUserHandlers } from './users.ts'
 import { type BackendHealth, type Seen, shortDefault, shortRoute, viewRollback, viewRoute } from './views.ts'
 
 export interface ConfigChange {
@@ -27,8 +29,8 @@ export interface AdminParts {
   readonly control: Control
   readonly current: () => Snapshot
   readonly traffic: Traffic
-  readonly clock: Clock
   readonly inventory: () => Inventory
+  readonly clock: Clock
   readonly audit: {
     page(page: { readonly limit: number; readonly before: number | null }): Promise<readonly AuditEntry[]>
     verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly brokenAt: number | null }>
@@ -55,6 +57,8 @@ export interface AdminParts {
   /** What was seen of this deployment; `routes`: all that the asker may see, null: everything. */
   readonly doctor: (routes: ReadonlySet<RouteId> | null) => Promise<Report>
   readonly newSeed: () => string
+  /** Where clients reach the proxy. */
+  readonly proxyUrl: () => string
   /** How backends are right now. */
   readonly health: () => (backend: Backend) => BackendHealth
 }
@@ -122,10 +126,16 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
     const plan = control.plan()
     const unit = route === null ? null : (plan.byId.get(route)?.unit ?? null)
     const concerned = plan.routes.filter(one => unit === null || one.unit === unit)
+    const reached = concerned.filter(one => one.sides.legacy !== null)
+    const { rollbackTunnels } = plan
     return {
       ...outcome.applied,
       rollback: outcome.rollback?.id ?? id,
-      routes: concerned.filter(one => one.sides.legacy !== null).map(one => one.id),
+      routes: reached.map(one => one.id),
+      tunnels: {
+        open: reached.reduce((sum, one) => sum + parts.traffic.of(one.id).tunnels.new, 0),
+        overMs: rollbackTunnels === 'all' ? ROLLBACK_SPREAD_MS : rollbackTunnels,
+      },
       skipped: concerned
         .filter(one => one.sides.legacy === null)
         .map(one => ({ route: one.id, why: 'it has no legacy side' })),
@@ -150,6 +160,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
   }
 
   return {
+    ...createUserHandlers({ control, current: parts.current, clock: parts.clock, proxyUrl: parts.proxyUrl, said }),
     status(call) {
       const now = seen()
       const state = control.state()
@@ -226,11 +237,11 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       }
     },
     doctor: call => parts.doctor(call.caller.routes),
+    inventory: () => parts.inventory(),
     async audit(call) {
       const limit = call.query.limit as number
       const entries = await parts.audit.page({ limit, before: call.query.before ?? null })
       const oldest = entries.at(-1)
-    inventory: () => parts.inventory(),
       return { entries, next: entries.length === limit && oldest !== undefined && oldest.seq > 1 ? oldest.seq : null }
     },
     auditVerify: () => parts.audit.verify(),

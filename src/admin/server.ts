@@ -137,8 +137,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   function authorize(name: OperationName, operation: Operation, caller: Caller, params: Record<string, string>): void {
     const plan = parts.control.plan()
     const route = operation.path.startsWith('/routes/:id') ? (params.id as RouteId) : null
-    // Lists and the doctor are filtered to the caller's routes, and explain asks again for the route that it finds.
-    const open = name === 'status' || name === 'routes' || name === 'explain' || name === 'doctor'
+    // Lists, the doctor and who are filtered to the caller's routes, and explain asks again for the route that it finds.
+    const open = name === 'status' || name === 'routes' || name === 'explain' || name === 'doctor' || name === 'who'
     requireScope(open ? { ...caller, routes: null } : caller, operation.scope ?? 'read', route, plan)
   }
 

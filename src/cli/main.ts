@@ -12,6 +12,7 @@ import { addRunCommands } from './commands/run.ts'
 import { addSeedCommands } from './commands/seed.ts'
 import { addTokenCommands } from './commands/token.ts'
 import { addTransparentCommand } from './commands/transparent.ts'
+import { addUserCommands } from './commands/users.ts'
 import { CliError, type CliIo, EXIT } from './io.ts'
 import { safeLines } from './print.ts'
 import { createSession, type GlobalFlags, type Session } from './session.ts'
@@ -72,6 +73,7 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
   addLookCommands(program, session)
   addDoctorCommand(program, session)
   addChangeCommands(program, session)
+  addUserCommands(program, session)
   addTokenCommands(program, session)
   addSeedCommands(program, session)
   addConfigCommands(program, session)

@@ -25,6 +25,20 @@ export function readDuration(text: string): Milliseconds {
   return durationMs
 }
 
+/** For `--for`: from a second to 400 days. */
+export function readSpan(text: string): Milliseconds {
+  const durationMs = readDuration(text)
+  if (durationMs < 1000 || durationMs > 400 * 86_400_000) {
+    throw new InvalidArgumentError('Allowed: a time from 1s to 400d, such as 2h or 7d.')
+  }
+  return durationMs
+}
+
+export function readSide(text: string): 'legacy' | 'new' {
+  if (text !== 'legacy' && text !== 'new') throw new InvalidArgumentError('Allowed: legacy or new.')
+  return text
+}
+
 /** A duration that a timer can wait for. */
 export function readTimer(text: string): Milliseconds {
   const durationMs = readDuration(text)

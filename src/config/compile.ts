@@ -12,6 +12,7 @@ import { createMatcher, type Matcher } from '../routing/match.ts'
 import { createPins, type Pins } from '../routing/pins.ts'
 import { createSeal, type Seal } from '../routing/seal.ts'
 import { type AutoId, createAutoId } from '../routing/sticky.ts'
+import { whereIs } from '../routing/who.ts'
 
 /** Chance and time, handed in from above. */
 export interface Chance {
@@ -59,6 +60,11 @@ export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance)
       const explained = explain(match, splits[index] as RouteSplit, head, draws[index] as Draws)
       return { route: match.route, explained }
     },
+    who: key =>
+      plan.routes.map(route => ({
+        route,
+        ...whereIs(route, splits[route.index] as RouteSplit, key, draws[route.index] as Draws),
+      })),
     isRolledBack: route => isRolledBack(state, route),
     pinCookies: pinnedUnits(plan).size === 0 ? null : pins.cookies,
   }

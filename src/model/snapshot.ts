@@ -73,6 +73,15 @@ export interface Explained {
   readonly considered: readonly Step[]
 }
 
+export interface Whereabouts {
+  /** null: only a request can tell. */
+  readonly side: Side | null
+  readonly reason: Reason
+  readonly why: string
+  /** 0 to 100: the percent above which this key is on new; null: it is not drawn. */
+  readonly percentile: number | null
+}
+
 /** Which route, which side, and why: all that the data path asks of a snapshot. */
 export interface Snapshot {
   readonly revision: Revision
@@ -83,6 +92,8 @@ export interface Snapshot {
   decide(head: RequestHead): Decision | 'reject' | null
   /** The same, step by step; null: no route matches. */
   explain(head: RequestHead): { readonly route: Route; readonly explained: Explained } | null
+  /** Where a user with this key is, on every route. */
+  who(key: string): readonly (Whereabouts & { readonly route: Route })[]
   /** Also for a route of an older snapshot, renamed, regrouped or gone by now. */
   isRolledBack(route: Route): boolean
   /**

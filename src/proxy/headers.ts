@@ -76,7 +76,7 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
     let line: string | null = null
     switch (kind) {
       case 'plain':
-        if (rewrite.withheld !== null && rewrite.withheld.includes(lower)) line = ''
+        if (rewrite.withheld?.includes(lower) === true) line = ''
         else if (rewrite.condition !== null && isCondition(lower)) {
           line = lineOf(list[2 * i] as string, rewrite.condition(lower, value))
         }

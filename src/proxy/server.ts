@@ -8,6 +8,7 @@ import { ClientConnection, type Listener } from './connection.ts'
 import { Entrance } from './entrance.ts'
 import type { ProxyParts } from './parts.ts'
 import type { Waiting } from './placement.ts'
+import { type Open, ROLLBACK_SPREAD_MS, Spread } from './spread.ts'
 import type { Certificate } from './tls-door.ts'
 import type { Tunnel } from './tunnel.ts'
 
@@ -49,6 +50,9 @@ export interface ProxyServer {
 export function createProxyServer(parts: ProxyParts, options: ListenerOptions): ProxyServer {
   const waiting: Waiting = new Set()
   const tunnels = new Set<Tunnel>()
+  /** Their connections are busy ones. */
+  const streams = new Set<Open>()
+  const spread = new Spread()
   const connections = new Set<ClientConnection>()
   let draining = false
   let strain = 0
@@ -68,7 +72,13 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     tunnelled: tunnel => tunnels.add(tunnel),
     tunnelOver(tunnel) {
       tunnels.delete(tunnel)
+      spread.over(tunnel)
       checkClosed()
+    },
+    streams: stream => streams.add(stream),
+    streamOver(stream) {
+      streams.delete(stream)
+      spread.over(stream)
     },
     gone(connection) {
       if (connections.delete(connection)) checkClosed()
@@ -90,6 +100,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     const now = parts.clock.monotonic()
     for (const connection of connections) connection.tick(now)
     for (const tunnel of tunnels) tunnel.tick(now)
+    spread.tick(now)
   }, TICK_MS)
   timer.unref()
 
@@ -115,6 +126,16 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   function closeIdle(late: boolean): void {
     for (const connection of connections) if (!connection.isBusy && (late || !connection.isSilent)) connection.destroy()
     if (late) entrance.destroyEntering()
+  }
+
+  /** What is open on the new side of a rolled-back route comes back to legacy, if it shall. A restore in between keeps it. */
+  function endRolledBack(): void {
+    const { plan } = parts.current()
+    if (plan.rollbackTunnels === null || tunnels.size + streams.size === 0) return
+    const isMeant = ({ route, side }: Open) =>
+      side === 'new' && route.sides.legacy !== null && parts.current().isRolledBack(route)
+    const overMs = plan.rollbackTunnels === 'all' ? ROLLBACK_SPREAD_MS : plan.rollbackTunnels
+    spread.schedule([...tunnels, ...streams].filter(isMeant), overMs, parts.clock.monotonic(), isMeant)
   }
 
   function busy(): number {
@@ -144,6 +165,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     recall() {
       let moved = 0
       for (const placement of [...waiting]) if (placement.recall()) moved++
+      endRolledBack()
       return moved
     },
     inFlight: () => busy() + tunnels.size,
@@ -160,7 +182,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
         const late = setTimeout(() => closeIdle(true), Math.min(LATE_MS, deadlineMs))
         const deadline = setTimeout(() => {
           cut = busy() + tunnels.size
-          for (const tunnel of tunnels) tunnel.destroy()
+          for (const tunnel of tunnels) tunnel.cut()
           for (const connection of [...connections]) connection.destroy()
           entrance.destroyEntering()
         }, deadlineMs)
@@ -171,6 +193,11 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
           clearTimeout(deadline)
           clearInterval(timer)
           resolve(cut)
+        }
+        const { tunnels: ending } = parts.current().plan.drain
+        if (ending !== null) {
+          const overMs = ending === 'all' ? deadlineMs : Math.min(ending, deadlineMs)
+          spread.schedule([...tunnels, ...streams], overMs, parts.clock.monotonic())
         }
         closeIdle(false)
         // Whoever the kernel has greeted already would be reset: they are taken in first.

@@ -19,6 +19,7 @@ import { type Outlet, Reply } from './reply.ts'
 import { RequestBody } from './request-body.ts'
 import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
 import { wantsBack, wantsFallback, wantsOtherSide, wantsRetry } from './second-chance.ts'
+import type { Open } from './spread.ts'
 import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 
 /** A backend that neither continues nor answers gets the body after this. */
@@ -47,6 +48,9 @@ export interface Door {
   closesAnswers(): boolean
   tunnelled(tunnel: Tunnel): void
   tunnelOver(tunnel: Tunnel): void
+  /** An answer that goes on while its client listens. */
+  streams(stream: Open): void
+  streamOver(stream: Open): void
 }
 
 export class Serving implements Receiver {
@@ -75,6 +79,8 @@ export class Serving implements Receiver {
   #expectTimer: NodeJS.Timeout | null = null
   /** Looks through the first piece of a page. */
   #findLinks: ((piece: Buffer) => void) | null = null
+  /** An event stream, while it is open. */
+  #stream: Open | null = null
   #leaving: Milliseconds | null = null
   /** The backend's, once it is what the client gets. */
   #answered: Answer | null = null
@@ -143,6 +149,10 @@ export class Serving implements Receiver {
     if (this.#expectTimer !== null) clearTimeout(this.#expectTimer)
     this.#asked?.giveUp()
     this.#asked = null
+    if (this.#stream !== null) {
+      this.#door.streamOver(this.#stream)
+      this.#parts.tunnel(this.#stream.route.id, this.#stream.side, -1)
+    }
     const ending: Ending = this.#failed !== null ? 'error' : delivered ? 'complete' : 'aborted'
     this.#tell(ending, (this.#leaving ?? this.#parts.clock.monotonic()) - this.#accepted.at)
   }
@@ -203,6 +213,23 @@ export class Serving implements Receiver {
       special: crossing?.special ?? null,
     })
     this.#reply.begin(answer.status, text, out)
+    if (streams && answer.fields.isEventStream) this.#streams()
+  }
+
+  /** Open for as long as a tunnel, and counted with them. */
+  #streams(): void {
+    const { route, side } = this.#placement.decision
+    this.#stream = {
+      route,
+      side,
+      cut: () => {
+        this.#asked?.giveUp()
+        this.#asked = null
+        this.#reply.cut()
+      },
+    }
+    this.#door.streams(this.#stream)
+    this.#parts.tunnel(route.id, side, 1)
   }
 
   data(piece: Buffer): void {
@@ -249,7 +276,7 @@ export class Serving implements Receiver {
     this.#reply.status = answer.status
     const client = this.#client.detach()
     client.socket.write(this.#informationOf(answer), 'latin1')
-    const tunnel = openTunnel(client, { socket, early }, decision.side, over => {
+    const tunnel = openTunnel(client, { socket, early }, decision, over => {
       this.#door.tunnelOver(over)
       this.#parts.tunnel(decision.route.id, decision.side, -1)
       this.closed(true)

@@ -1,12 +1,12 @@
 // Upgrades (WebSocket and the like): decided like any request, then tunnelled byte for byte. Not one byte of the client
 // reaches a backend before the backend's 101; a refusal is relayed as the ordinary answer that it is.
 import type { Socket } from 'node:net'
-import type { Side } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { takeBytes } from '../upstream/read-buffer.ts'
 import { writeCopy } from '../upstream/write-copy.ts'
 import type { Answer, Request } from '../wire/head.ts'
 import { reset } from './reset.ts'
+import type { Open } from './spread.ts'
 
 /** h2c is an offer that may be ignored, and its request may have a body; everything else on a bodiless GET is tunnelled. */
 export function isUpgrade({ method, minor, fields }: Request): boolean {
@@ -37,22 +37,26 @@ interface End {
   readonly early: Buffer
 }
 
-export interface Tunnel {
-  readonly side: Side
+export interface Tunnel extends Open {
   /** Called about twice a second. */
   tick(now: Milliseconds): void
-  destroy(): void
 }
 
 /** Once one end has said its last byte, and then nothing moves for so long, there is nobody left to wait for. */
 const HALF_CLOSED_MS = 60_000
 
 /** Both ends stay half-open: one that has said its last byte may still listen. A reset of one resets the other. */
-export function openTunnel(client: End, backend: End, side: Side, over: (tunnel: Tunnel) => void): Tunnel {
+export function openTunnel(
+  client: End,
+  backend: End,
+  { route, side }: Pick<Open, 'route' | 'side'>,
+  over: (tunnel: Tunnel) => void,
+): Tunnel {
   const ends = [client.socket, backend.socket]
   let moved = -1
   let since: Milliseconds = 0
   const tunnel: Tunnel = {
+    route,
     side,
     tick(now) {
       const bytes = ends.reduce((sum, { bytesRead, bytesWritten, writableLength }) => {
@@ -63,7 +67,7 @@ export function openTunnel(client: End, backend: End, side: Side, over: (tunnel:
         since = now
       } else if (now - since >= HALF_CLOSED_MS) for (const socket of ends) reset(socket)
     },
-    destroy() {
+    cut() {
       client.socket.destroy()
       backend.socket.destroy()
     },

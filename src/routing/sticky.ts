@@ -78,8 +78,15 @@ export function* presentKeys(
         : source.kind === 'auto'
           ? auto.read(cookieOf(headerOf(head.headers, 'cookie'), AUTO_COOKIE))
           : sourceValue(source, head, match)
-    if (value !== null && value !== '') yield value
+    if (value !== null && value !== '') yield asText(value)
   }
+}
+
+/** People write UTF-8 into lists; of a header we have its bytes, one character each. */
+function asText(value: string): string {
+  if (!/[\x80-\xff]/.test(value) || /[^\0-\xff]/.test(value)) return value
+  const text = Buffer.from(value, 'latin1').toString('utf8')
+  return text.includes('\ufffd') ? value : text
 }
 
 function sourceValue(source: NamedSource, head: RequestHead, match: Match): string | null {

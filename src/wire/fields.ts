@@ -39,6 +39,8 @@ export class Fields {
   aged = false
   /** Content-Type: text/html. */
   isHtml = false
+  /** Content-Type: text/event-stream. */
+  isEventStream = false
   /** Content-Encoding: the content is not its own bytes. */
   isEncoded = false
   /** A name was let in that is no token. */
@@ -149,6 +151,7 @@ function heed(fields: Fields, { kind }: Known, value: string, lenience: Lenience
       return
     case 'type':
       fields.isHtml = /^text\/html\b/i.test(value)
+      fields.isEventStream = !fields.isHtml && /^text\/event-stream\b/i.test(value)
       return
     case 'encoding':
       fields.isEncoded = true

@@ -185,7 +185,7 @@ export const rolledBack = {
   ...applied,
   rollback: 'rb-8',
   routes: ['orders', 'carts'],
-  skipped: [{ route: 'search', why: 'it has no legacy side' }],
+  skipped: [{ route: 'search', why: 'it has no legacy side' }], tunnels: { open: 0, overMs: null },
 }
 
 export const restored = { ...applied, ended: ['rb-7'], remaining: [] }

@@ -150,9 +150,7 @@ t.test('cookies', async t => {
     '/cookies/prefix this prefix has a meaning for browsers: for example n_',
   ])
   for (const prefix of ['b', 'banyan_', 'banyan_p']) {
-    t.same(await words({ cookies: { prefix } }), [
-      '/cookies/prefix our own cookies begin with banyan_: for example n_',
-    ])
+    t.same(await words({ cookies: { prefix } }), ['/cookies/prefix our own cookies begin with banyan_: for example n_'])
   }
   const both = (one: string, other: string) =>
     words({ cookies: { prefix: other } }, { legacy: { url: 'http://l', cookies: { prefix: one } } })

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import type { RouteView } from '../../admin/api.ts'
 import type { Client } from '../client.ts'
 import { CliError, EXIT } from '../io.ts'
-import { count, percent, safe } from '../print.ts'
+import { count, millis, percent, safe } from '../print.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
 import { collectList, readPercent, readRevision } from '../values.ts'
@@ -110,6 +110,12 @@ function addRollback(program: Command, session: Session): void {
             route === undefined ? `every route (${count(routes.length, 'route')})` : routes.map(safe).join(', ')
           const what = routes.length === 0 ? 'no route has a legacy side' : `${who} on legacy, effective 0%`
           session.data(`rolled back: ${what} · ${safe(answer.rollback)} · ${appliedText(answer)}`)
+        }
+        const { tunnels } = answer
+        if (tunnels.open > 0) {
+          const fate =
+            tunnels.overMs === null ? 'stay there until they end' : `are cut within ${millis(tunnels.overMs)}`
+          session.warn(`${count(tunnels.open, 'tunnel')} open on new ${fate} (rollback.tunnels)`)
         }
         for (const { route: skipped, why } of answer.skipped) session.warn(`${skipped} is not concerned: ${why}`)
         const code = judgeApplied(session, answer)

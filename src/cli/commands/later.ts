@@ -5,9 +5,6 @@ import type { Session } from '../session.ts'
 
 const LATER = [
   ['init', 'routes from live traffic or an access log'],
-  ['link', 'a signed link to one side'],
-  ['pin', 'give a user a side'],
-  ['who', 'which side a user has'],
   ['divergences', 'where the answers of the sides differ'],
   ['compare', 'compare both sides'],
   ['inventory', 'what the traffic consists of'],
