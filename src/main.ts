@@ -32,15 +32,25 @@ const parts: CliParts = {
   },
 }
 
+/** A starter (bin/banyan.js, npx) hands on what the terminal sent to all of them: twice at once is once. */
+const SAME_SIGNAL_MS = 500
+
 function interrupts(): AbortSignal {
   const interrupted = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
+  let firstAt = Number.POSITIVE_INFINITY
+  const interrupt = (signal: NodeJS.Signals): void => {
+    const now = performance.now()
+    if (!interrupted.signal.aborted) {
+      firstAt = now
       interrupted.abort()
-      // One that is waited for would keep the process.
+      // A read that waits would keep the process.
       process.stdin.destroy()
-    })
+    } else if (now - firstAt > SAME_SIGNAL_MS) {
+      process.off(signal, interrupt)
+      process.kill(process.pid, signal)
+    }
   }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   return interrupted.signal
 }
 

@@ -134,9 +134,13 @@ async function run(session: Session, flags: Flags): Promise<ExitCode> {
 async function selectFrom(session: Session, flags: Flags, over: AbortSignal): Promise<Selection> {
   if (flags.from.includes('-') && session.io.stdin.isTTY === true)
     session.say('reading requests from the terminal; end with Ctrl-D')
-  const selector = createSelector({ suspicious: flags.includeSuspicious === true, host: flags.host ?? null })
+  const selector = createSelector({
+    suspicious: flags.includeSuspicious === true,
+    host: flags.host ?? null,
+    limit: flags.limit,
+  })
   for await (const line of linesOf(flags.from, session.io, over)) selector.add(line)
-  const selection = selector.select(flags.limit)
+  const selection = selector.select()
   const said = inputView({ input: selection.counts, selected: selection.requests.length })
   for (const line of said) session.say(line)
   if (selection.requests.length === 0) {

@@ -117,6 +117,6 @@ export function inputView({ input, selected }: Pick<Report, 'input' | 'selected'
     ...skipped('for an unsafe method', input.unsafe),
     ...skipped('for looking like a write (--include-suspicious asks them)', input.suspicious),
     ...skipped('because the line cannot be read', input.broken),
-    ...(input.beyond === 0 ? [] : [`  not looked at, beyond the memory for different requests: ${input.beyond}`]),
+    ...(input.beyond === 0 ? [] : [`  left out by chance, being many of the same template: ${input.beyond}`]),
   ]
 }

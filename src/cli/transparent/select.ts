@@ -17,16 +17,16 @@ export interface SelectionCounts {
   /** Lines that look like a write by GET, by the word that says so. */
   readonly suspicious: Readonly<Record<string, number>>
   readonly duplicates: number
-  /** Different requests that could be asked. */
+  /** Different requests that are kept to choose from. */
   readonly distinct: number
   readonly templates: number
-  /** Lines after the memory for different requests was full. */
+  /** Left out, because a chance sample of their template is kept, or no more templates are. */
   readonly beyond: number
 }
 
 export interface Selector {
   add(line: string): void
-  select(limit: number): Selection
+  select(): Selection
 }
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -36,16 +36,36 @@ const LISTED = /^\s*(?:[A-Za-z]+\s+)?(?:\/|https?:\/\/)/
 const VERSION = /\s+HTTP\/\d(?:\.\d)?\s*$/i
 const MOST_DISTINCT = 200_000
 const MOST_CHARACTERS = 64 * 1024 * 1024
+/** Of one template: a frequent one must not take the memory of rare ones that come later. */
+const MOST_ALIKE = 2000
 const MOST_NAMES = 20
 
-export function createSelector(options: { readonly suspicious: boolean; readonly host: string | null }): Selector {
+interface Alike {
+  readonly requests: WireRequest[]
+  /** That came, those left out included. */
+  came: number
+}
+
+export interface SelectorOptions {
+  readonly suspicious: boolean
+  readonly host: string | null
+  readonly limit: number
+}
+
+export function createSelector(options: SelectorOptions): Selector {
   const seen = new Set<string>()
-  const byTemplate = new Map<string, WireRequest[]>()
+  const byTemplate = new Map<string, Alike>()
+  const most = Math.max(MOST_ALIKE, options.limit)
+  const random = createRandom()
   const counts = { lines: 0, duplicates: 0, beyond: 0 }
   const broken = new Map<string, number>()
   const unsafe = new Map<string, number>()
   const suspicious = new Map<string, number>()
   let characters = 0
+  const forget = (key: string): void => {
+    seen.delete(key)
+    characters -= key.length
+  }
   return {
     add(line) {
       const entry = LISTED.test(line) ? parseUrlLine(line.replace(VERSION, '')) : parseLogLine(line)
@@ -66,26 +86,37 @@ export function createSelector(options: { readonly suspicious: boolean; readonly
         return
       }
       const host = options.host ?? entry.host
-      const key = `${entry.method} ${host ?? ''} ${entry.target}`
+      const key = keyOf({ ...entry, host })
       if (seen.has(key)) {
         counts.duplicates++
         return
       }
-      characters += key.length
-      if (seen.size >= MOST_DISTINCT || characters > MOST_CHARACTERS) {
+      const template = templateOf(entry.target)
+      const request = { method: entry.method as SafeMethod, target: entry.target, host, template }
+      const group = `${entry.method} ${host ?? ''} ${template}`
+      const alike = byTemplate.get(group) ?? { requests: [], came: 0 }
+      alike.came++
+      const isFull = alike.requests.length >= most
+      if (isFull) counts.beyond++
+      // As for a reservoir: each that came is kept with the same chance.
+      const at = isFull ? Math.floor(random() * alike.came) : alike.requests.length
+      if (at >= most) return
+      const replaced = alike.requests[at]
+      if (replaced !== undefined) forget(keyOf(replaced))
+      else if (seen.size >= MOST_DISTINCT || characters + key.length > MOST_CHARACTERS) {
         counts.beyond++
         return
       }
       seen.add(key)
-      const template = templateOf(entry.target)
-      const request = { method: entry.method as SafeMethod, target: entry.target, host, template }
-      const group = `${entry.method} ${host ?? ''} ${template}`
-      const alike = byTemplate.get(group)
-      if (alike === undefined) byTemplate.set(group, [request])
-      else alike.push(request)
+      characters += key.length
+      alike.requests[at] = request
+      byTemplate.set(group, alike)
     },
-    select: limit => ({
-      requests: spread([...byTemplate.values()], limit),
+    select: () => ({
+      requests: spread(
+        [...byTemplate.values()].map(({ requests }) => requests),
+        options.limit,
+      ),
       counts: {
         ...counts,
         broken: Object.fromEntries(broken),
@@ -95,6 +126,19 @@ export function createSelector(options: { readonly suspicious: boolean; readonly
         templates: byTemplate.size,
       },
     }),
+  }
+}
+
+function keyOf({ method, host, target }: Pick<WireRequest, 'host' | 'target'> & { readonly method: string }): string {
+  return `${method} ${host ?? ''} ${target}`
+}
+
+/** The same log gives the same sample: Lehmer's generator. */
+function createRandom(): () => number {
+  let state = 1
+  return () => {
+    state = (state * 48_271) % 2_147_483_647
+    return state / 2_147_483_647
   }
 }
 
