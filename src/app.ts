@@ -20,6 +20,7 @@ import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
 import { createIds } from './ids.ts'
 import { createInventory } from './inventory/recorder.ts'
+import { createKeyLists } from './key-lists.ts'
 import { addressText, listen, listenFailed } from './listen.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -241,9 +242,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     log: log.line,
     ...(options.certificateLookMs === undefined ? {} : { lookMs: options.certificateLookMs }),
   })
+  const keyLists = createKeyLists({ plan: () => current().plan, log: log.line })
+  keyLists.swapped()
   swapped = () => {
     proxy.recall()
     certificates.swapped()
+    keyLists.swapped()
   }
 
   const accessParts = {
@@ -284,7 +288,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         control,
         current(),
         forwarders,
-        [...certificates.warnings(), ...sightings.warnings(), ...doctor.warnings()],
+        [...certificates.warnings(), ...keyLists.warnings(), ...sightings.warnings(), ...doctor.warnings()],
         services.states(),
         services.backends(),
       ),
@@ -338,6 +342,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   } catch (error) {
     glass?.close()
     certificates.close()
+    keyLists.close()
     await Promise.allSettled([proxy.close(0), health.close(), admin.close(), sides?.close()])
     await control.close()
     await store.close()
@@ -360,6 +365,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     else log.line('warn', `${cut} requests were cut at the end of drain.deadline`)
     glass?.close()
     certificates.close()
+    keyLists.close()
     events.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     services.destroy()

@@ -28,6 +28,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   admin: 4,
   cli: 5,
   'certificates.ts': 6,
+  'key-lists.ts': 6,
   'ids.ts': 6,
   'configured.ts': 6,
   'first-token.ts': 6,

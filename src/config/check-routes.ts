@@ -19,6 +19,7 @@ import {
 } from './check-data.ts'
 import { checkFallback, checkInheritedFallback } from './check-fallback.ts'
 import { checkCookies, checkRewrites } from './check-rewrites.ts'
+import { checkUsers } from './check-users.ts'
 import { didYouMean } from './hint.ts'
 import type { Finding } from './mistakes.ts'
 
@@ -85,6 +86,7 @@ function* checkRoute(route: Data, path: Path, checked: Checked): Generator<Findi
   if (legacy !== null && legacy === next) {
     yield { path: [...path, 'new'], level: 'warning', message: 'both sides are the same address' }
   }
+  yield* checkUsers(route, path, checked)
   yield* checkCookies(mapping(route.legacy), mapping(route.new), [...path, 'new'])
   yield* Object.hasOwn(route, 'fallback')
     ? checkFallback(mapping(route.fallback), route.data ?? checked.defaults.data, [...path, 'fallback'])
@@ -97,12 +99,14 @@ function* checkTwoSided(route: Data, sides: readonly string[], path: Path): Gene
   for (const [key, on] of [
     ['fallback', mapping(route.fallback).on],
     ['otherSideOn', route.otherSideOn],
+    ['pin', route.pin === undefined ? [] : [route.pin]],
+    ['cohorts', route.cohorts],
   ] as const) {
     if (list(on).length === 0) continue
     yield {
       path: [...path, key],
       at: 'key',
-      message: `a route with one side has no other to ask`,
+      message: `a route with one side has no other`,
       allowed: 'a route with legacy and new',
       hint: 'leave it out',
     }

@@ -6,6 +6,7 @@ import { certificate, dateTrouble, pairTrouble, privateKey } from './certificate
 import { checkBackends } from './check-backends.ts'
 import { type Checked, type Data, type Listener, list, mapping, named, type Path } from './check-data.ts'
 import { checkDefault, checkDefaults, checkRoutes } from './check-routes.ts'
+import { checkGroups } from './check-users.ts'
 import { nearest } from './hint.ts'
 import type { Finding } from './mistakes.ts'
 
@@ -26,6 +27,7 @@ export function check(data: unknown, placeOf: (path: Path) => string, now: Epoch
     ...checkDefault(checked),
     ...checkDefaults(checked),
     ...checkRoutes(checked, placeOf),
+    ...checkGroups(checked),
   ]
 }
 

@@ -87,6 +87,11 @@ export async function readText(path: string, readFile: ReadFile): Promise<string
   } catch (error) {
     throw unreadable(path, error)
   }
+  return textOf(path, bytes)
+}
+
+/** Throws a BanyanError where it is too large, or no text. */
+export function textOf(path: string, bytes: Uint8Array): string {
   if (bytes.length > MAX_BYTES) throw tooLarge(path)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)

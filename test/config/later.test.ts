@@ -116,7 +116,7 @@ function laterPaths(schema: z.ZodType, above: string): string[] {
 }
 
 t.test('empty blocks are off', async t => {
-  const off = { pin: {}, fallback: {}, shadow: {}, compare: {}, writes: {}, translate: {}, ramp: {}, override: {} }
+  const off = { fallback: {}, shadow: {}, compare: {}, writes: {}, translate: {}, ramp: {}, override: {} }
   t.same((await read(JSON.stringify({ defaults: off, routes: [route(off)] }))).mistakes, [])
 })
 

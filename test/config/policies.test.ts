@@ -114,8 +114,8 @@ t.test('the other side, caches, ETags, leaks', async t => {
 t.test('a route with one side has no other to ask', async t => {
   const oneSided = { id: 'b', match: { path: '/b' }, legacy: 'http://l' }
   t.same(await wordsOf({ routes: [{ ...oneSided, fallback: { on: [503] }, otherSideOn: [404] }] }), [
-    '/routes/0/fallback a route with one side has no other to ask: leave it out',
-    '/routes/0/otherSideOn a route with one side has no other to ask: leave it out',
+    '/routes/0/fallback a route with one side has no other: leave it out',
+    '/routes/0/otherSideOn a route with one side has no other: leave it out',
   ])
   t.same(await wordsOf({ routes: [{ ...oneSided, fallback: {}, otherSideOn: [] }] }), [])
 })
