@@ -42,11 +42,7 @@ export function pasteOf(remedies: readonly Remedy[], plan: PastePlan): string | 
       notes.push(
         `both sides set the cookie ${remedy.name}: prefix keeps them apart; cookies: { shared: [${remedy.name}] } instead where both sides understand it`,
       )
-      if (route.sides.new !== null)
-        block.set(
-          'new',
-          new Map<string, Value>([...sideWords(route.sides.new), ['cookies', new Map([['prefix', PREFIX]])]]),
-        )
+      if (route.sides.new !== null) sideOf(block, 'new', route.sides.new).set('cookies', new Map([['prefix', PREFIX]]))
     }
   }
   // Without a file there is one backend only, and the block is to be a file by itself.
@@ -60,11 +56,11 @@ export function pasteOf(remedies: readonly Remedy[], plan: PastePlan): string | 
   }
   const lines = [
     ...(proxy.block.size > 0 ? ['proxy:', ...render(proxy.block, 1)] : []),
-    ...proxy.notes.map(note => `# ${note}`),
     ...(backends.size > 0 ? ['backends:', ...render(backends, 1)] : []),
     ...(routes.size > 0 ? ['routes:', ...[...routes.values()].flatMap(routeLines)] : []),
   ]
-  return lines.length === 0 ? null : `${lines.join('\n')}\n`
+  if (lines.length === 0) return null
+  return `${[...proxy.notes.map(note => `# ${note}`), ...lines].join('\n')}\n`
 }
 
 function proxyBlock(remedies: readonly Remedy[], { clientIp }: PastePlan): { block: Block; notes: string[] } {
@@ -105,23 +101,25 @@ function letIn(
   if (backend === undefined) return
   const met = remedies.filter(remedy => remedy.kind === 'wire').filter(remedy => remedy.backend === name)
   const accept = [...new Set([...backend.wire.accept, ...met.map(({ quirk }) => quirk)])]
-  const wire: Block = new Map([['wire', new Map([['accept', accept]])]])
   if (NAME.test(name)) {
-    backends.set(name, wire)
+    backends.set(name, new Map([['wire', new Map([['accept', accept]])]]))
     return
   }
   for (const route of plan.routes) {
     for (const side of ['legacy', 'new'] as const) {
       if (route.sides[side]?.name !== name) continue
-      const { block } = routeOf(route.id)
-      const before = block.get(side)
-      block.set(side, new Map([...(before instanceof Map ? before : sideWords(backend)), ...wire]))
+      sideOf(routeOf(route.id).block, side, backend).set('wire', new Map([['accept', accept]]))
     }
   }
 }
 
-function sideWords(backend: Backend): Block {
-  return NAME.test(backend.name) ? new Map([['backend', backend.name]]) : whereIs(backend)
+/** What stands under a side of a route so far; it begins with whom it asks. */
+function sideOf(route: Block, side: 'legacy' | 'new', backend: Backend): Block {
+  const before = route.get(side)
+  if (before instanceof Map) return before
+  const begun: Block = NAME.test(backend.name) ? new Map([['backend', backend.name]]) : whereIs(backend)
+  route.set(side, begun)
+  return begun
 }
 
 function whereIs({ origins }: Backend): Block {
