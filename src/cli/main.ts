@@ -6,6 +6,8 @@ import { addChangeCommands } from './commands/change.ts'
 import { addConfigCommands } from './commands/config.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { examples, refuseUnknownTopics } from './commands/help.ts'
+import { addInitCommand } from './commands/init.ts'
+import { addInventoryCommand } from './commands/inventory.ts'
 import { addLaterCommands } from './commands/later.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addRunCommands } from './commands/run.ts'
@@ -70,7 +72,9 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
     .option('--no-color', 'no colours')
     .addHelpText('after', EXIT_CODES)
   addRunCommands(program, session)
+  addInitCommand(program, session)
   addLookCommands(program, session)
+  addInventoryCommand(program, session)
   addDoctorCommand(program, session)
   addChangeCommands(program, session)
   addUserCommands(program, session)

@@ -4,10 +4,8 @@ import { EXIT } from '../io.ts'
 import type { Session } from '../session.ts'
 
 const LATER = [
-  ['init', 'routes from live traffic or an access log'],
   ['divergences', 'where the answers of the sides differ'],
   ['compare', 'compare both sides'],
-  ['inventory', 'what the traffic consists of'],
   ['outbox', 'dual writes that are owed'],
   ['ramp', 'raise the weight by evidence'],
 ] as const
