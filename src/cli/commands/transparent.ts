@@ -1,10 +1,11 @@
 // `transparent`: the proof that the proxy changes nothing. Reads requests, asks each both ways, prints what differs and what it costs.
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { CliError, EXIT, type ExitCode } from '../io.ts'
 import type { Session } from '../session.ts'
 import { createAsker } from '../transparent/ask.ts'
+import { collectOwnHeaders, MIB, readHost, readOrigin, readSize } from '../transparent/flags.ts'
 import { linesOf } from '../transparent/lines.ts'
 import { createPace } from '../transparent/pace.ts'
 import { createProgress } from '../transparent/progress.ts'
@@ -13,7 +14,7 @@ import { type TlsOptions, unreachable } from '../transparent/reach.ts'
 import { inputView, reportView } from '../transparent/report-view.ts'
 import { createSelector, type Selection } from '../transparent/select.ts'
 import { createTally, type Report } from '../transparent/tally.ts'
-import { collectHeaders, readWhole } from '../values.ts'
+import { readWhole } from '../values.ts'
 import { examples } from './help.ts'
 
 interface Flags {
@@ -32,23 +33,9 @@ interface Flags {
   readonly json?: true
 }
 
-/** What a request's framing and its connection are made of is not up to a flag. */
-const OURS = [
-  'host',
-  'connection',
-  'keep-alive',
-  'content-length',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-  'te',
-  'trailer',
-]
-const MIB = 1024 * 1024
-
 const NOTES = `
 GET, HEAD and OPTIONS only; redirects are not followed; the same bytes are sent both ways. A request whose answers differ is asked
-twice more directly and once more through the proxy: what the direct answers differ in as well varies by itself.
+three times more directly and once more through the proxy: what the direct answers differ in as well varies by itself.
 
 Exit codes: 0 identical (or varies by itself)   1 the proxy makes a difference   4 inconclusive   8 unreachable`
 
@@ -225,43 +212,4 @@ async function readCa(file: string, { io }: Session): Promise<Buffer> {
   } catch (error) {
     throw new CliError(EXIT.usage, `--ca ${file} cannot be read: ${(error as Error).message}`, { cause: error })
   }
-}
-
-function readOrigin(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new InvalidArgumentError('Allowed: http://host:port or https://host:port.')
-  }
-  if (url.username !== '' || url.password !== '')
-    throw new InvalidArgumentError("Credentials go into -H 'authorization: …'.")
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
-    throw new InvalidArgumentError(`Without a path: requests bring their own. Such as ${url.origin}.`)
-  }
-  return url
-}
-
-function readHost(text: string): string {
-  if (!/^[\w.-]+(?::\d{1,5})?$|^\[[\da-f:.]+\](?::\d{1,5})?$/i.test(text)) {
-    throw new InvalidArgumentError('Allowed: a host, with or without a port, such as shop.example.com.')
-  }
-  return text
-}
-
-function collectOwnHeaders(
-  text: string,
-  previous: readonly (readonly [string, string])[],
-): readonly (readonly [string, string])[] {
-  const headers = collectHeaders(text, previous)
-  const name = headers.at(-1)![0].toLowerCase()
-  if (name === 'host') throw new InvalidArgumentError('Host is given with --host.')
-  if (OURS.includes(name)) throw new InvalidArgumentError(`Not to be given: ${OURS.join(', ')}.`)
-  // Bytes as a terminal sends them; node:http writes one byte per character.
-  return [...previous, [headers.at(-1)![0], Buffer.from(headers.at(-1)![1], 'utf8').toString('latin1')]]
-}
-
-function readSize(text: string): number {
-  const [, digits, unit] = /^(\d{1,9})\s?(B|KiB|MiB|GiB)?$/i.exec(text.trim()) ?? []
-  const bytes = Number(digits) * ({ kib: 1024, mib: MIB, gib: 1024 * MIB }[(unit ?? 'b').toLowerCase()] ?? 1)
-  if (!(bytes >= 1)) throw new InvalidArgumentError('Allowed: a size such as 64KiB or 16MiB.')
-  return bytes
 }

@@ -63,21 +63,22 @@ async function proveOne(
   if (over.aborted) return null
   const verdict = judgePair(request.method, pair)
   if (verdict !== null) return { ...pair, request, verdict }
-  await pace(3)
+  await pace(4)
   const again: Outcome[] = []
-  for (const asker of [direct, direct, via]) {
+  for (const asker of [direct, direct, via, direct]) {
     if (over.aborted) return null
     again.push(await asker.ask(request))
   }
-  const [first, second, last] = again as [Outcome, Outcome, Outcome]
-  return { ...pair, request, verdict: judgeAgain(request.method, pair, { direct: [first, second], via: last }) }
+  if (over.aborted) return null
+  const [first, second, third, last] = again as [Outcome, Outcome, Outcome, Outcome]
+  return { ...pair, request, verdict: judgeAgain(request.method, pair, { direct: [first, second, last], via: third }) }
 }
 
 async function askInTurn(request: WireRequest, directFirst: boolean, direct: Asker, via: Asker): Promise<Pair> {
   if (directFirst) {
     const one = await direct.ask(request)
-    return { direct: one, via: await via.ask(request) }
+    return { direct: one, via: await via.ask(request), viaFirst: false }
   }
   const other = await via.ask(request)
-  return { direct: await direct.ask(request), via: other }
+  return { direct: await direct.ask(request), via: other, viaFirst: true }
 }

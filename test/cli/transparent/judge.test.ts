@@ -6,20 +6,31 @@ import { answer, body, FIELDS, refused } from './answers.ts'
 
 const tagged = (tag: string, more: Parameters<typeof answer>[0] = {}) =>
   answer({ ...more, fields: [...(more.fields ?? FIELDS), ['ETag', tag]] })
-const again = (direct: Outcome, via: Outcome, second: Outcome, third: Outcome, last: Outcome) =>
-  judgeAgain('GET', { direct, via }, { direct: [second, third], via: last })
+const again = (
+  direct: Outcome,
+  via: Outcome,
+  second: Outcome,
+  third: Outcome,
+  viaAgain: Outcome,
+  last = third,
+  viaFirst = false,
+) => judgeAgain('GET', { direct, via, viaFirst }, { direct: [second, third, last], via: viaAgain })
 
 t.test('a pair', async t => {
-  t.match(judgePair('GET', { direct: answer(), via: answer() }), { kind: 'identical', hop: [], cut: false })
-  t.equal(judgePair('GET', { direct: answer(), via: answer({ status: 500 }) }), null)
-  t.match(judgePair('GET', { direct: answer({ version: '1.0' }), via: answer() }), {
+  t.match(judgePair('GET', { viaFirst: false, direct: answer(), via: answer() }), {
+    kind: 'identical',
+    hop: [],
+    cut: false,
+  })
+  t.equal(judgePair('GET', { viaFirst: false, direct: answer(), via: answer({ status: 500 }) }), null)
+  t.match(judgePair('GET', { viaFirst: false, direct: answer({ version: '1.0' }), via: answer() }), {
     kind: 'identical',
     hop: [{ hop: true }],
   })
-  t.match(judgePair('GET', { direct: refused, via: refused }), { kind: 'failed', way: 'both' })
-  t.equal(judgePair('GET', { direct: answer(), via: refused }), null)
+  t.match(judgePair('GET', { viaFirst: false, direct: refused, via: refused }), { kind: 'failed', way: 'both' })
+  t.equal(judgePair('GET', { viaFirst: false, direct: answer(), via: refused }), null)
   const cut = answer({ body: body('hello', 3) })
-  t.match(judgePair('GET', { direct: cut, via: cut }), { kind: 'identical', cut: true })
+  t.match(judgePair('GET', { viaFirst: false, direct: cut, via: cut }), { kind: 'identical', cut: true })
 })
 
 t.test('varies by itself', async t => {
@@ -59,4 +70,39 @@ t.test('once, and not again', async t => {
 t.test('nothing to hold it against', async t => {
   t.match(again(refused, answer(), refused, refused, answer()), { kind: 'failed', way: 'direct' })
   t.match(again(refused, answer(), answer(), answer(), answer()), { kind: 'varies', keys: ['no answer'] })
+})
+
+t.test('a clock that goes on meanwhile is not the proxy', async t => {
+  const at = tagged
+  t.match(again(at('15'), at('14'), at('15'), at('15'), at('15'), at('15'), true), { kind: 'varies' }, 'asked first')
+  t.match(
+    again(at('15'), at('14'), at('15'), at('15'), at('15')),
+    { kind: 'unsteady' },
+    'in between, it is not the clock',
+  )
+  t.match(again(at('15'), at('14'), at('15'), at('15'), at('16'), at('16'), true), { kind: 'varies' }, 'a slow backend')
+  const odd = again(answer(), answer({ status: 502 }), answer(), answer(), answer(), answer(), true)
+  t.match(odd, { kind: 'unsteady' }, 'a status does not go on by itself')
+})
+
+t.test('a body that varies is compared where it does not', async t => {
+  const page = (id: string, link = 'http://10.0.0.5/next') =>
+    answer({ body: body(`<p id="${id}">\n<a href="${link}">next</a>`) })
+  t.match(again(page('a-1'), page('b-2'), page('c-3'), page('d-4'), page('e-5')), {
+    kind: 'varies',
+    keys: ['parts of the body'],
+  })
+  const other = 'http://shop/next'
+  t.match(again(page('a-1'), page('b-2', other), page('c-3'), page('d-4'), page('e-5', other)), {
+    kind: 'different',
+    differences: [{ key: 'body, where it does not vary', direct: /10\.0\.0\.5/, via: /shop/ }],
+  })
+  const list = (n: number) => answer({ body: body(' x'.repeat(n)) })
+  t.match(again(list(1), list(2), list(3), list(4), list(5)), { kind: 'varies', keys: ['body'] }, 'unlike in length')
+  const long = (id: string) => answer({ body: body(`${id} ${'x'.repeat(70_000)}`) })
+  t.match(
+    again(long('a'), long('b'), long('c'), long('d'), long('e')),
+    { kind: 'varies', keys: ['body'] },
+    'not kept whole',
+  )
 })
