@@ -72,6 +72,7 @@ export async function startBanyan(
   config: Record<string, unknown>,
   options: BanyanOptions = {},
 ): Promise<Banyan> {
+  const clock: Clock = options.clock ?? { now: () => Date.now(), monotonic: () => performance.now() }
   const lines: string[] = []
   const log: Log = {
     line: (level, message, details) => lines.push(`${level} ${message} ${JSON.stringify(details ?? {})}`),
@@ -83,8 +84,8 @@ export async function startBanyan(
     reread: options.reread ?? null,
     check: options.check ?? refuseToCheck,
     log: options.log ?? log,
-    clock: options.clock ?? { now: () => Date.now(), monotonic: () => performance.now() },
-    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url'), now: Date.now },
+    clock,
+    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url'), now: () => clock.now() },
     adminToken: options.adminToken === undefined ? TOKEN : options.adminToken,
     instance: 'test',
     ...(options.certificateLookMs === undefined ? {} : { certificateLookMs: options.certificateLookMs }),
