@@ -124,12 +124,12 @@ function routeOf(place: Place, ids: Set<string>, groups: ReadonlyMap<string, str
   return [
     ...place.entries.map(entry => comment('  #', seenText(entry))),
     ...place.entries.flatMap(entry => signsOf(entry).map(text => comment('  #', `${entry.method}: ${text}`))),
-    `  - id: ${idOf(place.template, ids)}`,
+    `  - id: ${plain(idOf(place.template, ids))}`,
     `    match: { path: ${quoted(place.template)} }`,
     '    legacy: legacy',
     '    # new: new',
     '    # data: ? separate or shared',
-    ...(group === undefined ? [] : [`    # group: ${group}`]),
+    ...(group === undefined ? [] : [`    # group: ${plain(group)}`]),
   ]
 }
 
@@ -205,6 +205,11 @@ function idOf(template: string, taken: Set<string>): string {
   for (let number = 2; taken.has(id); number++) id = `${base}-${number}`
   taken.add(id)
   return id
+}
+
+/** An id as people write it; in quotes where YAML would read a number or another value. */
+function plain(id: string): string {
+  return /^[a-z]/.test(id) && !/^(?:null|true|false|yes|no|on|off|y|n)$/.test(id) ? id : `"${id}"`
 }
 
 /** `${` would be read as a variable. */

@@ -34,6 +34,8 @@ const NAMES = ['id', 'date', 'email', 'name', 'file'] as const
 
 /** Of the segment without its `;…`. */
 export function kindOf(segment: string, isLast: boolean): Kind {
+  // First, so that no expression below sees a long text.
+  if (segment.length > MAX_LITERAL) return { kind: 'param', name: 'id' }
   if (segment === '*' && isLast) return { kind: 'rest' }
   const suffix = isLast ? /^\*\.([a-z0-9]{1,8})$/i.exec(segment)?.[1] : undefined
   if (suffix !== undefined) return { kind: 'suffix', extension: suffix.toLowerCase() }
@@ -44,7 +46,7 @@ export function kindOf(segment: string, isLast: boolean): Kind {
   }
   if (EMAIL.test(segment)) return { kind: 'param', name: 'email' }
   if (DATE.test(segment)) return { kind: 'param', name: 'date' }
-  if (isId(segment) || segment.length > MAX_LITERAL) return { kind: 'param', name: 'id' }
+  if (isId(segment)) return { kind: 'param', name: 'id' }
   const dot = segment.lastIndexOf('.')
   if (dot > 0 && isId(segment.slice(0, dot))) {
     return isLast && isAsset(segment)
