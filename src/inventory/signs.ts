@@ -36,12 +36,22 @@ const ACTION = /^(?:action|do|op|operation|cmd|command|task|event|method|_method
 
 /** Why a request whose method promises to change nothing looks as if it did; null: it does not. */
 export function actionOf(segments: readonly string[], query: string | null): string | null {
+  return actionInPath(segments) ?? (query === null ? null : actionInQuery(query))
+}
+
+/** Why a path looks as if asking for it changed something; null: it does not. Only of words that are the application's own. */
+export function actionInPath(segments: readonly string[]): string | null {
   for (const segment of segments) {
     const word = wordsOf(segment).find(word => WRITES.has(word) && !ONLY_AS_ACTION.has(word))
     if (word !== undefined) return `"${word}" in the path`
   }
+  return null
+}
+
+/** The same of a query. */
+export function actionInQuery(query: string): string | null {
   // A query may be as long as a target may; what says what to do stands in front.
-  for (const pair of query === null ? [] : query.slice(0, 512).split('&', 16)) {
+  for (const pair of query.slice(0, 512).split('&', 16)) {
     const equals = pair.indexOf('=')
     const name = equals === -1 ? pair : pair.slice(0, equals)
     const value = equals === -1 ? '' : pair.slice(equals + 1)

@@ -3,7 +3,8 @@
 // A path that was only ever refused (404 and its like) makes no template: scanners ask for anything. Such requests, and those
 // whose templates gave way to busier ones, are counted as `other`.
 import type { Bytes, EpochMs, Milliseconds } from '../model/units.ts'
-import { actionOf, isUnsafe, type Stream } from './signs.ts'
+import { extensionOf } from './segment.ts'
+import { actionInPath, actionInQuery, isUnsafe, type Stream } from './signs.ts'
 import { type Seen, type StatusClass, Tally } from './tally.ts'
 import { readPath, templateText } from './template.ts'
 import { Tree } from './tree.ts'
@@ -94,11 +95,10 @@ export class Sketch {
       tally.take(seen)
       tally.sessionInPath ||= path.hasSession
       if (isUnsafe(seen.method)) return
-      const words = path.kinds.flatMap(kind => (kind.kind === 'literal' ? [kind.text] : []))
-      const action = actionOf(words, mark === -1 ? null : seen.target.slice(mark + 1))
-      if (action === null) return
-      tally.action ??= action
-      tally.actions += standsFor
+      if (tally.action !== null) return
+      // Names of programs are kept also where `*.do` stands for them; other words of a path may turn out to be values.
+      const program = extensionOf(path.file) === null ? null : actionInPath([path.file])
+      tally.action = program ?? (mark === -1 ? null : actionInQuery(seen.target.slice(mark + 1)))
     })
     if (!isTaken) this.#refused += standsFor
   }
@@ -168,6 +168,7 @@ function entryOf(
   const { requests } = tally
   const isWrite = isUnsafe(method)
   const isOfPage = pages.has(template)
+  const action = isWrite || isAssets ? null : (tally.action ?? actionInPath(wordsOf(template)))
   const isCall = !isAssets && !isOfPage && (!isOfLog || OF_API.test(template))
   return {
     template,
@@ -182,13 +183,18 @@ function entryOf(
     statuses: tally.byClass(),
     sessionCookies: [...tally.sessionCookies].sort(),
     sessionInPath: tally.sessionInPath,
-    write: isWrite ? 'method' : tally.action === null ? 'no' : 'looks-like',
-    writeSign: isWrite ? null : tally.action,
+    write: isWrite ? 'method' : action === null ? 'no' : 'looks-like',
+    writeSign: action,
     stream: tally.stream,
     kind: isAssets ? 'assets' : isOfPage ? 'page' : 'other',
     calledFrom: isCall ? calledFrom(tally, template, pages) : null,
     hosts: [...tally.hosts].sort(),
   }
+}
+
+/** Its literal segments. */
+function wordsOf(template: string): readonly string[] {
+  return template.split('/').filter(segment => !/^[:*]/.test(segment))
 }
 
 function calledFrom({ from, requests }: Tally, template: string, pages: ReadonlySet<string>): string | null {

@@ -54,9 +54,8 @@ export class Tally {
   readonly from = new Map<string, number>()
   sessionInPath = false
   stream: Stream | null = null
-  /** Of a safe method: why it looks as if it wrote. */
+  /** Of a safe method: why its query, or the program that it names, looks as if it wrote. */
   action: string | null = null
-  actions = 0
 
   take(seen: Seen): void {
     const { status, standsFor } = seen
@@ -103,7 +102,6 @@ export class Tally {
     this.sessionInPath ||= other.sessionInPath
     this.stream ??= other.stream
     this.action ??= other.action
-    this.actions += other.actions
   }
 
   /** Of the requests that are `timed`. */
