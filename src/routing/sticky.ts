@@ -89,6 +89,12 @@ function asText(value: string): string {
   return text.includes('\ufffd') ? value : text
 }
 
+/** The other way round: what draws where a person names the key. By the first named source; the others may have it as text. */
+export function keyAsSent(sources: readonly StickySource[], text: string): string {
+  const first = sources.find(source => 'name' in source)
+  return first?.kind === 'header' || first?.kind === 'cookie' ? Buffer.from(text).toString('latin1') : text
+}
+
 function sourceValue(source: NamedSource, head: RequestHead, match: Match): string | null {
   switch (source.kind) {
     case 'header':

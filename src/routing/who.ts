@@ -6,6 +6,7 @@ import type { Whereabouts } from '../model/snapshot.ts'
 import { BUCKETS } from './bucket.ts'
 import { hashOfKey } from './cohorts.ts'
 import type { Draws } from './decide.ts'
+import { keyAsSent } from './sticky.ts'
 
 export function whereIs(route: Route, split: RouteSplit, key: string, draws: Draws): Whereabouts {
   const said = (side: Side | null, reason: Reason, why: string): Whereabouts => ({
@@ -32,7 +33,7 @@ export function whereIs(route: Route, split: RouteSplit, key: string, draws: Dra
     const why = `the key is in the list of a cohort that is on ${byKey.side}`
     return more ? said(null, 'cohort', `${why}, if the request fits the rest of it`) : said(byKey.side, 'cohort', why)
   }
-  const bucket = draws.bucket(key)
+  const bucket = draws.bucket(keyAsSent(route.sticky, key))
   const side = bucket < split.threshold ? 'new' : 'legacy'
   const percentile = (bucket / BUCKETS) * 100
   const drawn = `the key falls at ${percentile.toFixed(4)}, the weight is ${split.effective} %`

@@ -1,12 +1,17 @@
 // Who serves, and why: every reason reachable, in the order of authority; the explanation says the same.
 import fc from 'fast-check'
 import t from 'tap'
+import { LiveKeys } from '../../src/config/key-list.ts'
 import type { Decision, RequestHead } from '../../src/model/exchange.ts'
-import type { Route, RouteSplit } from '../../src/model/route.ts'
+import type { Cohort, PinPolicy, Route, RouteSplit, Side } from '../../src/model/route.ts'
 import { BUCKETS, createBucketer } from '../../src/routing/bucket.ts'
-import { decide as decideOrReject } from '../../src/routing/decide.ts'
+import { hashOfKey } from '../../src/routing/cohorts.ts'
+import { type Draws, decide as decideOrReject } from '../../src/routing/decide.ts'
 import { explain } from '../../src/routing/explain.ts'
+import { signLink } from '../../src/routing/links.ts'
 import type { Match } from '../../src/routing/match.ts'
+import { createPins } from '../../src/routing/pins.ts'
+import { createSeal } from '../../src/routing/seal.ts'
 import { readTarget } from '../../src/routing/target.ts'
 import { backend, draws, head, matching, overrideBy, route, split } from './make.ts'
 
@@ -159,20 +164,116 @@ t.test('auto: the first request gets an id and is already on its side', async t 
   t.ok(decide(match(one, forged), split(50), forged, kit).issue?.id, 'a forged one is replaced')
 })
 
-t.test(`the explanation says what the decision does (seed ${SEED})`, async () => {
-  const kit = draws(createBucketer('s', 'r0'))
+t.test('a preflight: whom the route names answers it, or whoever would serve the method that it asks for', async t => {
+  const asking = (method: string, more: Partial<RequestHead> = {}) =>
+    head('/a', { method: 'OPTIONS', ...more, headers: ['Origin', 'http://a', 'Access-Control-Request-Method', method] })
+  const by = (preflight: Route['preflight'], data: Route['data'], request: RequestHead, state = split(100)) => {
+    const one = route(0, matching('/a'), { preflight, data, override })
+    const { side, reason } = decide(
+      match(one, request),
+      state,
+      request,
+      draws(() => 0),
+    )
+    return `${side} ${reason}`
+  }
+  for (const data of ['separate', 'shared'] as const) {
+    for (const method of ['GET', 'POST']) {
+      t.equal(by('legacy', data, asking(method)), 'legacy preflight', `${data} ${method}`)
+      t.equal(by('new', data, asking(method), split(0)), 'new preflight', `${data} ${method}`)
+    }
+    t.equal(by('follow', data, asking('GET')), 'new weight')
+    t.equal(by('follow', data, asking('GET'), split(0)), 'legacy weight')
+  }
+  t.equal(by('follow', 'separate', asking('DELETE')), 'legacy writes', 'as the DELETE will be')
+  t.equal(by('follow', 'shared', asking('DELETE')), 'new weight')
+  t.equal(by('new', 'shared', asking('GET'), split(100, { rolledBack: true, threshold: 0 })), 'legacy rollback')
+  const forced = { ...asking('GET'), address: '10.0.0.1' }
+  const overriding = { ...forced, headers: [...forced.headers, 'X-Banyan-Side', 'new'] }
+  t.equal(by('legacy', 'shared', overriding, split(0)), 'legacy preflight', 'nobody overrides a preflight')
+  t.equal(by('follow', 'shared', overriding, split(0)), 'new override')
+  for (const headers of [['Origin', 'http://a'], ['Access-Control-Request-Method', 'GET'], []]) {
+    t.equal(
+      by('legacy', 'shared', head('/a', { method: 'OPTIONS', headers })),
+      'new weight',
+      'an OPTIONS like any other',
+    )
+  }
+  t.equal(by('legacy', 'shared', { ...asking('GET'), method: 'GET' }), 'new weight')
+  const legacyOnly = route(0, matching('/a'), { preflight: 'new', sides: { legacy: backend('l'), new: null } })
+  const request = asking('GET')
+  t.equal(
+    decide(
+      match(legacyOnly, request),
+      split(0),
+      request,
+      draws(() => 0),
+    ).reason,
+    'only',
+  )
+})
+
+t.test(`the explanation says what the decision does (seed ${SEED})`, async t => {
+  const NOW = 1_790_000_000_000
+  const policy = (admit: PinPolicy['admit']): PinPolicy => ({ idleMs: 60_000, admit, session: ['sid'] })
+  const pinSeal = createSeal('seed', 'pin')
+  const linkSeal = createSeal('seed', 'link')
+  const pinToken = (side: string, ageMs: number, tag = '') =>
+    pinSeal.sign('r0', [side, Math.floor((NOW - ageMs) / 1000).toString(36), tag])
+  const linkToken = (side: Side, forMs: number, unit = 'r0') =>
+    signLink(linkSeal, { unit, side, expiresAt: NOW + forMs, host: null })
+  const token = fc.constantFrom(
+    null,
+    linkToken('new', 1_000),
+    linkToken('legacy', 1_000),
+    linkToken('new', -1_000),
+    linkToken('new', 1_000, 'other'),
+    'off',
+    'junk',
+  )
+  const pinned = fc.constantFrom(
+    null,
+    pinToken('n', 0),
+    pinToken('l', 0),
+    pinToken('n', 120_000),
+    pinToken('n', 120_000, pinSeal.tag('s1')),
+    'junk',
+  )
+  const mapped = (user: string, side: Side): Cohort => ({
+    networks: null,
+    headers: [],
+    cookies: [],
+    claims: [],
+    keys: new LiveKeys(null, new Set([user])),
+    side,
+  })
   const arbitrary = fc.record({
     percent: fc.constantFrom(0, 5, 50, 100),
     rolledBack: fc.boolean(),
     frozen: fc.boolean(),
     agreed: fc.boolean(),
     data: fc.constantFrom('separate' as const, 'shared' as const),
-    method: fc.constantFrom('GET', 'POST'),
-    sides: fc.constantFrom('both', 'legacy', 'new'),
-    said: fc.constantFrom('new', 'legacy', 'none'),
+    method: fc.constantFrom('GET', 'POST', 'OPTIONS'),
+    sides: fc.constantFrom('both', 'both', 'both', 'legacy', 'new'),
+    ambiguous: fc.constantFrom('legacy' as const, 'reject' as const),
+    said: fc.constantFrom('new', 'legacy', 'none', 'none'),
     address: fc.constantFrom('10.0.0.1', '1.1.1.1'),
-    user: fc.string({ minLength: 1 }),
+    user: fc.constantFrom('ann', 'bob', 'cid', 'dan'),
+    asks: fc.constantFrom(null, null, 'GET', 'PUT'),
+    preflight: fc.constantFrom('legacy' as const, 'new' as const, 'follow' as const),
+    cohorts: fc.array(fc.tuple(fc.constantFrom('ann', 'bob'), fc.constantFrom('legacy' as const, 'new' as const)), {
+      maxLength: 2,
+    }),
+    desk: fc.constantFrom(null, { side: 'new' as const, until: NOW + 1 }, { side: 'new' as const, until: NOW }),
+    links: fc.boolean(),
+    query: token,
+    header: token,
+    kept: token,
+    pin: fc.constantFrom(null, policy('anyone'), policy('new-sessions')),
+    pinned,
+    session: fc.constantFrom(null, 's1'),
   })
+  const reasons = new Map<string, number>()
   fc.assert(
     fc.property(arbitrary, one => {
       const sides = {
@@ -182,23 +283,45 @@ t.test(`the explanation says what the decision does (seed ${SEED})`, async () =>
       const made = route(0, matching('/a'), {
         sides,
         data: one.data,
-        override,
+        ambiguous: one.ambiguous,
+        override: { ...override, links: one.links },
+        pin: one.pin,
+        preflight: one.preflight,
+        cohorts: one.cohorts.map(([user, side]) => mapped(user, side)),
         sticky: [{ kind: 'header', name: 'x-user' }],
       })
-      const request = head('/a', {
+      const cookies = { sid: one.session, banyan_pin_r0: one.pinned, banyan_link_r0: one.kept }
+      const cookie = Object.entries(cookies).flatMap(([name, text]) => (text === null ? [] : [`${name}=${text}`]))
+      const request = head(one.query === null ? '/a' : `/a?banyan_side=${one.query}`, {
         method: one.method,
         address: one.address,
-        headers: ['x-user', one.user, 'x-banyan-side', one.said],
+        headers: [
+          ...['x-user', one.user, 'x-banyan-side', one.said],
+          ...(one.asks === null ? [] : ['origin', 'http://a', 'access-control-request-method', one.asks]),
+          ...(one.header === null ? [] : ['x-banyan-link', one.header]),
+          ...(cookie.length === 0 ? [] : ['cookie', cookie.join('; ')]),
+        ],
       })
-      const state = split(one.percent, { rolledBack: one.rolledBack, frozen: one.frozen })
+      const supportPins = one.desk === null ? null : new Map([[hashOfKey('cid'), one.desk]])
+      const state = split(one.percent, { rolledBack: one.rolledBack, frozen: one.frozen, supportPins })
+      const units = new Map(one.pin === null ? [] : [['r0', one.pin]])
+      const kit: Draws = {
+        ...draws(createBucketer('s', 'r0')),
+        pins: createPins(units, pinSeal, () => NOW),
+        now: () => NOW,
+      }
       const decided = decideOrReject(match(made, request, one.agreed), state, request, kit)
       const explained = explain(match(made, request, one.agreed), state, request, kit)
+      const reason = decided === 'reject' ? 'reject' : decided.reason
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
       const same =
         decided === 'reject'
           ? explained.side === null && explained.reason === 'ambiguous'
           : decided.side === explained.side && decided.reason === explained.reason
       return same && explained.considered.filter(step => step.applies).length === 1
     }),
-    { seed: SEED, numRuns: 2000 },
+    { seed: SEED, numRuns: 10_000 },
   )
+  const reached = 'cohort frozen ambiguous only override pin preflight reject rollback weight writes'.split(' ')
+  t.same(new Set(reasons.keys()), new Set(reached), JSON.stringify(Object.fromEntries(reasons)))
 })

@@ -82,6 +82,112 @@ t.test('header, query and cookie tests; case', async t => {
   t.equal(winner(routes, head('/lEGACY/app.ASPX')), 'iis')
 })
 
+t.test('a trailing *.do: any depth, before parameters of the last segment, and never the ending alone', async t => {
+  const routes = [route(0, matching('/shop/*.do'), { id: 'do' })]
+  for (const target of [
+    '/shop/cart.do',
+    '/shop/cart.do?x=1',
+    '/shop/a/b/c/cart.do',
+    '/shop/cart.do;jsessionid=0A1B',
+    '/shop/cart.do;jsessionid=0A1B;x=y.html?a=/b',
+    '/shop/cart.do;',
+    '/shop/a;x=1/cart.do',
+    '/shop/a.b.do',
+    '/shop/x/.do',
+    '/shop//.do',
+    '/shop/cart%2Edo',
+    '/shop/c%61rt.d%6F',
+    '/shop/caf%C3%A9.do',
+    '/shop/x/../cart.do',
+    '/shop/a%2Fb.do',
+    '/shop/%3Bx.do',
+  ]) {
+    t.equal(winner(routes, head(target)), 'do', target)
+  }
+  for (const target of [
+    '/shop/.do',
+    '/shop/.do;jsessionid=1',
+    '/shop/;cart.do',
+    '/shop',
+    '/shop/',
+    '/shop.do',
+    '/shop/cart.DO',
+    '/shop/cart.dot',
+    '/shop/cart.do/',
+    '/shop/cart.do/x',
+    '/shop/cart.jsp;x=a.do',
+    '/shop/cart.do%3Bjsessionid=1',
+    '/shop/cart;a/b.jsp',
+    '/shop/cartdo',
+    '/other/cart.do',
+    '/shop/cart?a.do',
+    '/cart.do',
+  ]) {
+    t.equal(winner(routes, head(target)), null, target)
+  }
+  const root = [route(0, matching('/*.do'), { id: 'do' })]
+  t.equal(winner(root, head('/a/b.do;c=d')), 'do')
+  t.equal(winner(root, head('/.do')), null)
+  const word = [route(0, matching('/a/*-view'), { id: 'view' })]
+  t.equal(winner(word, head('/a/b/order-view')), 'view', 'an ending needs no dot')
+})
+
+t.test('a trailing *.do that ignores case', async t => {
+  const routes = [route(0, matching('/Shop/*.Aspx', { ignoreCase: true }), { id: 'iis' })]
+  for (const target of ['/shop/x.aspx', '/SHOP/X.ASPX', '/Shop/a/b.aSPx;Sid=1']) {
+    t.equal(winner(routes, head(target)), 'iis', target)
+  }
+  t.equal(winner(routes, head('/shop/x.asp')), null)
+})
+
+t.test('a trailing *.do: precedence', async t => {
+  const routes = [
+    route(0, matching('/*'), { id: 'all' }),
+    route(1, matching('/*.do'), { id: 'do' }),
+    route(2, matching('/*.x.do'), { id: 'longer' }),
+    route(3, matching('/shop/*'), { id: 'shop' }),
+    route(4, matching('/shop/*.do'), { id: 'shop-do' }),
+    route(5, matching('/shop/:page'), { id: 'page' }),
+    route(6, matching('/shop/cart.do'), { id: 'literal' }),
+    route(7, matching('/shop/*.do', { methods: ['POST'] }), { id: 'post' }),
+    route(8, matching('/*.do', { host: 'h.com' }), { id: 'host' }),
+  ]
+  const cases: [string, Partial<RequestHead>, string][] = [
+    ['/x.do', {}, 'do'],
+    ['/a/b.do', {}, 'do'],
+    ['/a.x.do', {}, 'longer'],
+    ['/a', {}, 'all'],
+    ['/.do', {}, 'all'],
+    ['/shop/a/b.do', {}, 'shop-do'],
+    ['/shop/a/b.x.do', {}, 'shop-do'],
+    ['/shop/a/b', {}, 'shop'],
+    ['/shop/a.do', {}, 'page'],
+    ['/shop/cart.do', {}, 'literal'],
+    ['/shop/cart.do;jsessionid=1', {}, 'page'],
+    ['/shop/a/b.do', { method: 'POST' }, 'post'],
+    ['/shop/a/b.do', { host: 'h.com' }, 'host'],
+    ['/shop/a/b', { host: 'h.com' }, 'shop'],
+  ]
+  for (const [target, more, expected] of cases) t.equal(winner(routes, head(target, more)), expected, target)
+})
+
+t.test('values by their end', async t => {
+  const by = (value: string) => ({ name: 'x', kind: 'suffix' as const, value })
+  const routes = [
+    route(0, matching('/h', { headers: [by('.de')] }), { id: 'header' }),
+    route(1, matching('/q', { query: [by('.do')] }), { id: 'query' }),
+    route(2, matching('/c', { cookies: [by('=')] }), { id: 'cookie' }),
+  ]
+  t.equal(winner(routes, head('/h', { headers: ['X', 'shop.de'] })), 'header')
+  t.equal(winner(routes, head('/h', { headers: ['X', '.de'] })), 'header')
+  t.equal(winner(routes, head('/h', { headers: ['X', 'shop.DE'] })), null)
+  t.equal(winner(routes, head('/h', { headers: ['X', 'shop.de.'] })), null)
+  t.equal(winner(routes, head('/h')), null)
+  t.equal(winner(routes, head('/q?x=a%2Edo')), 'query')
+  t.equal(winner(routes, head('/q?x=ado')), null)
+  t.equal(winner(routes, head('/c', { headers: ['Cookie', 'x=YQ=='] })), 'cookie')
+})
+
 t.test('raw and normalised path that disagree are said', async t => {
   const routes = [route(0, matching('/admin/*'), { id: 'admin' }), route(1, matching('/public/*'), { id: 'public' })]
   const matcher = createMatcher(routes)
@@ -100,6 +206,24 @@ t.test('ties are found, what excludes itself is none', async t => {
     findTies([route(0, matching('/a', { methods: ['GET'] })), route(1, matching('/a', { methods: ['PUT'] }))]).length,
     0,
   )
+  const ends = (value: string) => ({ headers: [{ name: 'x', kind: 'suffix' as const, value }] })
+  const begins = { headers: [{ name: 'x', kind: 'prefix' as const, value: 'a' }] }
+  const both = (a: Parameters<typeof matching>[1], b: Parameters<typeof matching>[1]) =>
+    findTies([route(0, matching('/a', a)), route(1, matching('/a', b))]).length
+  t.equal(both(ends('.de'), ends('.com')), 0)
+  t.equal(both(ends('.de'), ends('shop.de')), 1)
+  t.equal(both(ends('.de'), header('shop.com')), 0)
+  t.equal(both(ends('.de'), header('shop.de')), 1)
+  t.equal(both(ends('.de'), begins), 1)
+  const stars = (a: string, b: string, more = {}) =>
+    findTies([route(0, matching(a, more)), route(1, matching(b, more))]).length
+  t.equal(stars('/a/*.do', '/a/*.do'), 1)
+  t.equal(stars('/:x/*.do', '/:y/*.do'), 1)
+  t.equal(stars('/a/*.do', '/a/*.to'), 0)
+  t.equal(stars('/a/*.do', '/a/*.x.do'), 0, 'the longer one wins')
+  t.equal(stars('/a/*.do', '/a/*'), 0)
+  t.equal(stars('/a/*.do', '/a/*.DO'), 0)
+  t.equal(stars('/a/*.do', '/A/*.DO', { ignoreCase: true }), 1)
   const get = { methods: ['GET'] }
   t.equal(findTies([route(0, matching('/a', get)), route(1, matching('/a', get))]).length, 1)
 })
@@ -107,8 +231,11 @@ t.test('ties are found, what excludes itself is none', async t => {
 t.test(`the tree equals a slow and obvious matcher (seed ${SEED})`, async t => {
   const segment = fc.constantFrom('a', 'b', 'c', ':p', ':q')
   const pattern = fc
-    .tuple(fc.array(segment, { minLength: 0, maxLength: 3 }), fc.boolean())
-    .map(([segments, star]) => `/${[...segments, ...(star ? ['*'] : [])].join('/')}`)
+    .tuple(
+      fc.array(segment, { minLength: 0, maxLength: 3 }),
+      fc.constantFrom(null, '*', '*.do', '*.DO', '*.x.do', '*o', '*a'),
+    )
+    .map(([segments, star]) => `/${[...segments, ...(star === null ? [] : [star])].join('/')}`)
   const match = fc
     .record({
       paths: fc.array(pattern, { minLength: 1, maxLength: 2 }),
@@ -119,7 +246,13 @@ t.test(`the tree equals a slow and obvious matcher (seed ${SEED})`, async t => {
     })
     .map(({ paths, ...more }) => matching(paths, more))
   const request = fc.record({
-    segments: fc.array(fc.constantFrom('a', 'b', 'c', 'A', '', '%61', 'z', '.', '..', '%2F'), { maxLength: 4 }),
+    segments: fc.array(
+      fc.oneof(
+        fc.constantFrom('a', 'b', 'c', 'A', '', '%61', 'z', '.', '..', '%2F'),
+        fc.constantFrom('.do', 'a.do', 'A.x.Do', 'b.x.do', 'do', 'a.do;s=1', 'b;s=a.do', ';.do', '%2edo', '.do;'),
+      ),
+      { maxLength: 4 },
+    ),
     host: fc.constantFrom('h.com', 'x.com', 'a.h.com', 'other', ''),
     method: fc.constantFrom('GET', 'HEAD', 'POST', 'DELETE'),
     headers: fc.constantFrom([], ['X', '1'], ['X', '2']),
@@ -177,13 +310,25 @@ function hostRank(wanted: string | null, host: string): number | null {
   return host.length > suffix.length && host.endsWith(suffix) ? suffix.length : null
 }
 
-/** literal and end 3, :param 2, * 1, as one text that sorts; null: no match. */
+/** literal and end 3, :param 2, * 1 (and the length of its ending), as one text that sorts; null: no match. */
 function pathKinds(pattern: string, path: string, ignoreCase: boolean): string | null {
   const wanted = pattern.split('/').slice(1)
   const given = path.split('/').slice(1)
   let kinds = ''
   for (const [i, segment] of wanted.entries()) {
-    if (segment === '*') return `${kinds}1`
+    if (segment.startsWith('*')) {
+      if (segment === '*') return `${kinds}1`
+      // An ending: what the star stands for begins at this segment, and has at least one character before it.
+      const rest = given.slice(i)
+      const last = rest.pop()
+      if (last === undefined) return null
+      const text = [...rest, last.replace(/;.*$/, '')].join('/')
+      const [wantedEnd, end] = [segment.slice(1), text].map(one => (ignoreCase ? one.toLowerCase() : one)) as [
+        string,
+        string,
+      ]
+      return end.length > wantedEnd.length && end.endsWith(wantedEnd) ? `${kinds}1${segment.length}` : null
+    }
     const text = given[i]
     if (text === undefined) return null
     if (segment.startsWith(':')) {
