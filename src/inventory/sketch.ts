@@ -7,7 +7,7 @@ import { extensionOf } from './segment.ts'
 import { actionInPath, actionInQuery, isUnsafe, type Stream } from './signs.ts'
 import { type Seen, type StatusClass, Tally } from './tally.ts'
 import { readPath, templateText } from './template.ts'
-import { Tree } from './tree.ts'
+import { type Made, Tree } from './tree.ts'
 
 export type { Seen, StatusClass } from './tally.ts'
 
@@ -90,8 +90,7 @@ export class Sketch {
     }
     const mark = seen.target.indexOf('?')
     const path = readPath(seen.target)
-    const makes = !REFUSED.has(seen.status) && !seen.isFailure && seen.target.startsWith('/')
-    const isTaken = this.#tree.take(path, seen.method, makes, standsFor, tally => {
+    const isTaken = this.#tree.take(path, seen.method, madeBy(seen), standsFor, tally => {
       tally.take(seen)
       tally.sessionInPath ||= path.hasSession
       if (isUnsafe(seen.method)) return
@@ -142,6 +141,13 @@ export class Sketch {
     }
     return [...merged.values()]
   }
+}
+
+function madeBy({ status, isFailure, target }: Seen): Made {
+  if (isFailure || !target.startsWith('/')) return 'nothing'
+  if (!REFUSED.has(status)) return 'path'
+  // It was understood well enough to be found wrong.
+  return status === 400 ? 'method' : 'nothing'
 }
 
 interface Merged {

@@ -47,20 +47,26 @@ export interface Placed {
   readonly isAssets: boolean
 }
 
+/** What a request proves: that its path exists; that its method does, where the path is known; or nothing. */
+export type Made = 'path' | 'method' | 'nothing'
+
 export class Tree {
   readonly #root = createNode()
   #tallies = 0
   /** Requests whose templates had to give way. */
   forgotten = 0
 
-  /** Hands the tally of this path and method to `record`; false: the path is not known, and `makes` is false. */
-  take(path: ReadPath, method: string, makes: boolean, weight: number, record: (tally: Tally) => void): boolean {
+  /** Hands the tally of this path and method to `record`; false: it is not known, and nothing may be made of it. */
+  take(path: ReadPath, method: string, made: Made, weight: number, record: (tally: Tally) => void): boolean {
+    const makes = made === 'path'
     const walked = this.#walk(path, isRead(method) && isAsset(path.file), makes)
-    const tally = walked === null ? null : this.#tallyOf(walked.at(-1) as Node, method, makes)
-    if (walked === null || tally === null) return false
+    const place = walked?.at(-1)
+    if (walked === null || place === undefined) return false
+    const tally = this.#tallyOf(place, method, makes || (made === 'method' && place.tallies.size > 0))
+    if (tally === null) return false
     for (const node of walked) node.recent += weight
     record(tally)
-    if (makes) this.#settle(path.kinds)
+    if (made !== 'nothing') this.#settle(path.kinds)
     return true
   }
 

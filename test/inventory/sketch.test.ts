@@ -122,6 +122,12 @@ t.test('who only asks for what is not there makes no templates', async t => {
   t.match(inventory, { entries: [], other: { refused: 1000 } })
   const known = inventoryOf([seen('GET', '/orders/1'), seen('GET', '/orders/2', { status: 404 })])
   t.match(entry(known, '/orders/:id').statuses, { '2xx': 1, '4xx': 1 })
+  const wrong = [seen('GET', '/orders'), seen('POST', '/orders', { status: 400 }), seen('PUT', '/x', { status: 400 })]
+  t.same(
+    inventoryOf([...wrong, seen('DELETE', '/orders', { status: 405 })]).entries.map(({ method }) => method),
+    ['GET', 'POST'],
+    'a method that was found wrong at a known path exists',
+  )
 })
 
 t.test('pages and what they call', async t => {
