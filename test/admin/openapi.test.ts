@@ -69,7 +69,7 @@ t.test('a body that is needed is said to be needed, and one that is not is not',
   const needed = Object.entries<Operation>(operations)
     .filter(([, operation]) => operation.body !== undefined && described(operation).requestBody.required === true)
     .map(([name]) => name)
-  t.same(needed.sort(), ['configCheck', 'createToken', 'explain', 'setWeight'])
+  t.same(needed.sort(), ['configCheck', 'createToken', 'explain', 'link', 'pin', 'setWeight'])
 })
 
 t.test('percents: two decimals pass, all ten thousand and one of them; a third does not', async t => {
