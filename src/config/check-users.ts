@@ -38,7 +38,8 @@ function* checkPin(route: Data, defaults: Data, sticky: readonly unknown[], path
       allowed: 'the cookie of the application’s session',
     }
   }
-  if (cookies.length > 0 || said.admit === 'anyone') return
+  // A session that is said and is no cookie is told by the schema.
+  if (cookies.length > 0 || said.session !== undefined || said.admit === 'anyone') return
   yield {
     path: where,
     message: 'which cookie holds the session? Without it nobody knows which sessions are new',
