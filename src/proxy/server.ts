@@ -58,6 +58,8 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   let strain = 0
   let entered = 0
   let closed: (() => void) | null = null
+  /** While what is open for long ends one after another, because we do: when the last of it shall have ended. */
+  let overAt: Milliseconds | null = null
 
   const listener: Listener = {
     parts,
@@ -69,13 +71,19 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
       return true
     },
     refusesRequests: () => strain >= SHED_REQUESTS && heap >= SHED_REQUESTS,
-    tunnelled: tunnel => tunnels.add(tunnel),
+    tunnelled(tunnel) {
+      tunnels.add(tunnel)
+      endLate(tunnel)
+    },
     tunnelOver(tunnel) {
       tunnels.delete(tunnel)
       spread.over(tunnel)
       checkClosed()
     },
-    streams: stream => streams.add(stream),
+    streams(stream) {
+      streams.add(stream)
+      endLate(stream)
+    },
     streamOver(stream) {
       streams.delete(stream)
       spread.over(stream)
@@ -129,13 +137,20 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
   }
 
   /** What is open on the new side of a rolled-back route comes back to legacy, if it shall. A restore in between keeps it. */
-  function endRolledBack(): void {
+  function endRolledBack(open: readonly Open[]): void {
     const { plan } = parts.current()
-    if (plan.rollbackTunnels === null || tunnels.size + streams.size === 0) return
+    if (plan.rollbackTunnels === null || open.length === 0) return
     const isMeant = ({ route, side }: Open) =>
       side === 'new' && route.sides.legacy !== null && parts.current().isRolledBack(route)
     const overMs = plan.rollbackTunnels === 'all' ? ROLLBACK_SPREAD_MS : plan.rollbackTunnels
-    spread.schedule([...tunnels, ...streams].filter(isMeant), overMs, parts.clock.monotonic(), isMeant)
+    spread.schedule(open.filter(isMeant), overMs, parts.clock.monotonic(), isMeant)
+  }
+
+  /** Asked for before a rollback or the end, and opened after it. */
+  function endLate(one: Open): void {
+    const now = parts.clock.monotonic()
+    if (overAt === null) endRolledBack([one])
+    else spread.schedule([one], Math.max(0, overAt - now), now)
   }
 
   function busy(): number {
@@ -165,7 +180,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     recall() {
       let moved = 0
       for (const placement of [...waiting]) if (placement.recall()) moved++
-      endRolledBack()
+      endRolledBack([...tunnels, ...streams])
       return moved
     },
     inFlight: () => busy() + tunnels.size,
@@ -197,7 +212,9 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
         const { tunnels: ending } = parts.current().plan.drain
         if (ending !== null) {
           const overMs = ending === 'all' ? deadlineMs : Math.min(ending, deadlineMs)
-          spread.schedule([...tunnels, ...streams], overMs, parts.clock.monotonic())
+          const now = parts.clock.monotonic()
+          spread.schedule([...tunnels, ...streams], overMs, now)
+          overAt = now + overMs
         }
         closeIdle(false)
         // Whoever the kernel has greeted already would be reset: they are taken in first.
