@@ -1,6 +1,6 @@
 // Declared text and operators' words become what the data path reads: Config → Plan (once per load), Plan + ControlState →
 // Snapshot (once per change; cheap, because the tree and the policies stay).
-import { type ControlState, isInForce, unitStateOf } from '../model/control.ts'
+import { type ControlState, isInForce, type StoredPin, unitStateOf } from '../model/control.ts'
 import type { Decision, RequestHead } from '../model/exchange.ts'
 import type { PinPolicy, Route, RouteSplit, UnitId } from '../model/route.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
@@ -31,7 +31,8 @@ const drawers = new WeakMap<Plan, Drawer>()
 interface Drawer {
   readonly seed: string
   readonly draws: readonly Draws[]
-  readonly pins: Pins
+  /** null: no route pins anybody. */
+  readonly pins: Pins | null
 }
 
 export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance): Snapshot {
@@ -66,7 +67,7 @@ export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance)
         ...whereIs(route, splits[route.index] as RouteSplit, key, draws[route.index] as Draws),
       })),
     isRolledBack: route => isRolledBack(state, route),
-    pinCookies: pinnedUnits(plan).size === 0 ? null : pins.cookies,
+    pinCookies: pins?.cookies ?? null,
   }
 }
 
@@ -85,7 +86,8 @@ export function drawsOf(plan: Plan, seed: string, chance: Chance): readonly Draw
   const known = drawers.get(plan)
   if (known !== undefined && known.seed === seed) return known.draws
   const auto: AutoId = createAutoId(seed, chance.randomId)
-  const pins = createPins(pinnedUnits(plan), createSeal(seed, 'pin'), chance.now)
+  const pinned = pinnedUnits(plan)
+  const pins = createPins(pinned, createSeal(seed, 'pin'), chance.now)
   const links = createSeal(seed, LINK_PURPOSE)
   const draws = plan.routes.map(route => ({
     bucket: createBucketer(seed, route.unit),
@@ -95,7 +97,7 @@ export function drawsOf(plan: Plan, seed: string, chance: Chance): readonly Draw
     random: chance.random,
     now: chance.now,
   }))
-  drawers.set(plan, { seed, draws, pins })
+  drawers.set(plan, { seed, draws, pins: pinned.size === 0 ? null : pins })
   return draws
 }
 
@@ -113,6 +115,21 @@ function pinnedUnits(plan: Plan): ReadonlyMap<UnitId, PinPolicy> {
   return pinned
 }
 
+// Thousands of pins and thousands of routes: grouped once for each list, so that a rollback does not wait for it.
+const grouped = new WeakMap<readonly StoredPin[], ReadonlyMap<UnitId, ReadonlyMap<string, StoredPin>>>()
+
+function supportPinsOf(pins: readonly StoredPin[]): ReadonlyMap<UnitId, ReadonlyMap<string, StoredPin>> {
+  const known = grouped.get(pins)
+  if (known !== undefined) return known
+  const byUnit = new Map<UnitId, Map<string, StoredPin>>()
+  for (const pin of pins) {
+    const ofUnit = byUnit.get(pin.unit) ?? new Map<string, StoredPin>()
+    byUnit.set(pin.unit, ofUnit.set(pin.key, pin))
+  }
+  grouped.set(pins, byUnit)
+  return byUnit
+}
+
 function isRolledBack(state: ControlState, route: Route): boolean {
   return state.rollbacks.some(rollback => isInForce(rollback, route))
 }
@@ -120,7 +137,6 @@ function isRolledBack(state: ControlState, route: Route): boolean {
 /** desired = the operator's word, else the file's; effective = 0 while rolled back or held. */
 export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSplit {
   const { weight, frozen, held } = unitStateOf(state, route.unit)
-  const supported = state.pins.filter(pin => pin.unit === route.unit)
   const rolledBack = route.sides.legacy !== null && isRolledBack(state, route)
   const declared = route.declaredWeight
   const desired = plan.controlledByFile ? declared : (weight?.percent ?? declared)
@@ -134,6 +150,6 @@ export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSpl
     rolledBack,
     frozen: frozen !== null,
     held,
-    supportPins: supported.length === 0 ? null : new Map(supported.map(pin => [pin.key, pin])),
+    supportPins: supportPinsOf(state.pins).get(route.unit) ?? null,
   }
 }

@@ -1,6 +1,5 @@
 // What a route says about its users → who may pick a side, who keeps one, and whose side is said.
 import type { Cohort, KeyList, OverridePolicy, PinPolicy, ValueTest } from '../model/route.ts'
-import { LINK_HEADER } from '../routing/links.ts'
 import { networks } from '../routing/network.ts'
 import type { RouteConfig } from './schema.ts'
 
@@ -9,7 +8,7 @@ export function overrideOf({ override }: RouteConfig): OverridePolicy | null {
   if (override === undefined || (override.from.length === 0 && !override.links)) return null
   const { links, from } = override
   const header = from.length === 0 ? null : { name: override.header, from: networks(from) }
-  return { header, links, withheld: [...(header === null ? [] : [header.name]), ...(links ? [LINK_HEADER] : [])] }
+  return { header, links }
 }
 
 /** null: off. */
@@ -30,8 +29,8 @@ export function cohortOf(
 ): Cohort {
   return {
     networks: when.cidr === undefined ? null : networks([when.cidr].flat()),
-    headers: testsOf(when.header ?? {}),
-    cookies: testsOf(when.cookie ?? {}),
+    headers: byteTestsOf(when.header ?? {}),
+    cookies: byteTestsOf(when.cookie ?? {}),
     claims: testsOf(when.claim ?? {}),
     keys: when.keys === undefined ? null : listOf(when.keys),
     side,
@@ -40,4 +39,9 @@ export function cohortOf(
 
 export function testsOf(patterns: Readonly<Record<string, Omit<ValueTest, 'name'>>>): ValueTest[] {
   return Object.entries(patterns).map(([name, { kind, value }]) => ({ name, kind, value }))
+}
+
+/** Of a field we have its bytes, one character each; the configuration is UTF-8. */
+export function byteTestsOf(patterns: Readonly<Record<string, Omit<ValueTest, 'name'>>>): ValueTest[] {
+  return testsOf(patterns).map(test => ({ ...test, value: Buffer.from(test.value).toString('latin1') }))
 }

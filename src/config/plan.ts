@@ -10,7 +10,7 @@ import { normalisePath } from '../routing/target.ts'
 import { LiveKeys } from './key-list.ts'
 import { compileBackend } from './plan-backend.ts'
 import { fallbackPolicy, rewriteOf } from './plan-side.ts'
-import { cohortOf, overrideOf, pinOf, testsOf } from './plan-users.ts'
+import { byteTestsOf, cohortOf, overrideOf, pinOf, testsOf } from './plan-users.ts'
 import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
 
 export interface Place {
@@ -96,6 +96,7 @@ export function compilePlan(
     fallback: fallbackOf(config, backendFor),
     backends: [...backends.values()],
     seed: config.split.seed,
+    takesLinks: routes.some(route => route.override?.links === true),
     firstStart: config.split.firstStart,
     controlledByFile: config.control === 'file',
     clientIp: { from: networks(config.proxy.clientIp.from), hops: config.proxy.clientIp.hops },
@@ -171,9 +172,9 @@ function matchOf({ match }: RouteConfig): RouteMatch {
     paths: match.paths.map(normalisePath),
     host: match.host ?? null,
     methods: match.methods ?? null,
-    headers: testsOf(match.headers),
+    headers: byteTestsOf(match.headers),
     query: testsOf(match.query),
-    cookies: testsOf(match.cookies),
+    cookies: byteTestsOf(match.cookies),
     ignoreCase: match.case === 'ignore',
   }
 }

@@ -28,21 +28,28 @@ export function headerOf(headers: HeaderList, name: string): string | null {
   return null
 }
 
+const MOST_OF_A_NAME = 4
+
 /** The first value of a cookie in a `Cookie` header's text, or null. */
 export function cookieOf(cookies: string | null, name: string): string | null {
   for (const value of cookiesOf(cookies, name)) return value
   return null
 }
 
-/** Every value of a cookie: one of another path or domain may stand in front of ours. */
+/**
+ * The first values of a cookie: one of another path or domain may stand in front of ours. Not all of them, because each is
+ * checked, and a hostile head has room for a thousand.
+ */
 export function* cookiesOf(cookies: string | null, name: string): Generator<string> {
   if (cookies === null) return
   let from = 0
-  while (from < cookies.length) {
+  let left = MOST_OF_A_NAME
+  while (from < cookies.length && left > 0) {
     let end = cookies.indexOf(';', from)
     if (end === -1) end = cookies.length
     const equals = cookies.indexOf('=', from)
     if (equals !== -1 && equals < end && cookies.slice(from, equals).trim() === name) {
+      left--
       yield cookies.slice(equals + 1, end).trim()
     }
     from = end + 1

@@ -199,8 +199,6 @@ export interface OverridePolicy {
   readonly header: { readonly name: string; readonly from: Networks } | null
   /** Links that `banyan link` signed count. */
   readonly links: boolean
-  /** Lower-case names of headers that no backend gets. */
-  readonly withheld: readonly string[]
 }
 
 /** Who has a side keeps it, by a signed cookie of ours. */

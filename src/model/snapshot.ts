@@ -26,6 +26,8 @@ export interface Plan {
   readonly backends: readonly Backend[]
   /** From the configuration; it wins over the store's own. */
   readonly seed: string | null
+  /** Some route takes signed links: what carries them is kept from all backends. */
+  readonly takesLinks: boolean
   /** What a fresh store does with declared weights above 0. */
   readonly firstStart: 'hold' | 'declared'
   /** The file wins over stored weights. */

@@ -27,7 +27,7 @@ interface Asked {
 /** The request as one side gets it. */
 export function sideRequest(
   parts: Pick<ProxyParts, 'couldBeUs' | 'loopMark'>,
-  { request, head, forwarded, traceparent }: Accepted,
+  { request, head, forwarded, traceparent, snapshot }: Accepted,
   { decision, backend, framing }: Asked,
 ): Pick<Outgoing, 'method' | 'head' | 'upgrade' | 'expects' | 'stick'> {
   const { route, side } = decision
@@ -44,7 +44,8 @@ export function sideRequest(
     wire.version === '1.1' &&
     (framing.kind === 'chunked') === request.fields.isChunked
   const cookies = request.fields.hasCookie ? headerOf(head.headers, 'cookie') : null
-  const target = route.override?.links === true ? withoutLink(head.target) : head.target
+  const { takesLinks } = snapshot.plan
+  const target = takesLinks ? withoutLink(head.target) : head.target
   const text = requestText(request, {
     forwarded,
     target: rewrite?.path == null ? target : rewrittenTarget(target, rewrite.path, route.match.ignoreCase),
@@ -55,7 +56,8 @@ export function sideRequest(
     stays: wire.reuse && wire.version === '1.1',
     upgrades: upgrade,
     expects,
-    withheld: route.override?.withheld ?? null,
+    withheld: route.override?.header?.name ?? null,
+    hidesLinks: takesLinks,
     traceparent,
     loopMark: parts.couldBeUs(backend) ? parts.loopMark : null,
     changes: rewrite?.headers ?? null,

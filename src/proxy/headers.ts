@@ -4,6 +4,7 @@
 // Hop-by-hop fields end here (RFC 9110, 7.6.1), so does what `Connection` names; but nobody can strip framing, Host or our
 // own fields by naming them there. Framing is written once, by what is really sent.
 import type { HeaderChanges } from '../model/route.ts'
+import { LINK_HEADER, withoutLink } from '../routing/links.ts'
 import type { Fields } from '../wire/fields.ts'
 import type { Framing } from '../wire/framing.ts'
 import type { Answer, Request } from '../wire/head.ts'
@@ -51,8 +52,10 @@ export interface RequestRewrite {
   readonly stays: boolean
   readonly upgrades: boolean
   readonly expects: boolean
-  /** Lower-case names of headers that say something to us alone; null: none. */
-  readonly withheld: readonly string[] | null
+  /** Lower-case name of the override header, withheld; null: none. */
+  readonly withheld: string | null
+  /** Signed links are kept back: their header, and their parameter in Referer. */
+  readonly hidesLinks: boolean
   /** Value for a traceparent where the client sent none. */
   readonly traceparent: string
   /** Mark that lets us know our own request again; null: this backend cannot be us. */
@@ -76,8 +79,11 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
     let line: string | null = null
     switch (kind) {
       case 'plain':
-        if (rewrite.withheld?.includes(lower) === true) line = ''
-        else if (rewrite.condition !== null && isCondition(lower)) {
+        if (lower === rewrite.withheld) line = ''
+        else if (rewrite.hidesLinks && (lower === LINK_HEADER || lower === 'referer')) {
+          const rest = lower === LINK_HEADER ? '' : withoutLink(value)
+          if (rest !== value) line = lineOf(list[2 * i] as string, rest)
+        } else if (rewrite.condition !== null && isCondition(lower)) {
           line = lineOf(list[2 * i] as string, rewrite.condition(lower, value))
         }
         break
@@ -257,7 +263,8 @@ export function answerText({ text, status, reason, fields }: Answer, rewrite: An
         sized = true
         break
       case 'trailer':
-        if (framing.kind !== 'chunked') line = ''
+        // Where there is no body (HEAD) it says what GET would get, as the coding does.
+        if (framing.kind !== 'chunked' && !(framing.kind === 'none' && fields.isChunked)) line = ''
         break
       case 'set-cookie':
       case 'location':

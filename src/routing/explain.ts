@@ -24,16 +24,18 @@ export function explain(match: Match, split: RouteSplit, head: RequestHead, draw
   const side = refused ? null : (settled.side ?? pinned ?? drawn)
   const isNew = key !== null && key.issue !== null
   const considered = steps(match, split, head, { drawn: { percentile, isNew }, settled, pin })
-  const reached = considered.findIndex(step => step.step === reason)
+  // Two steps are called pin: the support desk's, and the user's own.
+  const isOwnPin = reason === 'pin' && settled.side === null
+  const reached = considered[isOwnPin ? 'findLastIndex' : 'findIndex'](step => step.step === reason)
   return {
     side,
     reason,
-    why: considered.find(step => step.step === reason)?.because ?? reason,
+    why: considered[reached]?.because ?? reason,
     key: known === null ? null : { from: known.from, value: known.value },
     percentile,
     considered: considered.map((step, i) => ({
       ...step,
-      applies: step.step === reason,
+      applies: i === reached,
       because: i > reached ? `not reached (${step.because})` : step.because,
     })),
   }
@@ -76,8 +78,9 @@ function steps(match: Match, split: RouteSplit, head: RequestHead, { drawn, sett
     step('preflight', preflightStep(match, head)),
     step('writes', writesStep(match, preflightMethod(head) ?? head.method)),
     step('override', overrideStep(match, head, settled)),
-    step('pin', pinStep(match, split, settled, pin)),
+    step('pin', deskStep(split, settled)),
     step('cohort', cohortStep(match, settled)),
+    step('pin', pinStep(match, pin)),
     step('frozen', split.frozen ? `frozen at ${split.effective} %: ${draw(split, drawn)}` : 'the route is not frozen'),
     step('weight', draw(split, drawn)),
   ]
@@ -117,15 +120,18 @@ function linksTried(heard: readonly Heard[]): string {
   return `a link that counts for nothing (${heard.map(({ result }) => result).join(', ')})`
 }
 
-function pinStep({ route }: Match, { supportPins }: RouteSplit, settled: Settled, pin: PinSeen | null): string {
+function deskStep({ supportPins }: RouteSplit, settled: Settled): string {
   if (settled.side !== null && settled.reason === 'pin') return `the support desk gave this user ${settled.side}`
-  const desk = supportPins === null ? '' : '; the support desk said nothing of this user'
-  if (route.pin === null) return `the route pins nobody${desk}`
+  return supportPins === null ? 'the support desk gave nobody a side' : 'the support desk said nothing of this user'
+}
+
+function pinStep({ route }: Match, pin: PinSeen | null): string {
+  if (route.pin === null) return 'the route pins nobody'
   if (pin === null) return 'there is no other side to be pinned to'
-  if (pin.result === 'accepted') return `a pin of ours keeps this user on ${pin.side}${desk}`
+  if (pin.result === 'accepted') return `a pin of ours keeps this user on ${pin.side}`
   const why = pin.result === null ? 'no pin' : `a pin that counts for nothing (${pin.result})`
   if (pin.side !== null) return `${why}, but a session: it began before anybody was pinned, and stays on ${pin.side}`
-  return `${why}: decided as below, and pinned there${desk}`
+  return `${why}: decided as below, and pinned there`
 }
 
 function cohortStep({ route }: Match, settled: Settled): string {

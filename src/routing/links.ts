@@ -4,7 +4,8 @@
 //   ?banyan_side=<token>   X-Banyan-Link: <token>   Cookie: banyan_link_<unit>=<token>
 //   token = side, expiry, audience (a host, or any), unit      (see seal.ts)
 //
-// `?banyan_side=off` lets the browser forget. None of it reaches a backend.
+// `?banyan_side=off` lets the browser forget. None of it reaches a backend, on any route: a page's requests go to others, too,
+// and name the page in Referer.
 import { cookiesOf, type Heard, headerOf, type Issue, type RequestHead, type TokenResult } from '../model/exchange.ts'
 import type { Route, Side, UnitId } from '../model/route.ts'
 import type { EpochMs } from '../model/units.ts'
@@ -41,7 +42,7 @@ export function signLink(seal: Seal, { unit, side, expiresAt, host }: Link): str
 /** The side that a genuine link asks for; all others count for nothing. */
 export function seeLinks(route: Route, head: RequestHead, query: string | null, seal: Seal, now: EpochMs): LinkSeen {
   const cookies = headerOf(head.headers, 'cookie')
-  const asked = query?.includes(LINK_PARAM) ? queryOf(query, LINK_PARAM) : null
+  const asked = queryOf(query, LINK_PARAM)
   if (asked === OFF) return { ...NOTHING, plan: { token: '', seconds: 0 } }
   const heard: Heard[] = []
   const take = (token: string): Link | null => {
@@ -81,10 +82,10 @@ function readLink({ unit }: Route, host: string, token: string, seal: Seal, now:
   return link.host !== null && link.host !== host ? 'other_host' : link
 }
 
-/** The target without our parameter; all other bytes stay. */
+/** A target or a URL without our parameter; all other bytes stay. */
 export function withoutLink(target: string): string {
   const mark = target.indexOf('?')
-  if (mark === -1 || !target.includes(LINK_PARAM, mark)) return target
+  if (mark === -1) return target
   const pairs = target.slice(mark + 1).split('&')
   const kept = pairs.filter(pair => queryOf(pair, LINK_PARAM) === null)
   if (kept.length === pairs.length) return target

@@ -114,6 +114,7 @@ export function createPins(units: ReadonlyMap<UnitId, PinPolicy>, seal: Seal, no
       return { side: before ? 'legacy' : null, tag, due: true, held: false, result: found }
     },
     cookies({ route, issue }, head, setCookies) {
+      if (setCookies.length === 0 && issue?.pin?.due !== true) return NOTHING
       const out: OwnCookie[] = []
       const changes = sessionChanges(setCookies, sessionNames, now())
       const plan = issue?.pin ?? null
@@ -143,6 +144,8 @@ export function createPins(units: ReadonlyMap<UnitId, PinPolicy>, seal: Seal, no
     },
   }
 }
+
+const NOTHING: readonly OwnCookie[] = []
 
 interface Held {
   readonly side: Side

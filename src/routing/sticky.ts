@@ -78,7 +78,16 @@ export function* presentKeys(
         : source.kind === 'auto'
           ? auto.read(cookieOf(headerOf(head.headers, 'cookie'), AUTO_COOKIE))
           : sourceValue(source, head, match)
-    if (value !== null && value !== '') yield asText(value)
+    if (value !== null && value !== '') yield source.kind === 'path' ? unescaped(value) : asText(value)
+  }
+}
+
+/** People write ids, not their escapes. */
+function unescaped(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
   }
 }
 
@@ -92,6 +101,7 @@ function asText(value: string): string {
 /** The other way round: what draws where a person names the key. By the first named source; the others may have it as text. */
 export function keyAsSent(sources: readonly StickySource[], text: string): string {
   const first = sources.find(source => 'name' in source)
+  if (first?.kind === 'path') return encodeURIComponent(text)
   return first?.kind === 'header' || first?.kind === 'cookie' ? Buffer.from(text).toString('latin1') : text
 }
 

@@ -15,6 +15,7 @@ export function planOf(routes: readonly Route[], more: Partial<Plan> = {}): Plan
     fallback: null,
     backends: [],
     seed: null,
+    takesLinks: false,
     firstStart: 'hold',
     controlledByFile: false,
     clientIp: { from: networks([]), hops: 1 },

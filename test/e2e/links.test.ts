@@ -197,12 +197,33 @@ t.test('forged ones: everybody’s side, stripped all the same, counted by their
   t.equal(hidden.body, 'of new', 'a bad one hides no good one')
 })
 
-t.test('a route without links passes our words on as it passes everything, but for our cookies', async t => {
+t.test('a page’s requests to other routes carry its link, too: no backend hears of it', async t => {
   const it = await scene(t)
   const { query, token } = await it.link()
-  const answer = await get(t, it.banyan.port, `/plain/1?${query}`, `X-Banyan-Link: ${token}\r\n`)
-  t.equal(answer.body, 'of legacy')
-  t.same(setBy(answer.head), [])
+  for (const path of ['/plain/1', '/elsewhere', '/cart/1']) {
+    const fields = `X-Banyan-Link: ${token}\r\nReferer: https://shop.example/page/a?x=1&${query}\r\n`
+    const answer = await get(t, it.banyan.port, `${path}?${query}`, fields)
+    t.equal(answer.body, 'of legacy')
+    t.same(setBy(answer.head), [])
+    const { head } = heard(it.legacy)
+    t.notOk(head.includes(token), path)
+    t.match(head, /\r\nReferer: https:\/\/shop\.example\/page\/a\?x=1\r\n/, 'and only that is taken out of it')
+  }
+})
+
+t.test('however the parameter’s name is written', async t => {
+  const it = await scene(t)
+  const { query } = await it.link()
+  t.equal((await get(t, it.banyan.port, `/page/a?${query.replace('_', '%5F')}&y=1`)).body, 'of new')
+  t.equal(heard(it.fresh).path, '/page/a?y=1')
+})
+
+t.test('where no route takes links, our words cross as all others', async t => {
+  const legacy = await scripted(t, saying('of legacy'))
+  const banyan = await startBanyan(t, { backends: { legacy: { url: legacy.url } } })
+  await get(t, banyan.port, '/a?banyan_side=x', 'X-Banyan-Link: y\r\nReferer: http://a/?banyan_side=z\r\n')
+  t.equal(heard(legacy).path, '/a?banyan_side=x')
+  t.match(heard(legacy).head, /\r\nX-Banyan-Link: y\r\nReferer: http:\/\/a\/\?banyan_side=z\r\n/)
 })
 
 t.test('rollback beats a link, and forgets none', async t => {

@@ -31,6 +31,7 @@ function sent(lines: readonly string[], more: Partial<RequestRewrite> = {}): str
     upgrades: false,
     expects: false,
     withheld: null,
+    hidesLinks: false,
     traceparent: '00-t-s-01',
     loopMark: null,
     changes: null,
@@ -79,7 +80,7 @@ t.test('spellings that fold onto our names are dropped', async t => {
 t.test('a side’s own cookies, headers and Host; the override header is withheld', async t => {
   const out = sent(['Host: a', 'Cookie: x=1; banyan_id=i', 'X-Side: new', 'X-Old: 1', 'traceparent: p'], {
     host: 'b.internal',
-    withheld: ['x-side'],
+    withheld: 'x-side',
     cookie: () => 'x=1',
     changes: { remove: new Set(['x-old']), set: [['X-New', '2']] },
     loopMark: 'm',

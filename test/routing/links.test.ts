@@ -4,15 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type RequestHead, TOKEN_RESULTS } from '../../src/model/exchange.ts'
 import type { Route, Side } from '../../src/model/route.ts'
-import {
-  LINK_COOKIE,
-  LINK_HEADER,
-  LINK_PARAM,
-  type Link,
-  seeLinks,
-  signLink,
-  withoutLink,
-} from '../../src/routing/links.ts'
+import { LINK_COOKIE, LINK_PARAM, type Link, seeLinks, signLink, withoutLink } from '../../src/routing/links.ts'
 import { createSeal } from '../../src/routing/seal.ts'
 import { head, matching, route } from './make.ts'
 
@@ -21,7 +13,7 @@ const NOW = 1_790_000_000_000
 const HOUR = 3_600_000
 
 const seal = createSeal('seed', 'link')
-const shop = route(0, matching('/*'), { id: 'shop', override: { header: null, links: true, withheld: [LINK_HEADER] } })
+const shop = route(0, matching('/*'), { id: 'shop', override: { header: null, links: true } })
 
 function link(more: Partial<Link> = {}, by = seal): string {
   return signLink(by, { unit: 'shop', side: 'new', expiresAt: NOW + HOUR, host: null, ...more })

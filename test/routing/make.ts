@@ -70,7 +70,7 @@ export function route(index: number, match: RouteMatch, more: Partial<Route> = {
 }
 
 export function overrideBy(name: string, from: readonly string[]): OverridePolicy {
-  return { header: { name, from: networks(from) }, links: false, withheld: [name] }
+  return { header: { name, from: networks(from) }, links: false }
 }
 
 export function head(target: string, more: Partial<RequestHead> = {}): RequestHead {

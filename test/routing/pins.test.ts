@@ -246,6 +246,18 @@ t.test('forged, foreign, too large and malformed pins count for nothing, and say
   t.match(both.ask(world.pinned), { side: 'new', reason: 'pin' }, 'a foreign one in front does not hide ours')
 })
 
+t.test('a head full of forged pins costs a few looks and no more', async t => {
+  const world = new World({ ...POLICY, admit: 'anyone' })
+  const token = createSeal('seed', 'pin').sign('shop', ['n', 'zz', ''])
+  const forged = token.replace('.n.', '.l.')
+  const jar = { x: `1; ${Array.from({ length: 4 }, () => `${PIN_COOKIE}shop=${forged}`).join('; ')}` }
+  t.match(new Browser(world, jar).ask(world.pinned), { heard: [{ what: 'pin', result: 'forged' }] })
+  const behind = {
+    x: `${jar.x}; ${PIN_COOKIE}shop=${createSeal('seed', 'pin').sign('shop', ['n', (world.at / 1000).toString(36), ''])}`,
+  }
+  t.match(new Browser(world, behind).ask(world.pinned), { heard: [{ result: 'forged' }] }, 'a fifth is not looked at')
+})
+
 t.test('Set-Cookie texts that change a session, and those that do not', async t => {
   const world = new World()
   const begun = new Browser(world)
