@@ -93,7 +93,7 @@ routes:
     data: separate          # two databases: writes stay with legacy, reads follow the user
     weight: ${weight}
     sticky: [header:x-user-id]
-    override: { from: [127.0.0.0/8] }
+    override: { from: [127.0.0.0/8], links: true }
     owner: team-orders
   - id: customers
     match: { path: /customers/*, methods: [GET] }
