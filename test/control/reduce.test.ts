@@ -6,6 +6,7 @@ import { desiredOf, firstState, merge, reduce } from '../../src/control/reduce.t
 import { type Command, type ControlState, revisionOf } from '../../src/model/control.ts'
 import type { BanyanError } from '../../src/model/errors.ts'
 import type { Route } from '../../src/model/route.ts'
+import { matching, route } from '../routing/make.ts'
 import { command, EMPTY, PLAN, planOf, rollback } from './make.ts'
 
 const SEED = Number(process.env.SEED ?? 77)
@@ -158,4 +159,24 @@ t.test(`merge: no command in flight undoes or outruns a rollback (seed ${SEED})`
     ),
     { seed: SEED, numRuns: 3000 },
   )
+})
+
+t.test('a side for one user, or a link, that would end before it begins is refused', async t => {
+  const plan = planOf([
+    route(0, matching('/*'), {
+      id: 'shop',
+      sticky: [{ kind: 'header', name: 'x-user-id' }],
+      override: { header: null, links: true },
+    }),
+  ])
+  const moment = { at: 1_000, revision: 2 }
+  const pin = { id: 'pin-1', key: 'ab', side: 'new' as const }
+  for (const until of [999, 1_000]) {
+    const late = command({ type: 'pin', route: 'shop', pin: { ...pin, until } })
+    t.throws(() => reduce(EMPTY, late, plan, moment), { code: 'invalid' })
+    const link = command({ type: 'link', route: 'shop', side: 'new', until, audience: null })
+    t.throws(() => reduce(EMPTY, link, plan, moment), { code: 'invalid' })
+  }
+  const good = command({ type: 'pin', route: 'shop', pin: { ...pin, until: 1_001 } })
+  t.match(reduce(EMPTY, good, plan, moment)?.state.pins, [{ ...pin, unit: 'shop', until: 1_001 }])
 })
