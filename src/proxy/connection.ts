@@ -252,6 +252,8 @@ export class ClientConnection implements Client {
     }
     this.#phase = 'idle'
     this.#patience.waits()
+    // An answer that came before its request's last piece had gone on left nobody who would open it again.
+    if (this.#socket.isPaused()) this.#socket.resume()
     if (this.#held.length > 0) process.nextTick(nextLater, this)
   }
 

@@ -54,9 +54,13 @@ export class Connection {
     this.#user = user
   }
 
-  /** From now on nobody listens. */
+  /**
+   * From now on nobody uses it, and it is read again: whoever was slow may have paused it with the last piece of the answer, and
+   * the next user would wait for ever.
+   */
   takeBack(): void {
     this.#user = null
+    if (this.socket.isPaused()) this.socket.resume()
   }
 
   /** Gives the bare socket away: an upgrade. It is nobody's connection for requests any more, and takes no place of one. */

@@ -1,6 +1,6 @@
 // Clients that are too slow: each kind is ended and counted in `standard`, reported in `transparent`, and holds nobody up.
 import t, { type Test } from 'tap'
-import { type Banyan, eventually, httpBackend, type RawClient, rawClient, startBanyan } from './harness.ts'
+import { type Banyan, eventually, httpBackend, type RawClient, rawBackend, rawClient, startBanyan } from './harness.ts'
 import { noPem, secureClient, startSecure } from './secure.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
@@ -201,4 +201,22 @@ t.test('over TLS', { skip: noPem }, async t => {
   reader.socket.pause()
   await eventually(() => gone.length === 1, 'who does not read is cut')
   t.equal(await count(banyan, slow('answer')), 1)
+})
+
+t.test('a slow client’s last piece holds up nobody who comes after it on the same backend connection', async t => {
+  const READ = 64 * 1024
+  const backend = await rawBackend(t, socket => {
+    socket.on('data', () => {
+      // Head and body are one read of the proxy, and as much as a client's socket takes before it asks to wait.
+      const head = `HTTP/1.1 200 OK\r\nContent-Length: ${READ - 64}\r\nX-Pad: `
+      socket.write(`${head.padEnd(60, 'p')}\r\n\r\n${'x'.repeat(READ - 64)}`, 'latin1')
+    })
+  })
+  const banyan = await startBanyan(t, { backends: { legacy: { url: backend.url, connections: 1 } } })
+  const client = rawClient(t, banyan.port)
+  for (let i = 1; i <= 40; i++) {
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await eventually(() => client.text().length === i * READ, `answer ${i}`)
+  }
+  t.equal(backend.sockets.length, 1)
 })

@@ -49,6 +49,19 @@ t.test('last in, first out, once out of quarantine', async t => {
   t.equal((await take(pool)).connection, a.connection)
 })
 
+t.test('one that was not read at the end of its answer is read again: also what nobody asked for is heard', async t => {
+  const { port, sockets } = await listen(t)
+  const pool = poolTo(t, port, { connections: 1 })
+  const { connection } = await take(pool)
+  // The client was slow, and the last piece of its answer was one too many.
+  connection.socket.pause()
+  pool.giveBack(connection)
+  t.notOk(connection.socket.isPaused())
+  await until(() => sockets.size === 1)
+  for (const socket of sockets) socket.write('surplus')
+  await until(() => pool.size === 0)
+})
+
 t.test('bytes that nobody asked for end the connection and reach nobody', async t => {
   const { port, sockets } = await listen(t)
   const pool = poolTo(t, port, { connections: 1 })
