@@ -8,10 +8,13 @@ const root = join(import.meta.dirname, '..')
 /** Lower floors first. A file may import its own room and lower floors only. */
 const FLOORS: Readonly<Record<string, number>> = {
   model: 0,
+  evidence: 0,
   routing: 1,
   wire: 1,
+  compare: 1,
   config: 2,
   upstream: 2,
+  shadow: 2,
   store: 2,
   'metrics.ts': 2,
   inventory: 1,
@@ -42,7 +45,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 }
 
 /** The command line is a client of the API: of the rooms below it knows the words and the contract only. */
-const CLI_MAY = new Set(['cli', 'model', 'inventory', 'admin/api.ts'])
+const CLI_MAY = new Set(['cli', 'model', 'inventory', 'compare', 'evidence', 'admin/api.ts', 'admin/api-compare.ts'])
 
 /** Where a library may come in. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
@@ -58,6 +61,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   yaml: ['src/config/'],
   zod: ['src/config/', 'src/admin/'],
   commander: ['src/cli/'],
+  'json-p3': ['src/compare/'],
+  saxes: ['src/compare/'],
   'xxhash-wasm': ['src/routing/bucket.ts'],
   'node:http': ['src/cli/'],
 }
@@ -68,6 +73,8 @@ const PURE = [
   'src/routing/',
   'src/wire/',
   'src/inventory/',
+  'src/compare/',
+  'src/evidence/',
   'src/control/reduce.ts',
   'src/config/compile.ts',
   'src/config/plan.ts',
