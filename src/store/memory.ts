@@ -2,11 +2,12 @@
 import type { AuditDraft, AuditEntry, ControlState } from '../model/control.ts'
 import { type ChainHead, chain, EMPTY_CHAIN, follows } from './audit-chain.ts'
 import { storeClosed, storeConflict } from './refusals.ts'
-import type { AuditCheck, Store } from './store.ts'
+import type { AuditCheck, KeptChanges, KeptRecord, Store } from './store.ts'
 
 /** Keeps texts, not objects, as every store does: nobody can change what is stored through what was handed in or out. */
 export function createMemoryStore(): Store {
   const entries: string[] = []
+  const records = new Map<string, string>()
   let stored: { readonly revision: number; readonly text: string } | null = null
   let head: ChainHead = EMPTY_CHAIN
   let closed = false
@@ -48,6 +49,17 @@ export function createMemoryStore(): Store {
     return { ok: true, entries: entries.length, brokenAt: null }
   }
 
+  async function keep({ put, remove }: KeptChanges): Promise<void> {
+    refuseWhenClosed()
+    for (const key of remove) records.delete(key.toWellFormed())
+    for (const [key, text] of put) records.set(key.toWellFormed(), text.toWellFormed())
+  }
+
+  async function kept(): Promise<readonly KeptRecord[]> {
+    refuseWhenClosed()
+    return [...records]
+  }
+
   async function close(): Promise<void> {
     closed = true
   }
@@ -56,5 +68,5 @@ export function createMemoryStore(): Store {
     if (closed) throw storeClosed()
   }
 
-  return { kind: 'memory', load, commit, audit, verifyAudit, close }
+  return { kind: 'memory', load, commit, audit, verifyAudit, keep, kept, close }
 }

@@ -1,10 +1,11 @@
 // The SQLite file as a thing: makes it, claims it for this process alone, checks whose it is, brings its schema up to date.
 //
 // Runs in the store's own thread only: everything here blocks.
-import { chmodSync, closeSync, fsyncSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, openSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BanyanError } from '../model/errors.ts'
+import type { Bytes } from '../model/units.ts'
 import { makeDirectory } from './directory.ts'
 import { describe, SQLITE, sqliteCode, systemCode } from './sqlite-faults.ts'
 
@@ -12,6 +13,8 @@ export interface SqliteFile {
   readonly db: DatabaseSync
   /** False once the path no longer leads to the open file: what is written now, nobody will find again. */
   inPlace(): boolean
+  /** What the file can still take. */
+  room(): Bytes
 }
 
 /** `BANY`: tells our files from those of other programs. */
@@ -58,7 +61,7 @@ export function openFile(path: string, maxPages: number | null): SqliteFile {
       prepare(db, path, maxPages)
       restrictMode(path)
       const opened = statSync(path, { bigint: true })
-      return { db, inPlace: () => isSame(path, opened) }
+      return { db, inPlace: () => isSame(path, opened), room: () => roomOf(db, path) }
     } catch (error) {
       db.close()
       throw error
@@ -179,6 +182,15 @@ function restrictMode(path: string): void {
 function isSame(path: string, opened: { readonly dev: bigint; readonly ino: bigint }): boolean {
   const now = statSync(path, { bigint: true, throwIfNoEntry: false })
   return now !== undefined && now.dev === opened.dev && now.ino === opened.ino
+}
+
+/** On its disk, and below its own bound; pages that are free already cost neither. */
+function roomOf(db: DatabaseSync, path: string): Bytes {
+  const { bavail, bsize } = statfsSync(dirname(path))
+  const [most, used, free, size] = ['max_page_count', 'page_count', 'freelist_count', 'page_size'].map(name =>
+    Number(pragma(db, name)),
+  ) as [number, number, number, number]
+  return Math.min(bavail * bsize, (most - used) * size) + free * size
 }
 
 export function pragma(db: DatabaseSync, text: string): SQLOutputValue | undefined {

@@ -1,5 +1,6 @@
 // What the SQLite store and its thread say to each other: a message is a list of requests, its answer the list of replies.
 import type { ChainHead } from './audit-chain.ts'
+import type { KeptChanges, KeptRecord } from './store.ts'
 
 /** Given to the thread when it starts. */
 export interface ThreadOptions {
@@ -16,6 +17,9 @@ export type Request =
   | { readonly op: 'audit'; readonly limit: number; readonly before: number | null }
   /** A slice of the walk: at most `limit` entries after `after`, so that commits need not wait for the whole log. */
   | { readonly op: 'verify'; readonly after: ChainHead; readonly limit: number }
+  | Keep
+  /** A slice of all records, behind the place where the last one ended; 0 is the beginning. */
+  | { readonly op: 'kept'; readonly after: number }
   | { readonly op: 'settings' }
   | { readonly op: 'close' }
 
@@ -26,12 +30,18 @@ export interface Commit {
   readonly draft: string
 }
 
+export interface Keep extends KeptChanges {
+  readonly op: 'keep'
+}
+
 export interface Answers {
   readonly open: null
   readonly load: string | null
   readonly commit: string
   readonly audit: readonly string[]
   readonly verify: VerifiedSlice
+  readonly keep: null
+  readonly kept: KeptSlice
   readonly settings: SqliteSettings
   readonly close: null
 }
@@ -42,6 +52,12 @@ export interface VerifiedSlice {
   readonly brokenAt: number | null
   /** Where the next slice goes on; null when all was walked. */
   readonly next: ChainHead | null
+}
+
+export interface KeptSlice {
+  readonly records: readonly KeptRecord[]
+  /** Where the next slice goes on; null when these were the last. */
+  readonly next: number | null
 }
 
 /** As the open connection reports them. */

@@ -4,6 +4,8 @@
 // audit entry. When such a transaction fails, each of its commits is tried alone, so that only those fail that must; unless
 // the disk itself failed, where trying again would hide what was lost.
 //
+// Records are kept without an fsync of their own: the next commit's takes them along.
+//
 // After any failure of the file the connection is dropped; the next request opens the file anew and finds what is really there.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { AuditDraft, AuditEntry } from '../model/control.ts'
@@ -12,9 +14,11 @@ import { type ChainHead, chain, EMPTY_CHAIN, follows } from './audit-chain.ts'
 import { storeConflict } from './refusals.ts'
 import { describe, survives } from './sqlite-faults.ts'
 import { openFile, pragma, type SqliteFile, settle } from './sqlite-file.ts'
+import { keepRecords, keptSlice } from './sqlite-kept.ts'
 import type {
   Answers,
   Commit,
+  Keep,
   Reply,
   Request,
   SqliteSettings,
@@ -34,7 +38,7 @@ port.on('message', function serve(batch: readonly Request[]) {
   for (let at = 0; at < batch.length; ) {
     const run = commitsFrom(batch, at)
     if (run.length > 0) replies.push(...commitAll(run))
-    else replies.push(attempt(() => answer(read(batch[at]! as Exclude<Request, Commit>))))
+    else replies.push(attempt(() => answer(serveOther(batch[at]! as Exclude<Request, Commit>))))
     at += Math.max(1, run.length)
   }
   port.postMessage(replies)
@@ -93,8 +97,31 @@ function commitOne(open: Session, { revision, state, draft }: Commit): Reply {
   return answer(text)
 }
 
-function read(request: Exclude<Request, Commit>): Answers[keyof Answers] {
+function serveOther(request: Exclude<Request, Commit>): Answers[keyof Answers] {
   if (request.op === 'close') return dropSession()
+  return request.op === 'keep' ? keep(request) : read(request)
+}
+
+/** `NORMAL` is safe against the end of the process and never harms the file; a power cut may take what no commit came after. */
+function keep(request: Keep): null {
+  openSession().db.exec('PRAGMA synchronous = NORMAL')
+  try {
+    return transaction(open => keepRecords(open, request, path))
+  } finally {
+    demandFull()
+  }
+}
+
+function demandFull(): void {
+  try {
+    session?.db.exec('PRAGMA synchronous = FULL')
+  } catch {
+    // A session begins with it.
+    dropSession()
+  }
+}
+
+function read(request: Exclude<Request, Commit | Keep | { readonly op: 'close' }>): Answers[keyof Answers] {
   const open = openSession()
   try {
     switch (request.op) {
@@ -106,6 +133,8 @@ function read(request: Exclude<Request, Commit>): Answers[keyof Answers] {
         return open.entries(request.limit, request.before)
       case 'verify':
         return verify(open, request.after, request.limit)
+      case 'kept':
+        return keptSlice(open.db, request.after)
       case 'settings':
         return settings(open)
     }

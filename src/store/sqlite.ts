@@ -1,16 +1,17 @@
 // The store in one SQLite file: hands the work to a thread of its own, so that no fsync ever holds up a request.
 //
 // One batch is under way at a time. What is asked meanwhile waits and goes together as the next batch, in the order it was
-// asked; the thread saves the commits of a batch in one transaction (group commit). Should the thread die, what it had in
-// hand is rejected and the next batch gets a new thread.
+// asked; the thread saves the commits of a batch in one transaction (group commit). Kept records stand in a line of their own,
+// from which one piece at a time goes when nothing else waits. Should the thread die, what it had in hand is rejected and the
+// next batch gets a new thread.
 import { extname, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { AuditDraft, AuditEntry, ControlState } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
 import { type ChainHead, EMPTY_CHAIN } from './audit-chain.ts'
 import { storeClosed } from './refusals.ts'
-import type { Answers, Fault, Reply, Request, SqliteSettings, ThreadOptions } from './sqlite-protocol.ts'
-import type { AuditCheck, Store } from './store.ts'
+import type { Answers, Fault, KeptSlice, Reply, Request, SqliteSettings, ThreadOptions } from './sqlite-protocol.ts'
+import type { AuditCheck, KeptChanges, KeptRecord, Store } from './store.ts'
 
 export interface SqliteOptions {
   /** The file. It and its directory are made when missing, readable for this user only. */
@@ -29,6 +30,8 @@ export interface SqliteStore extends Store {
 const VERIFY_SLICE = 1000
 /** Bounds what one transaction, and one message between threads, may hold. */
 const MAX_BATCH = 128
+/** What one transaction of kept records may hold, and a commit may have to wait for: some milliseconds. */
+const MAX_PIECE = { records: 500, characters: 2 ** 18 }
 
 /**
  * Opens the store and holds its file against other processes until `close` or the end of this one. An open store does not
@@ -66,6 +69,20 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     }
   }
 
+  async function keep(changes: KeptChanges): Promise<void> {
+    await Promise.all(piecesOf(changes).map(piece => thread.ask({ op: 'keep', ...piece })))
+  }
+
+  async function kept(): Promise<readonly KeptRecord[]> {
+    const all: KeptRecord[] = []
+    for (let after: number | null = 0; after !== null; ) {
+      const { records, next }: KeptSlice = await thread.ask({ op: 'kept', after })
+      for (const record of records) all.push(record)
+      after = next
+    }
+    return all
+  }
+
   try {
     await thread.ask({ op: 'open' })
   } catch (error) {
@@ -73,7 +90,25 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     throw error
   }
   const settings = () => thread.ask({ op: 'settings' })
-  return { kind: 'sqlite', load, commit, audit, verifyAudit, settings, close: thread.close }
+  return { kind: 'sqlite', load, commit, audit, verifyAudit, keep, kept, settings, close: thread.close }
+}
+
+/** In their order, what is removed first. */
+function piecesOf({ put, remove }: KeptChanges): readonly KeptChanges[] {
+  const pieces: { readonly put: KeptRecord[]; readonly remove: string[] }[] = []
+  let left = { records: 0, characters: 0 }
+  const pieceFor = (length: number) => {
+    if (left.records === 0 || left.characters < length) {
+      pieces.push({ put: [], remove: [] })
+      left = { ...MAX_PIECE }
+    }
+    left.records--
+    left.characters -= length
+    return pieces.at(-1)!
+  }
+  for (const key of remove) pieceFor(key.length).remove.push(key)
+  for (const record of put) pieceFor(record[0].length + record[1].length).put.push(record)
+  return pieces
 }
 
 interface Job {
@@ -82,9 +117,13 @@ interface Job {
   reject(error: BanyanError): void
 }
 
+/** Goes when nothing else waits; `close` is the last of all. */
+const LEISURELY: ReadonlySet<Request['op']> = new Set<Request['op']>(['keep', 'kept', 'close'])
+
 function createThread(options: ThreadOptions) {
   let worker: Worker | null = null
-  let waiting: Job[] = []
+  const waiting: Job[] = []
+  const leisurely: Job[] = []
   let underWay: readonly Job[] = []
   let closing: Promise<void> | null = null
 
@@ -98,7 +137,7 @@ function createThread(options: ThreadOptions) {
   }
 
   async function stop(): Promise<void> {
-    if (worker === null && waiting.length === 0) return
+    if (worker === null && isIdle()) return
     // A thread that dies instead of closing has nothing left to save either.
     await enqueue({ op: 'close' }).catch(() => null)
     await worker?.terminate()
@@ -106,15 +145,15 @@ function createThread(options: ThreadOptions) {
 
   function enqueue<R extends Request>(request: R): Promise<Answers[R['op']]> {
     return new Promise((resolve, reject) => {
-      waiting.push({ request, resolve: value => resolve(value as Answers[R['op']]), reject })
+      const line = LEISURELY.has(request.op) ? leisurely : waiting
+      line.push({ request, resolve: value => resolve(value as Answers[R['op']]), reject })
       pump()
     })
   }
 
   function pump(): void {
-    if (underWay.length > 0 || waiting.length === 0) return
-    underWay = waiting.slice(0, MAX_BATCH)
-    waiting = waiting.slice(MAX_BATCH)
+    if (underWay.length > 0 || isIdle()) return
+    underWay = waiting.length > 0 ? waiting.splice(0, MAX_BATCH) : leisurely.splice(0, 1)
     try {
       worker ??= start()
       worker.ref()
@@ -151,7 +190,7 @@ function createThread(options: ThreadOptions) {
       if (reply.ok) job.resolve(reply.value)
       else job.reject(revive(reply.fault))
     })
-    if (waiting.length === 0) worker?.unref()
+    if (isIdle()) worker?.unref()
     pump()
   }
 
@@ -166,6 +205,10 @@ function createThread(options: ThreadOptions) {
         }),
       )
     pump()
+  }
+
+  function isIdle(): boolean {
+    return waiting.length === 0 && leisurely.length === 0
   }
 
   function takeUnderWay(): readonly Job[] {
