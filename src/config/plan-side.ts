@@ -1,5 +1,5 @@
 // What a route says about its sides → the rewrites and the fallback that the data path reads; null where nothing is done.
-import type { FallbackPolicy, PathRewrite, SideRewrite } from '../model/route.ts'
+import type { FallbackPolicy, HeaderChanges, PathRewrite, SideRewrite } from '../model/route.ts'
 import type { RouteConfig, SideConfig } from './schema.ts'
 
 /** `paths` are the route's own; a side says `path` only where there is exactly one, see check-rewrites.ts. */
@@ -7,16 +7,18 @@ export function rewriteOf(side: SideConfig | undefined, paths: readonly string[]
   const { path, headers, cookies } = side ?? {}
   const rewrite: SideRewrite = {
     path: path === undefined ? null : pathRewrite(paths[0] as string, path),
-    headers:
-      headers === undefined || (headers.remove.length === 0 && Object.keys(headers.set).length === 0)
-        ? null
-        : {
-            remove: new Set([...headers.remove, ...Object.keys(headers.set).map(name => name.toLowerCase())]),
-            set: Object.entries(headers.set),
-          },
+    headers: headerChanges(headers),
     cookies: cookies?.prefix === undefined ? null : { prefix: cookies.prefix, shared: new Set(cookies.shared) },
   }
   return rewrite.path === null && rewrite.headers === null && rewrite.cookies === null ? null : rewrite
+}
+
+export function headerChanges(headers: SideConfig['headers']): HeaderChanges | null {
+  if (headers === undefined || (headers.remove.length === 0 && Object.keys(headers.set).length === 0)) return null
+  return {
+    remove: new Set([...headers.remove, ...Object.keys(headers.set).map(name => name.toLowerCase())]),
+    set: Object.entries(headers.set),
+  }
 }
 
 function pathRewrite(own: string, theirs: string): PathRewrite | null {

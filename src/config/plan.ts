@@ -1,5 +1,6 @@
 // Config → Plan: names resolved, texts compiled, the tree's ties found. What the schema cannot see because it looks at one
 // node at a time is refused here.
+import { DEFAULT_COMPARE_POLICY } from '../model/comparison.ts'
 import type { Mistake } from '../model/errors.ts'
 import { type Backend, DEFAULT_ROUTE, type KeyList, type Route, type RouteMatch, type UnitId } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
@@ -9,6 +10,7 @@ import { networks } from '../routing/network.ts'
 import { normalisePath } from '../routing/target.ts'
 import { LiveKeys } from './key-list.ts'
 import { compileBackend } from './plan-backend.ts'
+import { compareOf, shadowBoundsOf, shadowOf } from './plan-shadow.ts'
 import { fallbackPolicy, rewriteOf } from './plan-side.ts'
 import { byteTestsOf, cohortOf, overrideOf, pinOf, testsOf } from './plan-users.ts'
 import { backendOf, type Config, type RouteConfig, type SideConfig } from './schema.ts'
@@ -82,6 +84,8 @@ export function compilePlan(
       cache: route.cache,
       etag: route.etag,
       leaks: route.leaks,
+      shadow: shadowOf(route),
+      compare: compareOf(route, source.loadedAt),
       owner: route.owner ?? null,
     })
   })
@@ -102,6 +106,7 @@ export function compilePlan(
     clientIp: { from: networks(config.proxy.clientIp.from), hops: config.proxy.clientIp.hops },
     ...listenerOf(config.proxy, source),
     rollbackTunnels: config.rollback.tunnels,
+    shadow: shadowBoundsOf(config.proxy.shadow),
     keyLists,
     file: source.file,
     loadedAt: source.loadedAt,
@@ -163,6 +168,8 @@ function fallbackOf(config: Config, backendFor: (side: SideConfig) => Backend | 
     cache: 'keep' as const,
     etag: 'keep' as const,
     leaks: 'count' as const,
+    shadow: null,
+    compare: DEFAULT_COMPARE_POLICY,
     owner: null,
   })
 }

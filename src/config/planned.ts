@@ -15,51 +15,6 @@ const headerChanges = z.strictObject({
   remove: later(z.array(headerName()).describe('headers to remove'), []),
 })
 
-const shadow = z
-  .strictObject({
-    percent: later(percent().describe('share of eligible requests that the other side is asked too; 0 is off'), 0),
-    when: later(z.enum(['after', 'beside']).describe('after the client has its answer, or in parallel'), 'after'),
-    direction: later(z.enum(['both', 'new', 'legacy']).describe('which side may be asked as well'), 'both'),
-    iKnowThisWrites: later(z.boolean().describe('allows shadowing of unsafe methods'), false),
-    mark: later(z.boolean().describe('sends `X-Banyan-Shadow: 1`'), false),
-    send: z
-      .strictObject({
-        cookies: later(z.union([z.enum(['none', 'all']), texts]).describe('cookies that the copy carries')),
-        headers: headerChanges.exactOptional().describe('changes of the copy’s headers'),
-      })
-      .exactOptional()
-      .describe('what the copy carries'),
-    deny: later(texts.describe('paths and queries that are never shadowed'), []),
-    maxRps: later(count().describe('copies a second, at most')),
-    maxConcurrent: later(count().describe('copies at the same time, at most')),
-    stopAbove: z
-      .strictObject({ p95: later(text().describe('rise of the asked side’s P95 that stops shadowing, as +20%')) })
-      .exactOptional()
-      .describe('when to stop by itself'),
-    window: later(text().describe('when shadowing is allowed, as `Mon-Fri 20:00-06:00 Europe/Berlin`')),
-  })
-  .describe('asking the other side too, and comparing the answers')
-
-const compare = z
-  .strictObject({
-    status: later(z.enum(['exact', 'class']).describe('compare statuses, or their classes'), 'exact'),
-    headers: later(z.array(headerName()).describe('headers that are compared; default a chosen set')),
-    maxBody: later(sizeOf().describe('bodies above it are compared by hash')),
-    rules: later(
-      z
-        .array(z.record(z.string(), z.unknown()))
-        .describe('ignore, unordered, keyed, tolerance, normalise, equal, idMap, expect; paths are JSONPath'),
-      [],
-    ),
-    noise: z
-      .strictObject({ percent: later(percent().describe('share of comparisons that ask the primary’s side twice'), 0) })
-      .exactOptional()
-      .describe('how a side differs from itself'),
-    redact: later(texts.describe('paths whose values are never stored'), []),
-    values: later(z.enum(['paths', 'redacted']).describe('what is stored of a difference'), 'paths'),
-  })
-  .describe('how the answers of both sides are compared')
-
 const ids = z.strictObject({
   legacy: text().exactOptional().describe('in an answer of legacy, as answer:$.id'),
   new: text().exactOptional().describe('in an answer of new'),
@@ -210,8 +165,6 @@ const ramp = z
 
 /** Keys of a route, and of `defaults`, whose features come later. */
 export const policiesLater = {
-  shadow: shadow.exactOptional(),
-  compare: compare.exactOptional(),
   translate: translate.exactOptional(),
   ramp: ramp.exactOptional(),
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { address, network } from './addresses.ts'
 import { certificate, privateKey } from './certificate.ts'
 import { later } from './later.ts'
+import { shadowBounds } from './shadow-schema.ts'
 import { countOrNone, duration, form, rate, size, sizeOrNone, spreading, Wrong } from './values.ts'
 
 const MOST = 1_000_000
@@ -70,6 +71,9 @@ export const proxy = z.strictObject({
         .prefault('spread'),
     })
     .describe('what happens on SIGTERM')
+    .prefault({}),
+  shadow: shadowBounds
+    .describe('what asking the other side, too, may take of this process, over all routes')
     .prefault({}),
   errors: z
     .strictObject({

@@ -1,10 +1,12 @@
 // The schema of one route: what is matched, who may serve it, and by which policies.
 import { z } from 'zod'
 import { hostPattern, network } from './addresses.ts'
+import { compare } from './compare-schema.ts'
 import { keyList } from './key-list.ts'
 import { inherited, later } from './later.ts'
 import { cookieSource, fieldName, headerName, id, method, pathPattern, stickySource, valuePattern } from './patterns.ts'
 import { policiesLater, writesLater } from './planned.ts'
+import { shadow } from './shadow-schema.ts'
 import { side } from './side-schema.ts'
 import { duration, percent, text } from './values.ts'
 
@@ -154,6 +156,8 @@ const policies = {
       'redirects and cookies that point at a backend’s own address (Location, Content-Location, Domain of Set-Cookie): counted, or rewritten to the address that the client used; Link fields and links in pages are counted only',
     )
     .prefault('count'),
+  shadow: shadow.exactOptional(),
+  compare: compare.exactOptional(),
   owner: text('a text up to 100 characters', '[\\s\\S]{1,100}')
     .exactOptional()
     .describe('who to ask; shown everywhere'),

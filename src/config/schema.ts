@@ -123,7 +123,7 @@ type Declared = z.output<typeof root>
 
 /** A route with everything that it inherits. `weight` is what the file declares for it: its group's, 0 or 100 with one side. */
 export type RouteConfig = DeclaredRoute &
-  Omit<typeof policyDefaults, 'data' | 'fallback' | 'owner' | 'override' | 'pin'>
+  Omit<typeof policyDefaults, 'compare' | 'data' | 'fallback' | 'owner' | 'override' | 'pin' | 'shadow'>
 
 export const configSchema = z.codec(
   root,
@@ -169,7 +169,7 @@ function inherit(route: DeclaredRoute, { defaults, groups }: Declared): RouteCon
   const weight = oneSided ?? (route.group === undefined ? whole.weight : (groups[route.group]?.weight ?? 0))
   if (oneSided === null) return { ...whole, weight }
   // There is no other side to ask, or to keep anybody on.
-  const { fallback: _, pin: __, ...rest } = whole
+  const { fallback: _, pin: __, shadow: ___, ...rest } = whole
   return { ...rest, otherSideOn: [], cohorts: [], weight }
 }
 

@@ -63,7 +63,8 @@ function headerValue(how: { readonly secret: boolean }) {
 const SECRET = /^(authorization|cookie)$|api-?key|token$|secret|password/i
 const secretValue = headerValue({ secret: true })
 
-const headers = z.strictObject({
+/** Changes of request headers. */
+export const headers = z.strictObject({
   set: describeAs(z.record(changeable(false), headerValue({ secret: false })), {
     byName: header => (SECRET.test(header) ? secretValue : null),
   })

@@ -60,12 +60,12 @@ const UNIT_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as co
 const DURATION = '[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)'
 
 /** Milliseconds, at least `minMs`. */
-export function duration(minMs = 0) {
+export function duration(minMs = 0, maxMs = MAX_MS) {
   return form<number>({
     allowed: 'a duration such as 250ms, 10s, 5m, 2h or 7d',
     pattern: DURATION,
     numbers: 'as-text',
-    read: text => readDuration(text, minMs),
+    read: text => readDuration(text, { minMs, maxMs }),
     write: writeDuration,
   })
 }
@@ -76,12 +76,18 @@ export function durationOrNone() {
     allowed: 'a duration such as 250ms, 10s or 5m, or none',
     pattern: `${DURATION}|none`,
     numbers: 'as-text',
-    read: text => (text === 'none' ? null : readDuration(text, 1, NO_LIMIT)),
+    read: text => (text === 'none' ? null : readDuration(text, { minMs: 1, zeroHint: NO_LIMIT })),
     write: ms => (ms === null ? 'none' : writeDuration(ms)),
   })
 }
 
-function readDuration(text: string, minMs: number, zeroHint: string | null = null): number | Wrong {
+interface Extent {
+  readonly minMs?: number
+  readonly maxMs?: number
+  readonly zeroHint?: string
+}
+
+function readDuration(text: string, { minMs = 0, maxMs = MAX_MS, zeroHint }: Extent = {}): number | Wrong {
   const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?)\s*([a-zµ]*)$/i.exec(text) ?? []
   if (digits === undefined) return new Wrong('not a duration')
   if (unit === '') return new Wrong('a duration needs its unit', `write ${digits}s or ${digits}ms`)
@@ -90,8 +96,8 @@ function readDuration(text: string, minMs: number, zeroHint: string | null = nul
   }
   if (text !== `${digits}${unit}`) return new Wrong('not a duration', `write ${digits}${unit} without the space`)
   const ms = Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS]
-  if (ms < minMs) return new Wrong(`too short: at least ${writeDuration(minMs)}`, zeroHint)
-  if (ms > MAX_MS) return new Wrong('too long: at most 24d')
+  if (ms < minMs) return new Wrong(`too short: at least ${writeDuration(minMs)}`, zeroHint ?? null)
+  if (ms > maxMs) return new Wrong(`too long: at most ${Math.floor(maxMs / UNIT_MS.d)}d`)
   return Number.isInteger(ms) ? ms : new Wrong('finer than a millisecond')
 }
 
@@ -224,7 +230,7 @@ export function spreading(bare: string) {
       if (text === 'spread') return 'all'
       const [, time] = /^spread (.+)$/.exec(text) ?? []
       if (time === undefined) return new Wrong('not a way to end tunnels')
-      return readDuration(time, 0)
+      return readDuration(time)
     },
     write: how => (how === null ? 'keep' : how === 'all' ? 'spread' : `spread ${writeDuration(how)}`),
   })

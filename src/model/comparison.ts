@@ -1,6 +1,6 @@
 // The words of comparing: what is kept of both sides' answers, how they may differ, which rules say what does not count, and
 // what was found. Comparisons are read legacy → new, whoever was primary.
-import type { HeaderList } from './exchange.ts'
+import type { FailureKind, HeaderList } from './exchange.ts'
 import type { RouteId, Side } from './route.ts'
 import type { Bytes, EpochMs, Milliseconds, Percent } from './units.ts'
 
@@ -24,6 +24,17 @@ export interface BodyCopy {
   /** SHA-256 (hex) of each 64 KiB from the beginning on, the last one shorter; null: the body is whole in `start`. */
   readonly blocks: readonly string[] | null
 }
+
+/** What came of asking a side as a shadow. */
+export type Asked =
+  | {
+      readonly kind: 'answer'
+      readonly answer: AnswerCopy
+      /** From the first byte of the request to the last of the answer. */
+      readonly ms: Milliseconds
+    }
+  /** `ours`: nobody was asked, because there was no place. */
+  | { readonly kind: 'failure'; readonly failure: FailureKind; readonly ours: boolean }
 
 // ---- how answers differ
 
@@ -140,6 +151,19 @@ export interface ComparePolicy {
   readonly valuesUntil: EpochMs | null
 }
 
+/** What counts where nobody says anything: in a route without `compare`, and where there is no route. */
+export const DEFAULT_COMPARE_POLICY: ComparePolicy = Object.freeze({
+  status: 'exact',
+  headers: null,
+  maxBodyBytes: 2 ** 20,
+  budget: Object.freeze({ timeMs: 250, nodes: 200_000, depth: 10_000, keys: 50_000, differences: 100 }),
+  rules: Object.freeze([]),
+  noisePercent: 5,
+  redact: Object.freeze([]),
+  keep: Object.freeze([]),
+  valuesUntil: null,
+})
+
 /** Towards one side. */
 export interface ShadowCaps {
   readonly concurrent: number
@@ -218,12 +242,10 @@ export const SKIP_REASONS = [
   'suspended',
   'window',
   'upgrade',
-  'stream',
   'not_comparable',
   'request_too_large',
   'bound_connection',
   'client_left',
-  'rolled_back',
 ] as const
 /** Why it was `dropped`: because there was too much. */
 export const DROP_REASONS = [
@@ -234,7 +256,7 @@ export const DROP_REASONS = [
   'memory',
   'breaker',
   'slower',
-  'comparer_busy',
+  'strained',
   'stopping',
 ] as const
 export type UnaskedReason = (typeof SKIP_REASONS)[number] | (typeof DROP_REASONS)[number]

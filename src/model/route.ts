@@ -1,4 +1,5 @@
 // The words for what is matched and who may serve it. A *side* is an identity; primary and shadow are roles.
+import type { ComparePolicy, ShadowPolicy } from './comparison.ts'
 import type { Bytes, EpochMs, Milliseconds, Percent } from './units.ts'
 
 export type Side = 'legacy' | 'new'
@@ -271,6 +272,9 @@ export interface Route {
   readonly etag: 'keep' | 'per-side'
   /** Redirects and cookies that point at a backend's own address: counted, or rewritten to the address the client used. */
   readonly leaks: 'count' | 'rewrite'
+  /** null: off. */
+  readonly shadow: ShadowPolicy | null
+  readonly compare: ComparePolicy
   readonly owner: string | null
 }
 

@@ -14,7 +14,19 @@ import type {
   Spreading,
   UnitId,
 } from './route.ts'
-import type { EpochMs, Milliseconds, Revision } from './units.ts'
+import type { Bytes, EpochMs, Milliseconds, Revision } from './units.ts'
+
+/** What shadowing may take of this process, over all routes. */
+export interface ShadowBounds {
+  /** Of answers that are held to be compared. */
+  readonly memoryBytes: Bytes
+  /** Comparisons that wait. */
+  readonly queue: number
+  /** What is kept of divergences, in memory and in the store. */
+  readonly keepBytes: Bytes
+  /** A divergence that was not seen for so long is forgotten. */
+  readonly ageMs: Milliseconds
+}
 
 /** What the configuration says, compiled; no operator's word in it. */
 export interface Plan {
@@ -51,6 +63,7 @@ export interface Plan {
   readonly drain: { readonly graceMs: Milliseconds; readonly deadlineMs: Milliseconds; readonly tunnels: Spreading }
   /** What becomes of tunnels on new when their route is rolled back. */
   readonly rollbackTunnels: Spreading
+  readonly shadow: ShadowBounds
   /** Of all cohorts; each lives on, until a new plan has another. */
   readonly keyLists: readonly KeyList[]
   readonly file: string | null

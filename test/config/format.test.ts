@@ -16,7 +16,7 @@ t.test('place, line, caret, words', async t => {
     '       2 |   lisen: :80',
     '         |   ^',
     '    found    lisen',
-    '    allowed  listen, workers, profile, clientIp, proxyProtocol, limits, timeouts, drain, errors, tls',
+    '    allowed  listen, workers, profile, clientIp, proxyProtocol, limits, timeouts, drain, shadow, errors, tls',
     '    hint     did you mean listen?',
   ])
 })

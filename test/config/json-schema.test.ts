@@ -136,7 +136,7 @@ t.test('descriptions, defaults, and keys that come later', async t => {
           properties: {
             weight: { default: 0, type: ['number', 'string'] },
             ambiguous: { default: 'legacy' },
-            shadow: { properties: { percent: { default: 0, description: /^\(not in this version\) / } } },
+            shadow: { properties: { percent: { default: 0, description: /^share of users/ } } },
           },
         },
       },

@@ -9,26 +9,6 @@ import { lineOf, read } from './read.ts'
 type Case = readonly [path: string, refused: unknown, off?: unknown]
 
 const ROUTE: readonly Case[] = [
-  ['shadow.percent', 5, '0%'],
-  ['shadow.when', 'beside', 'after'],
-  ['shadow.direction', 'legacy', 'both'],
-  ['shadow.iKnowThisWrites', true, false],
-  ['shadow.mark', true, false],
-  ['shadow.send.cookies', 'none'],
-  ['shadow.send.headers.set', { 'x-a': 'b' }, {}],
-  ['shadow.send.headers.remove', ['x-a'], []],
-  ['shadow.deny', ['/logout*', '?action=delete'], []],
-  ['shadow.maxRps', 5],
-  ['shadow.maxConcurrent', 5],
-  ['shadow.stopAbove.p95', '+20%'],
-  ['shadow.window', 'Mon-Fri 09:00-17:00 Europe/Berlin'],
-  ['compare.status', 'class', 'exact'],
-  ['compare.headers', ['etag']],
-  ['compare.maxBody', '1MiB'],
-  ['compare.rules', [{ ignore: '$.id' }], []],
-  ['compare.noise.percent', 1, 0],
-  ['compare.redact', ['$.card'], []],
-  ['compare.values', 'redacted', 'paths'],
   ['writes.mode', 'legacy-first', 'legacy-only'],
   ['writes.mode', 'new-first', 'legacy-only'],
   ['writes.strict', true, false],
@@ -102,7 +82,7 @@ t.test('the tables above name every later key of the schema', async t => {
     path => !named.has(path) && !path.includes('/toLegacy/') && !path.endsWith('/toNew/headers/remove'),
   )
   t.same(missing, [])
-  t.ok(paths.length > 100)
+  t.ok(paths.length > 60, `${paths.length} later keys`)
 })
 
 function laterPaths(schema: z.ZodType, above: string): string[] {

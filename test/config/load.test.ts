@@ -37,6 +37,7 @@ t.test('everything has a default', async t => {
       limits: { head: 65_536, fields: 200, target: 16_384, body: null, connections: 10_000, perAddress: null },
       timeouts: { requestHead: 10_000, keepAlive: 75_000, stall: 60_000, minRate: 100 },
       drain: { grace: 5000, deadline: 30_000, tunnels: 'all' },
+      shadow: { memory: 2 ** 26, queue: 1000, keep: 2 ** 24, age: 2_592_000_000 },
       errors: { page: null },
     },
     admin: { listen: { host: '127.0.0.1', port: 9900 }, hosts: [], behindTls: false },

@@ -35,6 +35,7 @@ export function planOf(routes: readonly Route[], more: Partial<Plan> = {}): Plan
     errorPage: null,
     drain: { graceMs: 0, deadlineMs: 1000, tunnels: 'all' },
     rollbackTunnels: null,
+    shadow: { memoryBytes: 2 ** 26, queue: 1000, keepBytes: 2 ** 24, ageMs: 2_592_000_000 },
     keyLists: [],
     file: null,
     loadedAt: 0,

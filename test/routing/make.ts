@@ -1,4 +1,5 @@
 // Routes, heads and splits for tests, with everything that is not said at its default.
+import { DEFAULT_COMPARE_POLICY } from '../../src/model/comparison.ts'
 import type { RequestHead } from '../../src/model/exchange.ts'
 import type { Backend, OverridePolicy, Route, RouteMatch, RouteSplit } from '../../src/model/route.ts'
 import { thresholdOf } from '../../src/routing/bucket.ts'
@@ -64,6 +65,8 @@ export function route(index: number, match: RouteMatch, more: Partial<Route> = {
     cache: 'keep',
     etag: 'keep',
     leaks: 'count',
+    shadow: null,
+    compare: DEFAULT_COMPARE_POLICY,
     owner: null,
     ...more,
   }
