@@ -131,7 +131,7 @@ export function requireScope(caller: Caller, scope: Scope, route: RouteId | null
     })
   }
   // Reading concerns the route alone.
-  const unit = scope === 'read' ? undefined : plan.byId.get(route)?.unit
+  const unit = scope === 'read' || scope === 'bodies' ? undefined : plan.byId.get(route)?.unit
   const members = unit === undefined ? [route] : (plan.units.get(unit) ?? []).map(member => member.id)
   const missing = members.filter(id => !caller.routes?.has(id))
   if (missing.length > 0) {

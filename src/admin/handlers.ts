@@ -15,6 +15,7 @@ import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
 import type { Traffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
+import { createDivergenceHandlers, type ShadowFace } from './divergences.ts'
 import { createUserHandlers } from './users.ts'
 import { type BackendHealth, type Seen, shortDefault, shortRoute, viewRollback, viewRoute } from './views.ts'
 
@@ -30,6 +31,7 @@ export interface AdminParts {
   readonly current: () => Snapshot
   readonly traffic: Traffic
   readonly inventory: () => Inventory
+  readonly shadow: ShadowFace
   readonly clock: Clock
   readonly audit: {
     page(page: { readonly limit: number; readonly before: number | null }): Promise<readonly AuditEntry[]>
@@ -74,6 +76,8 @@ export interface Call {
   readonly body: any
   /** From If-Match. */
   readonly ifRevision: number | null
+  /** From X-Banyan-Forward-Authorization, for `replay`. */
+  readonly forwardAuthorization: string | null
 }
 
 export type Handler = (call: Call) => unknown
@@ -161,6 +165,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
 
   return {
     ...createUserHandlers({ control, current: parts.current, clock: parts.clock, proxyUrl: parts.proxyUrl, said }),
+    ...createDivergenceHandlers({ control, clock: parts.clock, shadow: parts.shadow, said }),
     status(call) {
       const now = seen()
       const state = control.state()

@@ -29,7 +29,7 @@ function describe(name: string, operation: Operation): unknown {
   return {
     operationId: name,
     summary: operation.summary,
-    ...(operation.scope === null ? {} : { description: `Scope: ${operation.scope}`, security: [{ token: [] }] }),
+    ...(operation.scope === null ? {} : { description: `Scope: ${scopesOf(operation)}`, security: [{ token: [] }] }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(operation.body === undefined
       ? {}
@@ -53,6 +53,10 @@ function describe(name: string, operation: Operation): unknown {
       },
     },
   }
+}
+
+function scopesOf({ scope, andScope }: Operation): string {
+  return andScope === undefined ? `${scope}` : `${scope} and ${andScope}`
 }
 
 function parametersOf(schema: z.ZodObject | undefined, place: 'path' | 'query'): unknown[] {

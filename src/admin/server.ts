@@ -26,6 +26,18 @@ const HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
+/** Lists, the doctor and who are filtered to the caller's routes; explain and calls about one divergence ask again for its route. */
+const OPEN: ReadonlySet<OperationName> = new Set([
+  'status',
+  'routes',
+  'explain',
+  'doctor',
+  'who',
+  'divergence',
+  'acknowledge',
+  'replay',
+])
+
 export interface AdminServerParts extends AdminParts {
   readonly access: Access
   readonly events: Events
@@ -129,6 +141,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       query,
       body,
       ifRevision: operation.conditional ? ifMatch(request.headers['if-match']) : null,
+      forwardAuthorization: name === 'replay' ? oneOf(request.headers['x-banyan-forward-authorization']) : null,
     })
     if (name === 'route') reply.header('ETag', `"${(answer as { revision: number }).revision}"`)
     return answer
@@ -137,9 +150,9 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   function authorize(name: OperationName, operation: Operation, caller: Caller, params: Record<string, string>): void {
     const plan = parts.control.plan()
     const route = operation.path.startsWith('/routes/:id') ? (params.id as RouteId) : null
-    // Lists, the doctor and who are filtered to the caller's routes, and explain asks again for the route that it finds.
-    const open = name === 'status' || name === 'routes' || name === 'explain' || name === 'doctor' || name === 'who'
-    requireScope(open ? { ...caller, routes: null } : caller, operation.scope ?? 'read', route, plan)
+    const reach = OPEN.has(name) ? { ...caller, routes: null } : caller
+    requireScope(reach, operation.scope ?? 'read', route, plan)
+    if (operation.andScope !== undefined) requireScope(reach, operation.andScope, route, plan)
   }
 
   function listen(request: FastifyRequest, reply: FastifyReply, caller: Caller): void {
@@ -170,6 +183,11 @@ function parse(schema: z.ZodType | undefined, value: unknown): unknown {
     hint: `what is allowed: ${BASE}/openapi.json`,
     details: { errors },
   })
+}
+
+/** Node makes one text of a field that came more than once. */
+function oneOf(value: string | string[] | undefined): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
 }
 
 /** `"42"` or `42` → 42. */

@@ -11,6 +11,7 @@ import { hashOfKey } from '../routing/cohorts.ts'
 import { LINK_HEADER, LINK_PARAM, signLink } from '../routing/links.ts'
 import type { PinView } from './api.ts'
 import type { Call, Handled, Handler } from './handlers.ts'
+import { routeOf } from './route-of.ts'
 
 export interface UsersParts {
   readonly control: Control
@@ -116,14 +117,6 @@ export function createUserHandlers(parts: UsersParts): Readonly<Record<UserCalls
       }
     },
   }
-}
-
-function routeOf(control: Control, call: Call): Route {
-  const route = control.plan().byId.get(call.params.id ?? '')
-  if (route !== undefined) return route
-  throw new BanyanError('unknown_route', `there is no route ${call.params.id}`, {
-    hint: 'GET /api/v1/routes lists them',
-  })
 }
 
 function viewPin({ id, key, side, until, by, at, reason }: StoredPin): PinView {

@@ -21,7 +21,10 @@ t.test('every operation is there once, by its name', async t => {
     t.equal(one?.operationId, name)
     t.equal(one.summary, operation.summary)
     if (operation.scope === null) t.equal(one.security, undefined)
-    else t.same([one.security, one.description], [[{ token: [] }], `Scope: ${operation.scope}`])
+    else {
+      const and = operation.andScope === undefined ? '' : ` and ${operation.andScope}`
+      t.same([one.security, one.description], [[{ token: [] }], `Scope: ${operation.scope}${and}`])
+    }
     const parameters = (one.parameters ?? []) as { name: string; in: string; required: boolean }[]
     const inPath = [...operation.path.matchAll(/:([a-z]+)/g)].map(match => match[1])
     t.same(
@@ -69,7 +72,17 @@ t.test('a body that is needed is said to be needed, and one that is not is not',
   const needed = Object.entries<Operation>(operations)
     .filter(([, operation]) => operation.body !== undefined && described(operation).requestBody.required === true)
     .map(([name]) => name)
-  t.same(needed.sort(), ['configCheck', 'createToken', 'explain', 'link', 'pin', 'setWeight'])
+  t.same(needed.sort(), [
+    'addRule',
+    'configCheck',
+    'createToken',
+    'explain',
+    'forget',
+    'link',
+    'pin',
+    'setWeight',
+    'tryRule',
+  ])
 })
 
 t.test('percents: two decimals pass, all ten thousand and one of them; a third does not', async t => {

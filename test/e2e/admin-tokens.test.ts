@@ -34,7 +34,8 @@ t.test('each scope may what it says, and nothing else', async t => {
       const path = operation.path.replace(':id', name === 'revokeToken' ? 'tok-none' : 'nowhere')
       const body = operation.body === undefined ? undefined : { nonsense: true }
       const { status, json } = await ask(banyan.admin, operation.method, `/api/v1${path}`, { token: secret, body })
-      const allowed = MAY[scope].includes(operation.scope)
+      const needed = [operation.scope, ...(operation.andScope === undefined ? [] : [operation.andScope])]
+      const allowed = needed.every(one => MAY[scope].includes(one))
       const label = `${scope}: ${operation.method} ${path} → ${status}`
       if (allowed) t.not(status, 403, label)
       else

@@ -1,0 +1,123 @@
+// Rules about what does not count as a difference: those of the file and those that operators added, tried before they are kept.
+import { randomBytes } from 'node:crypto'
+import type { Rule, StoredRule } from '../model/comparison.ts'
+import { BanyanError } from '../model/errors.ts'
+import type { Route } from '../model/route.ts'
+import type { EpochMs } from '../model/units.ts'
+import type { SignatureView } from '../shadow/view.ts'
+import type { RuleAnswer, TriedRule } from './api-compare.ts'
+import type { DivergenceParts, ShadowQuery } from './divergences.ts'
+import type { Call, Handler } from './handlers.ts'
+import { routeOf } from './route-of.ts'
+import { covers, describeRule, ruleFrom, ruleMistakes } from './rule-words.ts'
+
+/** What a rule did so far. */
+export interface RuleHits {
+  readonly hits: number
+  readonly lastHit: EpochMs | null
+  readonly comparisons: number
+  readonly dead: boolean
+}
+
+const NO_HITS: RuleHits = { hits: 0, lastHit: null, comparisons: 0, dead: false }
+const EVERYTHING: ShadowQuery = { since: null, severity: null, kind: null, path: null, state: null, limit: 1000 }
+
+export type RuleCall = 'rules' | 'addRule' | 'removeRule' | 'tryRule'
+
+export function createRuleHandlers(parts: DivergenceParts): Readonly<Record<RuleCall, Handler>> {
+  const { control, shadow, said } = parts
+  return {
+    rules: async call => ({ rules: await rulesOf(parts, routeOf(control, call)) }),
+    async addRule(call) {
+      const route = routeOf(control, call)
+      const rule = ruleOf(call, `rule-${randomBytes(5).toString('hex')}`)
+      const { applied } = await control.apply({ type: 'add-rule', route: route.id, rule, ...said(call) })
+      return { ...applied, rule: (await rulesOf(parts, route)).find(one => one.id === rule.id) }
+    },
+    async removeRule(call) {
+      const route = routeOf(control, call)
+      const id = call.params.rule as string
+      const { applied } = await control.apply({ type: 'remove-rule', route: route.id, rule: id, ...said(call) })
+      return applied
+    },
+    async tryRule(call) {
+      const route = routeOf(control, call)
+      const rule = ruleOf(call, 'rule-tried')
+      return tried(rule, (await shadow.view(route.id, EVERYTHING)).items)
+    },
+  }
+}
+
+/** Those of the file first, in its order. */
+export async function rulesOf({ control, clock, shadow }: DivergenceParts, route: Route): Promise<RuleAnswer[]> {
+  const hits = await shadow.ruleHits(route.id)
+  const added = control.state().rules.filter(stored => stored.route === route.id)
+  const view = (rule: Rule, stored: StoredRule | null): RuleAnswer => {
+    const { id, does, paths, owner, reason, until } = rule
+    return {
+      id,
+      text: describeRule(rule),
+      does,
+      paths: [...paths],
+      owner,
+      reason,
+      until,
+      source: stored === null ? 'file' : 'added',
+      by: stored?.by ?? null,
+      at: stored?.at ?? null,
+      ...(hits.get(id) ?? NO_HITS),
+      expired: until !== null && until <= clock.now(),
+    }
+  }
+  return [
+    // Compiled together with those that were added, or not: these are not twice in the list.
+    ...route.compare.rules.filter(({ id }) => id.startsWith('file:')).map(rule => view(rule, null)),
+    ...added.map(stored => view(stored.rule, stored)),
+  ]
+}
+
+function ruleOf(call: Call, id: string): Rule {
+  const mistakes = ruleMistakes(call.body)
+  const [first] = mistakes
+  if (first === undefined) return ruleFrom(call.body, id)
+  throw new BanyanError('invalid', `${first.pointer === '' ? 'the rule' : first.pointer}: ${first.message}`, {
+    ...(first.hint === null ? {} : { hint: first.hint }),
+    details: { errors: mistakes.map(({ pointer, message }) => ({ pointer, message })) },
+  })
+}
+
+/** Of stored differences only places are known, not values: what looks at values cannot be told. */
+function tried(rule: Rule, items: readonly SignatureView[]): TriedRule {
+  const hides: TriedRule['hides'] = []
+  const unknown: TriedRule['unknown'] = []
+  for (const { signature, field, state, severity, differences } of items) {
+    const judged = differences.map(place => ({ place, covered: covers(rule, place) }))
+    const hidden = judged.filter(({ covered }) => covered === 'yes').map(({ place }) => place)
+    const open = judged.filter(({ covered }) => covered === 'unknown').map(({ place }) => place)
+    if (hidden.length > 0) {
+      hides.push({
+        signature,
+        field,
+        state,
+        severity,
+        whole: hidden.length === differences.length,
+        count: sum(hidden),
+        places: hidden.map(({ template, kind, path }) => ({ template, kind, path })),
+      })
+    }
+    if (open.length > 0) {
+      unknown.push({ signature, field, count: sum(open), why: 'it depends on the values, which are not kept' })
+    }
+  }
+  return {
+    text: describeRule(rule),
+    hides,
+    unknown,
+    hidden: sum(hides),
+    of: sum(items.flatMap(({ differences }) => differences)),
+  }
+}
+
+function sum(counted: readonly { readonly count: number }[]): number {
+  return counted.reduce((all, { count }) => all + count, 0)
+}
