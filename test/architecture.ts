@@ -76,6 +76,7 @@ const PURE = [
   'src/compare/',
   'src/evidence/',
   'src/control/reduce.ts',
+  'src/control/reduce-rules.ts',
   'src/config/compile.ts',
   'src/config/plan.ts',
 ]

@@ -93,8 +93,8 @@ export function viewRollback(rollback: Rollback): RollbackView {
 }
 
 function splitFor(route: Route, seen: Seen): RouteSplit {
-  // The default is in no table.
-  return seen.snapshot.splits[route.index] ?? splitOf(seen.plan, route, seen.state)
+  // The default is in no table, and nobody adds rules to it.
+  return seen.snapshot.splits[route.index] ?? splitOf(seen.plan, route, seen.state, 0)
 }
 
 function stateOf(route: Route, split: RouteSplit): Short['state'] {

@@ -1,8 +1,9 @@
 // Declared text and operators' words become what the data path reads: Config → Plan (once per load), Plan + ControlState →
 // Snapshot (once per change; cheap, because the tree and the policies stay).
+import type { Rule, StoredRule } from '../model/comparison.ts'
 import { type ControlState, isInForce, type StoredPin, unitStateOf } from '../model/control.ts'
 import type { Decision, RequestHead } from '../model/exchange.ts'
-import type { PinPolicy, Route, RouteSplit, UnitId } from '../model/route.ts'
+import type { PinPolicy, Route, RouteId, RouteSplit, UnitId } from '../model/route.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { EpochMs } from '../model/units.ts'
 import { createBucketer, thresholdOf } from '../routing/bucket.ts'
@@ -39,7 +40,8 @@ export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance)
   const matcher = matcherOf(plan)
   const draws = drawsOf(plan, plan.seed ?? state.seed, chance)
   const pins = (drawers.get(plan) as Drawer).pins
-  const splits = plan.routes.map(route => splitOf(plan, route, state))
+  const at = chance.now()
+  const splits = plan.routes.map(route => splitOf(plan, route, state, at))
   const fallback: Decision | null =
     plan.fallback === null
       ? null
@@ -130,12 +132,28 @@ function supportPinsOf(pins: readonly StoredPin[]): ReadonlyMap<UnitId, Readonly
   return byUnit
 }
 
+const ruled = new WeakMap<readonly StoredRule[], ReadonlyMap<RouteId, readonly Rule[]>>()
+
+/** The same list as long as it is the same rules. */
+function addedRulesOf(rules: readonly StoredRule[], route: RouteId, at: EpochMs): readonly Rule[] | null {
+  let byRoute = ruled.get(rules)
+  if (byRoute === undefined) {
+    const stored = Map.groupBy(rules, one => one.route)
+    byRoute = new Map([...stored].map(([id, list]) => [id, list.map(one => one.rule)]))
+    ruled.set(rules, byRoute)
+  }
+  const added = byRoute.get(route) ?? []
+  const standing = added.filter(({ until }) => until === null || until > at)
+  if (standing.length === 0) return null
+  return standing.length === added.length ? added : standing
+}
+
 function isRolledBack(state: ControlState, route: Route): boolean {
   return state.rollbacks.some(rollback => isInForce(rollback, route))
 }
 
-/** desired = the operator's word, else the file's; effective = 0 while rolled back or held. */
-export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSplit {
+/** desired = the operator's word, else the file's; effective = 0 while rolled back or held. Rules that are over `at` are left out. */
+export function splitOf(plan: Plan, route: Route, state: ControlState, at: EpochMs): RouteSplit {
   const { weight, frozen, held } = unitStateOf(state, route.unit)
   const rolledBack = route.sides.legacy !== null && isRolledBack(state, route)
   const declared = route.declaredWeight
@@ -151,5 +169,6 @@ export function splitOf(plan: Plan, route: Route, state: ControlState): RouteSpl
     frozen: frozen !== null,
     held,
     supportPins: supportPinsOf(state.pins).get(route.unit) ?? null,
+    rules: addedRulesOf(state.rules, route.id, at),
   }
 }

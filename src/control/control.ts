@@ -348,8 +348,8 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
 /** The stored state, or the first one of a fresh store, saved. */
 async function begin(parts: ControlParts, plan: Plan): Promise<ControlState> {
   const stored = await parts.load()
-  // A store of before may know no pins.
-  if (stored !== null) return { ...stored, pins: stored.pins ?? [] }
+  // A store of before may know no pins and no rules.
+  if (stored !== null) return { ...stored, pins: stored.pins ?? [], rules: stored.rules ?? [] }
   const first = firstState(plan, parts.seed(), 1)
   const held = Object.keys(first.units)
   await parts.commit(first, {

@@ -14,6 +14,7 @@ import { BanyanError } from '../model/errors.ts'
 import type { Route, RouteId, UnitId } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
 import type { EpochMs, Percent, Revision } from '../model/units.ts'
+import { addRule, removeRule } from './reduce-rules.ts'
 
 /** A change that was accepted: the next state, and what the audit log says of it. */
 export interface Change {
@@ -83,6 +84,25 @@ export function reduce(state: ControlState, command: Command, plan: Plan, moment
       const after = { side, until, audience }
       return { state: { ...state, revision: moment.revision }, subject: route.id, before: null, after }
     }
+    case 'add-rule': {
+      const route = routeOf(plan, command.route)
+      refuseStale(state, command, route.unit)
+      return addRule(state, command, route, moment)
+    }
+    case 'remove-rule': {
+      // Also of a route that is gone: nothing else would ever end its rules.
+      const stored = state.rules.find(one => one.route === command.route && one.rule.id === command.id)
+      const unit = stored === undefined ? routeOf(plan, command.route).unit : plan.byId.get(command.route)?.unit
+      refuseStale(state, command, unit ?? '*')
+      return removeRule(state, command, stored ?? null, unit ?? '*', moment)
+    }
+    case 'acknowledge':
+      return logOnly(state, moment, routeOf(plan, command.route).id, { signature: command.signature })
+    case 'revoke-noise':
+      return logOnly(state, moment, routeOf(plan, command.route).id, { place: command.place })
+    case 'forget':
+      // As with pins: the beginning of the hash tells users apart, and is not enough to find one by guessing.
+      return logOnly(state, moment, command.keyHash.slice(0, 8), null)
     case 'rotate-seed':
       refuseStale(state, command, '*')
       if (plan.seed !== null) {
@@ -168,7 +188,7 @@ export function firstState(plan: Plan, seed: string, revision: Revision): Contro
     const declared = routes.some(route => isTwoSided(route) && route.declaredWeight > 0)
     if (declared && plan.firstStart === 'hold') units[unit] = { weight: null, frozen: null, held: true }
   }
-  return { revision, seed, units, rollbacks: [], pins: [], tokens: [], changed: { '*': revision } }
+  return { revision, seed, units, rollbacks: [], pins: [], rules: [], tokens: [], changed: { '*': revision } }
 }
 
 export function isTwoSided(route: Route): boolean {
@@ -335,6 +355,11 @@ function changePins(
     before: brief(before),
     after: brief(after),
   }
+}
+
+/** What is undone is no control state; that somebody asked for it is saved before it is done. */
+function logOnly(state: ControlState, moment: Moment, subject: string, before: unknown): Change {
+  return { state: { ...state, revision: moment.revision }, subject, before, after: null }
 }
 
 function refusePast(until: EpochMs, { at }: Moment): void {

@@ -1,4 +1,5 @@
 // The words of the control plane: what operators have said, the commands that change it, and where a change is in force.
+import type { Rule, StoredRule } from './comparison.ts'
 import type { RouteId, Side, UnitId } from './route.ts'
 import type { EpochMs, Milliseconds, Percent, Revision } from './units.ts'
 
@@ -79,6 +80,8 @@ export interface ControlState {
   readonly units: Readonly<Record<UnitId, UnitState>>
   readonly rollbacks: readonly Rollback[]
   readonly pins: readonly StoredPin[]
+  /** In the order they were added. Those of a route that is gone stay, and count again when it comes back. */
+  readonly rules: readonly StoredRule[]
   readonly tokens: readonly Token[]
   /** The revision that last concerned a unit, or `*` all of them: what `If-Match` is compared with. */
   readonly changed: Readonly<Record<UnitId | '*', Revision>>
@@ -131,6 +134,14 @@ export type Command = {
       readonly until: EpochMs
       readonly audience: string | null
     }
+  | { readonly type: 'add-rule'; readonly route: RouteId; readonly rule: Rule }
+  | { readonly type: 'remove-rule'; readonly route: RouteId; readonly id: string }
+  // Of what was found and learned, which is no control state: these change nothing here, and the audit log says who asked.
+  | { readonly type: 'acknowledge'; readonly route: RouteId; readonly signature: string }
+  /** The place as `NoiseView` names it. */
+  | { readonly type: 'revoke-noise'; readonly route: RouteId; readonly place: string }
+  /** Everything that is kept of a user; by `hashOfKey`. */
+  | { readonly type: 'forget'; readonly keyHash: string }
   | { readonly type: 'rotate-seed'; readonly seed: string }
   | { readonly type: 'create-token'; readonly token: Token }
   | { readonly type: 'revoke-token'; readonly id: string }

@@ -1,5 +1,5 @@
 // The words for what is matched and who may serve it. A *side* is an identity; primary and shadow are roles.
-import type { ComparePolicy, ShadowPolicy } from './comparison.ts'
+import type { ComparePolicy, Rule, ShadowPolicy } from './comparison.ts'
 import type { Bytes, EpochMs, Milliseconds, Percent } from './units.ts'
 
 export type Side = 'legacy' | 'new'
@@ -291,6 +291,8 @@ export interface RouteSplit {
   readonly held: boolean
   /** By hash of the key (`hashOfKey`); null: none. */
   readonly supportPins: ReadonlyMap<string, SupportPin> | null
+  /** What operators added to the route's own rules of comparing; whoever compares looks at `until`, too. null: none. */
+  readonly rules: readonly Rule[] | null
 }
 
 /** How open tunnels end: null keeps them; `'all'`: one after another in all the time that there is; else in so many ms. */

@@ -193,7 +193,7 @@ export function storeContract(
 }
 
 export function sampleState(revision: number): ControlState {
-  return { revision, seed: 'c2VlZA', units: {}, rollbacks: [], pins: [], tokens: [], changed: {} }
+  return { revision, seed: 'c2VlZA', units: {}, rollbacks: [], pins: [], rules: [], tokens: [], changed: {} }
 }
 
 export function sampleDraft(revision: number, more: Partial<AuditDraft> = {}): AuditDraft {

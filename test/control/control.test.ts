@@ -33,7 +33,7 @@ async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; dama
     instance: 'a',
     clock: { now: () => 1000, monotonic: () => performance.now() },
     compile(plan: Plan, state: ControlState) {
-      const split = splitOf(plan, plan.byId.get('orders') as Route, state)
+      const split = splitOf(plan, plan.byId.get('orders') as Route, state, 1000)
       return { revision: state.revision, plan, splits: [split] } as unknown as Snapshot
     },
     swap: snapshot => kit.swaps.push(snapshot.splits[0]?.effective ?? -1),

@@ -57,6 +57,7 @@ export const EMPTY: ControlState = {
   units: {},
   rollbacks: [],
   pins: [],
+  rules: [],
   tokens: [],
   changed: { '*': 1 },
 }

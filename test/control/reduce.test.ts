@@ -28,7 +28,7 @@ function refused(state: ControlState, one: Command, plan = PLAN): string {
 }
 
 function effective(state: ControlState, id: string): number {
-  return splitOf(PLAN, PLAN.byId.get(id) as Route, state).effective
+  return splitOf(PLAN, PLAN.byId.get(id) as Route, state, 0).effective
 }
 
 const set = (route: string, percent: number) => command({ type: 'set-weight', route, percent })
@@ -128,7 +128,7 @@ t.test(`whatever is said, a unit is at 0 exactly while a rollback of it is in fo
       }
       return ['orders', 'cart', 'pay'].every(id => {
         const route = PLAN.byId.get(id) as Route
-        const split = splitOf(PLAN, route, state)
+        const split = splitOf(PLAN, route, state, 0)
         const down = (standing.get(route.unit)?.size ?? 0) > 0
         return split.rolledBack === down && split.effective === (down ? 0 : split.desired)
       })

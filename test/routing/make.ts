@@ -90,6 +90,7 @@ export function split(percent: number, more: Partial<RouteSplit> = {}): RouteSpl
     frozen: false,
     held: false,
     supportPins: null,
+    rules: null,
     ...more,
   }
 }
