@@ -305,7 +305,7 @@ export const compareOperations = {
     scope: 'operate',
     params: RouteParams.extend({ place: z.string().max(200) }),
     query: z.strictObject({ reason: reason.optional() }),
-    answer: Applied.extend({ noise: NoiseAnswer.nullable().describe('as it was; null: there was none') }),
+    answer: Applied.extend({ noise: NoiseAnswer.describe('as it was') }),
   },
   rules: {
     method: 'GET',
@@ -323,6 +323,7 @@ export const compareOperations = {
     params: RouteParams,
     body: ruleInput,
     answer: Applied.extend({ rule: RuleAnswer }),
+    conditional: true,
   },
   removeRule: {
     method: 'DELETE',
@@ -332,6 +333,7 @@ export const compareOperations = {
     params: RouteParams.extend({ rule: z.string().max(64) }),
     query: z.strictObject({ reason: reason.optional() }),
     answer: Applied,
+    conditional: true,
   },
   tryRule: {
     method: 'POST',

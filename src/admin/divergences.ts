@@ -1,14 +1,14 @@
 // Shadowing as the API shows it: what the ledger knows, without values for who may not see them; and what operators do about
 // it. A change goes to control first, for its audit entry, then to the ledger.
 import type { Control } from '../control/control.ts'
-import type { DivergenceKind, Exemplar, Severity } from '../model/comparison.ts'
+import type { DivergenceKind, Exemplar, Severity, ShownAnswer } from '../model/comparison.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
 import { hashOfKey } from '../routing/cohorts.ts'
 import type { NoiseView, PlaceState, PlaceView, RouteShadowView, SignatureView, Suspension } from '../shadow/view.ts'
 import { requireScope } from './access.ts'
-import type { CompareCall, Replayed } from './api-compare.ts'
+import type { CompareCall, ExemplarView, Replayed, SignatureAnswer } from './api-compare.ts'
 import type { Call, Handler } from './handlers.ts'
 import { routeOf } from './route-of.ts'
 import { createRuleHandlers, type RuleHits, rulesOf } from './rules.ts'
@@ -110,9 +110,14 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
     async revokeNoise(call) {
       const route = routeOf(control, call).id
       const id = call.params.place as string
-      const noise = (await shadow.noise(route)).find(one => one.id === id) ?? null
+      const noise = (await shadow.noise(route)).find(one => one.id === id)
+      if (noise === undefined) {
+        throw new BanyanError('unknown_noise', `nothing was learned of ${id} in route ${route}`, {
+          hint: 'GET /api/v1/routes/{id}/noise lists what was',
+        })
+      }
       const { applied } = await control.apply({ type: 'revoke-noise', route, place: id, ...said(call) })
-      if (noise !== null) await shadow.revokeNoise(route, id)
+      await shadow.revokeNoise(route, id)
       return { ...applied, noise }
     },
     async resume(call) {
@@ -131,19 +136,38 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
   }
 }
 
-function shownTo(call: Call, item: SignatureView): SignatureView {
-  if (call.caller.may('bodies')) return item
+function shownTo(call: Call, item: SignatureView): SignatureAnswer {
   const { differences } = item
+  const show = (exemplar: Exemplar | null): ExemplarView | null => {
+    if (exemplar === null) return null
+    return call.caller.may('bodies') ? withValues(exemplar) : withoutValues(exemplar, differences)
+  }
+  const { interval, ...rest } = item
   return {
-    ...item,
-    exemplar: withoutValues(item.exemplar, differences),
-    latest: withoutValues(item.latest, differences),
+    ...rest,
+    interval: interval === null ? null : [...interval],
+    differences: [...differences],
+    exemplar: show(item.exemplar),
+    latest: show(item.latest),
+  }
+}
+
+function withValues(exemplar: Exemplar): ExemplarView {
+  const { differences, answers } = exemplar
+  const pairs = ({ status, headers, body }: ShownAnswer) => ({
+    status,
+    headers: headers.flatMap((name, i) => (i % 2 === 0 ? [[name, headers[i + 1] ?? ''] as [string, string]] : [])),
+    body,
+  })
+  return {
+    ...exemplar,
+    differences: [...differences],
+    answers: answers === null ? null : { legacy: pairs(answers.legacy), new: pairs(answers.new) },
   }
 }
 
 /** Only what is named here comes through; a real pointer is shown as the place that it belongs to. */
-function withoutValues(exemplar: Exemplar | null, places: readonly PlaceView[]): Exemplar | null {
-  if (exemplar === null) return null
+function withoutValues(exemplar: Exemplar, places: readonly PlaceView[]): ExemplarView {
   const { at, exchange, traceId, primary, method, template, statuses, more } = exemplar
   const differences = exemplar.differences.flatMap(({ kind, path, severity, legacyType, newType }) => {
     const place = places.find(one => one.kind === kind && isAt(path, one.path))

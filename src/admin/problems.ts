@@ -28,7 +28,6 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
   no_key: [409, 'No Keys'],
   too_many_pins: [409, 'Too Many Pins'],
   rule_exists: [409, 'Rule Exists'],
-  rule_exists: [409, 'Rule Exists'],
   too_many_rules: [409, 'Too Many Rules'],
   not_replayable: [409, 'Cannot Be Replayed'],
   stale_revision: [412, 'Stale Revision'],

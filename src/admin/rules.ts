@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Rule, StoredRule } from '../model/comparison.ts'
 import { BanyanError } from '../model/errors.ts'
-import type { Route } from '../model/route.ts'
+import type { Route, RouteId } from '../model/route.ts'
 import type { EpochMs } from '../model/units.ts'
 import type { SignatureView } from '../shadow/view.ts'
 import type { RuleAnswer, TriedRule } from './api-compare.ts'
@@ -26,19 +26,23 @@ export type RuleCall = 'rules' | 'addRule' | 'removeRule' | 'tryRule'
 
 export function createRuleHandlers(parts: DivergenceParts): Readonly<Record<RuleCall, Handler>> {
   const { control, shadow, said } = parts
+
+  function changing(call: Call) {
+    return { ...said(call), ...(call.ifRevision === null ? {} : { ifRevision: call.ifRevision }) }
+  }
+
   return {
     rules: async call => ({ rules: await rulesOf(parts, routeOf(control, call)) }),
     async addRule(call) {
       const route = routeOf(control, call)
       const rule = ruleOf(call, `rule-${randomBytes(5).toString('hex')}`)
-      const { applied } = await control.apply({ type: 'add-rule', route: route.id, rule, ...said(call) })
+      const { applied } = await control.apply({ type: 'add-rule', route: route.id, rule, ...changing(call) })
       return { ...applied, rule: (await rulesOf(parts, route)).find(one => one.id === rule.id) }
     },
     async removeRule(call) {
-      const route = routeOf(control, call)
-      const id = call.params.rule as string
-      const { applied } = await control.apply({ type: 'remove-rule', route: route.id, rule: id, ...said(call) })
-      return applied
+      // Also of a route that is gone: nothing else would ever end its rules.
+      const { id: route, rule: id } = call.params as { readonly id: RouteId; readonly rule: string }
+      return (await control.apply({ type: 'remove-rule', route, id, ...changing(call) })).applied
     },
     async tryRule(call) {
       const route = routeOf(control, call)
