@@ -1,6 +1,16 @@
 // Every Prometheus metric in one list. The data path only adds to plain numbers, bound per route; prom-client writes them
 // out when somebody scrapes. Labels come from the configuration and fixed lists, never from traffic.
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import {
+  type Asked,
+  DIVERGENCE_KINDS,
+  type DivergenceKind,
+  SEVERITIES,
+  type Severity,
+  SHADOW_RESULTS,
+  type ShadowResult,
+  type UnaskedReason,
+} from './model/comparison.ts'
 import type { RollbackTrigger } from './model/control.ts'
 import { type Exchange, FAILURE_KINDS, type FailureKind, TOKEN_RESULTS } from './model/exchange.ts'
 import { LIMITS, NO_ENTRIES, type Note } from './model/note.ts'
@@ -26,6 +36,11 @@ export interface Metrics {
   tunnel(route: RouteId, side: Side, change: 1 | -1): void
   rolledBack(routes: readonly RouteId[], trigger: RollbackTrigger, ms: Milliseconds): void
   reloaded(result: 'ok' | 'failed'): void
+  /** An eligible request of a shadowed route has ended in its bucket. */
+  shadowed(route: RouteId, result: ShadowResult, reason: UnaskedReason | null): void
+  /** A side was asked as a shadow. */
+  asked(route: RouteId, side: Side, asked: Asked): void
+  divergent(route: RouteId, kind: DivergenceKind, severity: Severity): void
   /** Prometheus text, version 0.0.4. */
   text(): Promise<string>
 }
@@ -123,6 +138,17 @@ export function createMetrics(parts: MetricsParts): Metrics {
     'Answers of backends on split routes that a shared cache may keep, made private for the client or not',
     ['route', 'side'],
   )
+  const eligible = new Series('banyan_shadow_eligible_total', 'Requests on shadowed routes, by route', ['route'])
+  const shadows = new Series('banyan_shadow_total', 'What became of them; the sum over results is the eligible ones', [
+    'route',
+    'result',
+  ])
+  const unasked = new Series('banyan_shadow_unasked_total', 'Why requests were skipped or dropped', ['route', 'reason'])
+  const divergences = new Series(
+    'banyan_divergences_total',
+    'Places at which compared answers diverged; one comparison may have several',
+    ['route', 'kind', 'severity'],
+  )
   for (const metric of [quirks, cuts, reaped, shed, retries]) registry.registerMetric(metric as unknown as Metric)
   const own: readonly Written[] = [
     tokens,
@@ -136,6 +162,10 @@ export function createMetrics(parts: MetricsParts): Metrics {
     errors,
     tunnels,
     rollbacks,
+    eligible,
+    shadows,
+    unasked,
+    divergences,
   ]
   for (const metric of own) registry.registerMetric(metric as unknown as Metric)
 
@@ -225,6 +255,13 @@ export function createMetrics(parts: MetricsParts): Metrics {
       for (const what of [...(route.pin === null ? [] : ['pin']), ...(route.override?.links ? ['link'] : [])]) {
         for (const result of TOKEN_RESULTS) tokens.of([route.id, what, result])
       }
+      if (route.shadow !== null) {
+        eligible.of([route.id])
+        for (const result of SHADOW_RESULTS) shadows.of([route.id, result])
+        for (const kind of DIVERGENCE_KINDS) {
+          for (const severity of SEVERITIES) divergences.of([route.id, kind, severity])
+        }
+      }
       for (const side of SIDES) {
         if (route.sides[side] === null) continue
         tunnels.of([route.id, side])
@@ -277,6 +314,18 @@ export function createMetrics(parts: MetricsParts): Metrics {
         rollbacks.of([route, trigger]).value++
       }
       for (const timed of new Set(routes.map(timedAs))) rollbackSeconds.of([timed, trigger]).add(ms / 1000)
+    },
+    shadowed(route, result, reason) {
+      eligible.of([route]).value++
+      shadows.of([route, result]).value++
+      if (reason !== null) unasked.of([route, reason]).value++
+    },
+    asked(route, side, asked) {
+      if (asked.kind === 'answer') backendSeconds.of([timedAs(route), side, 'shadow']).add(asked.ms / 1000)
+      else if (!asked.ours) errors.of([route, side, 'shadow', asked.failure]).value++
+    },
+    divergent(route, kind, severity) {
+      divergences.of([route, kind, severity]).value++
     },
     reloaded(result) {
       reloads.inc({ result })

@@ -6,13 +6,13 @@ import type { Decision, RequestHead } from '../model/exchange.ts'
 import type { PinPolicy, Route, RouteId, RouteSplit, UnitId } from '../model/route.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { EpochMs } from '../model/units.ts'
-import { createBucketer, thresholdOf } from '../routing/bucket.ts'
+import { BUCKETS, createBucketer, sampleScope, thresholdOf } from '../routing/bucket.ts'
 import { type Draws, decide } from '../routing/decide.ts'
 import { explain } from '../routing/explain.ts'
 import { createMatcher, type Matcher } from '../routing/match.ts'
 import { createPins, type Pins } from '../routing/pins.ts'
 import { createSeal, type Seal } from '../routing/seal.ts'
-import { type AutoId, createAutoId } from '../routing/sticky.ts'
+import { type AutoId, createAutoId, knownKey } from '../routing/sticky.ts'
 import { whereIs } from '../routing/who.ts'
 
 /** Chance and time, handed in from above. */
@@ -63,6 +63,12 @@ export function compileSnapshot(plan: Plan, state: ControlState, chance: Chance)
       const explained = explain(match, splits[index] as RouteSplit, head, draws[index] as Draws)
       return { route: match.route, explained }
     },
+    sample(route, head) {
+      const match = matcher.match(head)
+      const { sample, auto, random } = draws[route.index] as Draws
+      const key = match === null ? null : knownKey(route.sticky, head, match, auto)
+      return { key, bucket: key === null ? Math.floor(random() * BUCKETS) : sample(key) }
+    },
     who: key =>
       plan.routes.map(route => ({
         route,
@@ -93,6 +99,7 @@ export function drawsOf(plan: Plan, seed: string, chance: Chance): readonly Draw
   const links = createSeal(seed, LINK_PURPOSE)
   const draws = plan.routes.map(route => ({
     bucket: createBucketer(seed, route.unit),
+    sample: createBucketer(seed, sampleScope(route.unit)),
     auto,
     pins,
     links,

@@ -107,6 +107,8 @@ export interface Snapshot {
   decide(head: RequestHead): Decision | 'reject' | null
   /** The same, step by step; null: no route matches. */
   explain(head: RequestHead): { readonly route: Route; readonly explained: Explained } | null
+  /** Whose request this is, and where that falls in the draw of the shadow's sample, 0 ≤ … < 2^53. */
+  sample(route: Route, head: RequestHead): { readonly key: string | null; readonly bucket: number }
   /** Where a user with this key is, on every route. */
   who(key: string): readonly (Whereabouts & { readonly route: Route })[]
   /** Also for a route of an older snapshot, renamed, regrouped or gone by now. */

@@ -35,6 +35,12 @@ export function cookiesForSide(cookie: string, own: CookiePolicy | null, other: 
   return any ? kept.join(';').trim() : ''
 }
 
+/** A Cookie field with only those cookies in it; `''`: none is left. */
+export function onlyCookies(value: string, names: ReadonlySet<string>): string {
+  const parts = value.split(';').map(part => part.trim())
+  return parts.filter(part => names.has(part.slice(0, Math.max(0, part.indexOf('='))).trim())).join('; ')
+}
+
 /** The name under which the side set it; null: it is not for this side. A part without a name is `''`. */
 function nameForSide(name: string, own: CookiePolicy | null, other: CookiePolicy | null): string | null {
   if (own?.shared.has(name) || other?.shared.has(name)) return own === null || own.shared.has(name) ? name : null

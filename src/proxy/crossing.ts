@@ -1,7 +1,8 @@
 // What changes on the way to one side of a route, and back: path, headers, cookies, validators, and what points at a
 // backend's own address. Where a route asks for none of it, nothing here is looked at.
+import type { ShadowPolicy } from '../model/comparison.ts'
 import { cookieOf, type Decision, headerOf } from '../model/exchange.ts'
-import type { Backend, CookiePolicy, PathRewrite, Route, Side } from '../model/route.ts'
+import type { Backend, CookiePolicy, HeaderChanges, PathRewrite, Route, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { BUCKETS } from '../routing/bucket.ts'
 import { withoutLink } from '../routing/links.ts'
@@ -11,24 +12,40 @@ import type { Framing } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Accepted } from './accept.ts'
 import { inCacheWords, madePrivateIn, sharedCacheMayKeep } from './cacheable.ts'
-import { cookieName, cookiesForSide, setCookieFromSide } from './cookies.ts'
+import { cookieName, cookiesForSide, onlyCookies, setCookieFromSide } from './cookies.ts'
 import { areForeign, conditionForSide, etagPerSide } from './etags.ts'
 import { type Condition, requestText, type Special } from './headers.ts'
-import { addressesOf as authoritiesOf, countLinks, leakOf, rewrittenLocation, withoutDomain } from './leaks.ts'
+import {
+  addressesOf as authoritiesOf,
+  countLinks,
+  leakOf,
+  rewrittenLocation,
+  withoutDomain,
+  withoutOwnAuthority,
+} from './leaks.ts'
 import type { ProxyParts } from './parts.ts'
 import { isUpgrade } from './tunnel.ts'
+
+/** What differs between a shadow's copy and the request: cookies that stay behind, conditions, what the route wants. */
+export interface CopyChanges {
+  /** Instead of the side's own, which are in them. */
+  readonly headers: HeaderChanges
+  readonly cookies: ShadowPolicy['cookies']
+}
 
 interface Asked {
   readonly decision: Decision
   readonly backend: Backend
   readonly framing: Framing
+  /** null: it is the request itself. */
+  readonly copy: CopyChanges | null
 }
 
 /** The request as one side gets it. */
 export function sideRequest(
   parts: Pick<ProxyParts, 'couldBeUs' | 'loopMark'>,
   { request, head, forwarded, traceparent, snapshot }: Accepted,
-  { decision, backend, framing }: Asked,
+  { decision, backend, framing, copy }: Asked,
 ): Pick<Outgoing, 'method' | 'head' | 'upgrade' | 'expects' | 'stick'> {
   const { route, side } = decision
   const rewrite = route.rewrites[side]
@@ -38,6 +55,7 @@ export function sideRequest(
   const upgrade = isUpgrade(request)
   const body = framing.kind !== 'none'
   const expects =
+    copy === null &&
     request.fields.expect !== null &&
     request.minor === 1 &&
     body &&
@@ -60,8 +78,8 @@ export function sideRequest(
     hidesLinks: takesLinks,
     traceparent,
     loopMark: parts.couldBeUs(backend) ? parts.loopMark : null,
-    changes: rewrite?.headers ?? null,
-    cookie: request.fields.hasCookie ? value => cookiesForSide(value, own, other) : null,
+    changes: copy?.headers ?? rewrite?.headers ?? null,
+    cookie: request.fields.hasCookie ? value => copied(cookiesForSide(value, own, other), copy) : null,
     condition: route.etag === 'per-side' && hasBoth(route) ? conditionsFor(side, head.headers) : null,
   })
   return {
@@ -71,6 +89,10 @@ export function sideRequest(
     expects,
     stick: balance.kind === 'cookie' ? cookieOf(cookies, balance.name) : null,
   }
+}
+
+function copied(cookies: string, copy: CopyChanges | null): string {
+  return copy === null || typeof copy.cookies === 'string' ? cookies : onlyCookies(cookies, copy.cookies)
 }
 
 function conditionsFor(side: Side, asked: readonly string[]): (lower: Condition, value: string) => string {
@@ -200,6 +222,11 @@ export function setCookiesOf({ route, side }: Decision, { fields }: Answer): rea
     out.push(own === null ? value : setCookieFromSide(value, own))
   }
   return out
+}
+
+/** A redirect within the application, by its path; any other as it is. */
+export function ownLocation(accepted: Accepted, { route, side }: Decision, value: string): string {
+  return withoutOwnAuthority(value, addressesOf(route.sides[side] as Backend), authorityUsed(accepted))
 }
 
 /** What the client asked for, as the forwarder says that stands before us. */

@@ -62,6 +62,15 @@ export function rewrittenLocation(
   return start + authority + value.slice(reference.end)
 }
 
+/** What follows the authority, where that is one of the side's own or the client's; else the value as it is. */
+export function withoutOwnAuthority(value: string, addresses: ReadonlySet<Authority>, clientAuthority: string): string {
+  const reference = readReference(value)
+  if (reference === null) return value
+  const isOwn = addresses.has(reference.authority) || reference.authority === plainAuthority(clientAuthority, null)
+  const rest = value.slice(reference.end)
+  return !isOwn ? value : rest.startsWith('/') ? rest : `/${rest}`
+}
+
 interface Reference {
   /** null: `//host/path`, whatever scheme the client is at. */
   readonly scheme: 'http' | 'https' | null

@@ -4,7 +4,9 @@ import type { Note } from '../model/note.ts'
 import type { Backend, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock } from '../model/units.ts'
+import type { BeginCopying } from '../shadow/original.ts'
 import type { Outgoing, Receiver, Sending } from '../upstream/sending.ts'
+import type { AskShadow } from './tap.ts'
 
 export interface Ids {
   exchange(): string
@@ -19,6 +21,10 @@ export interface ProxyParts {
   readonly current: () => Snapshot
   /** Asks a backend, as primary. */
   readonly ask: (outgoing: Outgoing, receiver: Receiver) => Sending
+  /** Asks a side as a shadow: bounded, and nobody waits. */
+  readonly askShadow: AskShadow
+  /** Asked for each request on a route that is shadowed: what follows its answer; null: nobody. */
+  readonly shadow: BeginCopying
   /** Another address could be asked than the one that has failed. */
   readonly hasChoice: (backend: Backend) => boolean
   /** One more try is within the backend's budget. */

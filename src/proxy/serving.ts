@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Ending, Exchange, Failure } from '../model/exchange.ts'
 import type { Backend, Quirk } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
+import type { Copying } from '../shadow/original.ts'
 import type { Pins } from '../upstream/pins.ts'
 import type { Receiver, Sending } from '../upstream/sending.ts'
 import type { Place } from '../upstream/service.ts'
@@ -20,6 +21,7 @@ import { RequestBody } from './request-body.ts'
 import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
 import { wantsBack, wantsFallback, wantsOtherSide, wantsRetry } from './second-chance.ts'
 import type { Open } from './spread.ts'
+import { headersAsGiven, Tapped } from './tap.ts'
 import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 
 /** A backend that neither continues nor answers gets the body after this. */
@@ -85,6 +87,8 @@ export class Serving implements Receiver {
   /** The backend's, once it is what the client gets. */
   #answered: Answer | null = null
   #answerBytes = 0
+  /** Follows the answer, so that the other side's can be compared with it; null: nobody does. */
+  readonly #copy: Copying | null
   #done = false
 
   constructor(door: Door, accepted: Accepted, client: Client) {
@@ -93,6 +97,7 @@ export class Serving implements Receiver {
     this.#accepted = accepted
     this.#client = client
     this.#body = new RequestBody(requestFraming(accepted.request.fields))
+    this.#copy = accepted.decision.route.shadow === null ? null : door.parts.shadow(new Tapped(door.parts, accepted))
     this.#reply = new Reply(client, () => this.#asked?.pause())
     this.#placement = new Placement(accepted.decision, accepted.snapshot, {
       waiting: door.waiting,
@@ -118,6 +123,7 @@ export class Serving implements Receiver {
   body(piece: Buffer): void {
     this.#body.bytes += piece.length
     if (this.#isTooLarge()) return
+    this.#copy?.request(piece)
     if (this.#body.isCollecting) {
       this.#body.keep(piece)
       return
@@ -155,6 +161,13 @@ export class Serving implements Receiver {
     }
     const ending: Ending = this.#failed !== null ? 'error' : delivered ? 'complete' : 'aborted'
     this.#tell(ending, (this.#leaving ?? this.#parts.clock.monotonic()) - this.#accepted.at)
+    // Last: the client has everything.
+    this.#copy?.over({
+      side: this.#placement.decision.side,
+      ending:
+        ending === 'aborted' ? 'client_left' : ending === 'error' || this.#answered === null ? 'failed' : 'complete',
+      ms: this.#backendMs ?? 0,
+    })
   }
 
   // ---- Receiver
@@ -213,6 +226,7 @@ export class Serving implements Receiver {
       special: crossing?.special ?? null,
     })
     this.#reply.begin(answer.status, text, out)
+    this.#copy?.answered(answer.status, headersAsGiven(this.#accepted, this.#placement.decision.side, answer))
     if (streams && answer.fields.isEventStream) this.#streams()
   }
 
@@ -239,6 +253,7 @@ export class Serving implements Receiver {
       this.#findLinks = null
     }
     this.#reply.piece(piece)
+    this.#copy?.piece(piece)
   }
 
   flush(): void {
@@ -364,7 +379,7 @@ export class Serving implements Receiver {
     const framing = this.#body.outFraming
     this.#asked = this.#parts.ask(
       {
-        ...sideRequest(this.#parts, this.#accepted, { decision, backend, framing }),
+        ...sideRequest(this.#parts, this.#accepted, { decision, backend, framing, copy: null }),
         side: decision.side,
         backend,
         framing,

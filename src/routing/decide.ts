@@ -26,6 +26,8 @@ import { type AutoId, stickyKey } from './sticky.ts'
 export interface Draws {
   /** Bucket of a key in the unit of this route. */
   readonly bucket: Bucketer
+  /** The same for the shadow's sample, independent of it. */
+  readonly sample: Bucketer
   readonly auto: AutoId
   readonly pins: Pins
   readonly links: Seal

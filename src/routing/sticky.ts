@@ -64,6 +64,17 @@ export function stickyKey(
   return null
 }
 
+/** The key of a request that has one already; none is made for who has none. */
+export function knownKey(
+  sources: readonly StickySource[],
+  head: RequestHead,
+  match: Match,
+  auto: AutoId,
+): string | null {
+  const key = stickyKey(sources, head, match, auto)
+  return key === null || key.issue !== null ? null : key.value
+}
+
 /** Every key that the request bears, whichever decides: people name a user by any of them. */
 export function* presentKeys(
   sources: readonly StickySource[],

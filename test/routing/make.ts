@@ -99,6 +99,7 @@ export function draws(bucket: (key: string) => number, random: () => number = ()
   let ids = 0
   return {
     bucket,
+    sample: bucket,
     auto: createAutoId('seed', () => `id${ids++}`),
     pins: createPins(new Map(), createSeal('seed', 'pin'), () => 0),
     links: createSeal('seed', 'link'),
