@@ -11,11 +11,12 @@ import { describeMachine } from './kit/machine.ts'
 import type { Turns } from './kit/turns.ts'
 import { matching } from './matching.ts'
 import { rollback } from './rollback.ts'
+import { shadow } from './shadow.ts'
 import { slow } from './slow.ts'
 import { split } from './split.ts'
 import { tunnels } from './tunnels.ts'
 
-const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels, slow]
+const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels, slow, shadow]
 
 /** Whatever happens, a question is over by then. */
 const MOST_MINUTES = 30

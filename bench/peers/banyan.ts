@@ -12,6 +12,7 @@ export interface Banyan {
   readonly child: Child
   readonly port: number
   readonly adminPort: number
+  readonly healthPort: number
   readonly token: string
   /** From the start of the process until it took connections. */
   readonly startMs: number
@@ -29,6 +30,8 @@ export interface BanyanOptions {
   readonly profile: string | null
   /** To each backend, at most; absent: what Banyan has by default. */
   readonly connections?: number
+  /** More of what all routes have. */
+  readonly defaults?: Readonly<Record<string, unknown>>
   /** For Node. */
   readonly flags?: readonly string[]
 }
@@ -60,7 +63,7 @@ export async function startBanyan(
       mono: { url: `http://127.0.0.1:${origin.legacy}`, ...limit },
       next: { url: `http://127.0.0.1:${origin.new}`, ...limit },
     },
-    defaults: { weight: 50, sticky: ['header:x-user-id'], data: 'shared' },
+    defaults: { weight: 50, sticky: ['header:x-user-id'], data: 'shared', ...options.defaults },
     routes: options.paths.map((path, i) => ({ id: `route-${i}`, match: { path }, legacy: 'mono', new: 'next' })),
   }
   const file = join(place, 'routes.yaml')
@@ -76,5 +79,5 @@ export async function startBanyan(
     stdout: join(place, 'out.log'),
   })
   await listening(child, port, START_MS)
-  return { child, port, adminPort, token, startMs: performance.now() - startedAt }
+  return { child, port, adminPort, healthPort, token, startMs: performance.now() - startedAt }
 }

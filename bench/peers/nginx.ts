@@ -58,6 +58,7 @@ http {
     50% new;
     *   legacy;
   }
+  map $side $other { new legacy; default new; }
   upstream legacy { server 127.0.0.1:${origin.legacy}; keepalive 128; keepalive_requests 1000000000; }
   upstream new    { server 127.0.0.1:${origin.new};    keepalive 128; keepalive_requests 1000000000; }
   server {
@@ -72,6 +73,16 @@ http {
       proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Port $server_port;
       ${more.join('\n      ')}
+    }
+    # For \`mirror\`: the other side is asked the same.
+    location = /mirror {
+      internal;
+      proxy_pass http://$other$request_uri;
+      proxy_http_version 1.1;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
     }
   }
 }
