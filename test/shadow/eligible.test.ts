@@ -1,0 +1,67 @@
+// What of a request's head speaks against asking the other side, too; the first reason counts.
+import t from 'tap'
+import type { DenyPattern, ShadowPolicy, UnaskedReason } from '../../src/model/comparison.ts'
+import { isDirected, isOfCondition, whyNot } from '../../src/shadow/eligible.ts'
+import type { Original } from '../../src/shadow/original.ts'
+
+const POLICY = {
+  methods: new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']),
+  maxRequestBytes: 100,
+  deny: [] as DenyPattern[],
+  denyActions: true,
+  direction: 'both',
+} as unknown as ShadowPolicy
+
+function original(method: string, target: string, more: object = {}): Original {
+  const head = { method, target, host: '', headers: [], address: '' }
+  const bare = { route: { data: 'shared' }, head, upgrades: false, binds: false, bodyBytes: null }
+  return { ...bare, ...more } as unknown as Original
+}
+
+function deny(path: string | null, query: DenyPattern['query'] = null): ShadowPolicy {
+  return { ...POLICY, deny: [{ text: '', path, query }] }
+}
+
+const CASES: readonly (readonly [string, Original, ShadowPolicy, UnaskedReason | null])[] = [
+  ['a plain read', original('GET', '/orders/5?page=2'), POLICY, null],
+  ['a write with separate data', original('POST', '/orders', { route: { data: 'separate' } }), POLICY, 'writes'],
+  ['an unknown method with separate data', original('FROB', '/', { route: { data: 'separate' } }), POLICY, 'writes'],
+  ['a write with shared data that nobody allowed', original('POST', '/search'), POLICY, 'method'],
+  [
+    'a write with shared data that somebody allowed',
+    original('POST', '/search', { bodyBytes: 10 }),
+    { ...POLICY, methods: new Set(['POST']) },
+    null,
+  ],
+  ['a WebSocket', original('GET', '/', { upgrades: true }), POLICY, 'upgrade'],
+  ['a bound connection', original('GET', '/', { binds: true }), POLICY, 'bound_connection'],
+  ['a large QUERY', original('QUERY', '/', { bodyBytes: 101 }), POLICY, 'request_too_large'],
+  ['one of unknown length', original('QUERY', '/', { bodyBytes: -1 }), POLICY, null],
+  ['a logout', original('GET', '/logout'), POLICY, 'action'],
+  ['an action by its query', original('GET', '/x?action=deleteOrder'), POLICY, 'action'],
+  ['the same where they may be asked', original('GET', '/logout'), { ...POLICY, denyActions: false }, null],
+  ['a denied path', original('GET', '/admin/users'), deny('/admin/*'), 'denied'],
+  ['its escapes', original('GET', '/%61dmin/users'), deny('/admin/*'), 'denied'],
+  ['its dots', original('GET', '/shop/../admin/users'), deny('/admin/*'), 'denied'],
+  ['its case', original('GET', '/Admin/users'), deny('/admin/*'), 'denied'],
+  ['beside it', original('GET', '/administration'), deny('/admin/*'), null],
+  ['a star in the middle', original('GET', '/a/b/c/export.csv'), deny('/a/*/export*'), 'denied'],
+  ['without a star: the whole path', original('GET', '/a/b'), deny('/a'), null],
+  ['a denied parameter', original('GET', '/x?a=1&token=5'), deny(null, { name: 'token', value: null }), 'denied'],
+  ['with another value', original('GET', '/x?do=view'), deny(null, { name: 'do', value: 'drop' }), null],
+  ['both have to hold', original('GET', '/y?do=drop'), deny('/x', { name: 'do', value: 'drop' }), null],
+]
+
+for (const [name, request, policy, expected] of CASES) {
+  t.test(name, async t => t.equal(whyNot(request, policy), expected))
+}
+
+t.test('which side may be asked', async t => {
+  t.ok(isDirected(POLICY, 'legacy'))
+  t.ok(isDirected({ ...POLICY, direction: 'new' }, 'new'))
+  t.notOk(isDirected({ ...POLICY, direction: 'new' }, 'legacy'))
+})
+
+t.test('answers that exist only because of a condition', async t => {
+  t.same([200, 204, 206, 301, 304, 404, 412, 416].filter(isOfCondition), [206, 304, 412, 416])
+})
