@@ -52,14 +52,18 @@ export interface ComparerOptions {
   /** Most pairs that may wait. */
   readonly most: () => number
   readonly broken: (why: string) => void
+  /** Instead of our own thread: for tests of what becomes of one that fails. */
+  readonly thread?: URL
 }
+
+const THREAD = new URL(`./compare-thread${extname(import.meta.url)}`, import.meta.url)
 
 interface Waiting {
   readonly job: Job
   readonly resolve: (finding: Finding) => void
 }
 
-export function createComparer({ most, broken }: ComparerOptions): Comparer {
+export function createComparer({ most, broken, thread = THREAD }: ComparerOptions): Comparer {
   let worker: Worker | null = null
   let known = new WeakMap<ComparePolicy, number>()
   let nextPolicy = 0
@@ -94,7 +98,7 @@ export function createComparer({ most, broken }: ComparerOptions): Comparer {
 
   function start(): Worker {
     known = new WeakMap()
-    const started = new Worker(new URL(`./compare-thread${extname(import.meta.url)}`, import.meta.url), {
+    const started = new Worker(thread, {
       name: 'banyan-compare',
       execArgv: ['--disable-warning=ExperimentalWarning'],
       resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MIB },

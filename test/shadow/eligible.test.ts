@@ -49,7 +49,8 @@ const CASES: readonly (readonly [string, Original, ShadowPolicy, UnaskedReason |
   ['without a star: the whole path', original('GET', '/a/b'), deny('/a'), null],
   ['a denied parameter', original('GET', '/x?a=1&token=5'), deny(null, { name: 'token', value: null }), 'denied'],
   ['with another value', original('GET', '/x?do=view'), deny(null, { name: 'do', value: 'drop' }), null],
-  ['both have to hold', original('GET', '/y?do=drop'), deny('/x', { name: 'do', value: 'drop' }), null],
+  ['both have to hold', original('GET', '/y?v=2'), deny('/x', { name: 'v', value: '2' }), null],
+  ['and both do', original('GET', '/x?v=2'), deny('/x', { name: 'v', value: '2' }), 'denied'],
 ]
 
 for (const [name, request, policy, expected] of CASES) {
