@@ -1,4 +1,5 @@
 // Data as it was read, whose shape nobody has checked: what the rules across keys look at, and how they look.
+import type { EpochMs } from '../model/units.ts'
 import { type Address, readOrigin } from './addresses.ts'
 import { didYouMean } from './hint.ts'
 import type { Finding } from './mistakes.ts'
@@ -13,6 +14,8 @@ export interface Checked {
   readonly backends: Named
   readonly groups: Named
   readonly listeners: readonly Listener[]
+  /** Dates are compared with it. */
+  readonly now: EpochMs
 }
 
 /** `names` are the first ones, for hints. */

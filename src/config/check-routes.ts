@@ -2,6 +2,7 @@
 import { isSafe } from '../routing/decide.ts'
 import { isUrl } from './addresses.ts'
 import { checkOrigin, checkSettings } from './check-backends.ts'
+import { checkCompare } from './check-compare.ts'
 import {
   type Checked,
   checkExactlyOne,
@@ -19,6 +20,7 @@ import {
 } from './check-data.ts'
 import { checkFallback, checkInheritedFallback } from './check-fallback.ts'
 import { checkCookies, checkRewrites } from './check-rewrites.ts'
+import { checkInheritedShadow, checkShadow, checkShadowedMatch, isShadowed } from './check-shadow.ts'
 import { checkUsers } from './check-users.ts'
 import { didYouMean } from './hint.ts'
 import type { Finding } from './mistakes.ts'
@@ -29,8 +31,10 @@ export function* checkDefault({ data, backends }: Checked): Generator<Finding> {
     yield* checkName(target, ['default'], backends)
 }
 
-export function* checkDefaults({ defaults }: Checked): Generator<Finding> {
+export function* checkDefaults({ defaults, now }: Checked): Generator<Finding> {
   yield* checkFallback(mapping(defaults.fallback), defaults.data, ['defaults', 'fallback'])
+  yield* checkShadow(mapping(defaults.shadow), defaults.data, ['defaults', 'shadow'])
+  yield* checkCompare(mapping(defaults.compare), ['defaults', 'compare'], now)
 }
 
 export function* checkRoutes(checked: Checked, placeOf: (path: Path) => string): Generator<Finding> {
@@ -71,6 +75,7 @@ function* checkRoute(route: Data, path: Path, checked: Checked): Generator<Findi
     }
   }
   yield* checkTwoSided(route, sides, path)
+  yield* checkCompare(mapping(route.compare), [...path, 'compare'], checked.now)
   if (sides.length < 2) return
   const methods = methodsOf(route)
   const unsafe = methods === null ? 'any method' : methods.find(method => !isSafe(method))
@@ -88,9 +93,15 @@ function* checkRoute(route: Data, path: Path, checked: Checked): Generator<Findi
   }
   yield* checkUsers(route, path, checked)
   yield* checkCookies(mapping(route.legacy), mapping(route.new), [...path, 'new'])
+  const { defaults } = checked
+  const data = route.data ?? defaults.data
   yield* Object.hasOwn(route, 'fallback')
-    ? checkFallback(mapping(route.fallback), route.data ?? checked.defaults.data, [...path, 'fallback'])
-    : checkInheritedFallback(mapping(checked.defaults.fallback), route.data ?? checked.defaults.data, path)
+    ? checkFallback(mapping(route.fallback), data, [...path, 'fallback'])
+    : checkInheritedFallback(mapping(defaults.fallback), data, path)
+  yield* Object.hasOwn(route, 'shadow')
+    ? checkShadow(mapping(route.shadow), data, [...path, 'shadow'])
+    : checkInheritedShadow(mapping(defaults.shadow), data, path)
+  yield* checkShadowedMatch(route, path)
 }
 
 /** Policies that move a request from one side to the other. */
@@ -101,6 +112,7 @@ function* checkTwoSided(route: Data, sides: readonly string[], path: Path): Gene
     ['otherSideOn', route.otherSideOn],
     ['pin', route.pin === undefined ? [] : [route.pin]],
     ['cohorts', route.cohorts],
+    ['shadow', isShadowed(mapping(route.shadow)) ? [route.shadow] : []],
   ] as const) {
     if (list(on).length === 0) continue
     yield {

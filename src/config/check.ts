@@ -10,7 +10,7 @@ import { checkGroups } from './check-users.ts'
 import { nearest } from './hint.ts'
 import type { Finding } from './mistakes.ts'
 
-/** `placeOf` says where something stands, for "the first is at …"; `now` is compared with the dates of certificates. */
+/** `placeOf` says where something stands, for "the first is at …"; `now` is compared with dates. */
 export function check(data: unknown, placeOf: (path: Path) => string, now: EpochMs): readonly Finding[] {
   const whole = mapping(data)
   const checked: Checked = {
@@ -19,6 +19,7 @@ export function check(data: unknown, placeOf: (path: Path) => string, now: Epoch
     backends: named('backend', whole.backends),
     groups: named('group', whole.groups),
     listeners: listenersOf(whole),
+    now,
   }
   return [
     ...checkListeners(checked),

@@ -1,13 +1,25 @@
 // The schema of `compare`: how the answers of both sides are compared, what counts as a difference, and what is kept of it.
 import { z } from 'zod'
+import type { RulePath } from '../model/comparison.ts'
 import { moment } from './moment.ts'
 import { headerName } from './patterns.ts'
-import { duration, percent, size, text } from './values.ts'
+import { duration, form, percent, size, Wrong } from './values.ts'
 
 const MOST = 100_000_000
 const KIB = 2 ** 10
 
-const jsonPath = () => text('a JSONPath, as $.items[*].id', '\\$[\\s\\S]*')
+function jsonPath() {
+  return form<RulePath>({
+    allowed: 'a JSONPath (RFC 9535), as $.items[*].id',
+    pattern: '\\$[\\s\\S]*',
+    read(text) {
+      if (text.startsWith('$')) return text
+      const hint = /^[\w.[\]*]+$/.test(text) ? `write $.${text}` : null
+      return new Wrong('not a JSONPath', hint)
+    },
+    write: text => text,
+  })
+}
 
 const shape = {
   status: z

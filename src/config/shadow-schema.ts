@@ -8,6 +8,9 @@ import { countOrNone, duration, percent, size } from './values.ts'
 const MOST = 1_000_000
 const KIB = 2 ** 10
 
+/** Methods, where a route names none. */
+export const SHADOWED = ['GET', 'HEAD', 'OPTIONS', 'QUERY']
+
 const concurrent = () => z.int().min(1).max(10_000)
 
 /** A number for both sides, or one for each. */
@@ -57,7 +60,7 @@ const shape = {
     .array(method())
     .min(1)
     .describe('which requests; unsafe ones only with data: shared and iKnowThisWrites')
-    .prefault(['GET', 'HEAD', 'OPTIONS', 'QUERY']),
+    .prefault([...SHADOWED]),
   iKnowThisWrites: z.boolean().describe('allows unsafe methods: each such request then happens twice').prefault(false),
   mark: z.boolean().describe('the copy carries `X-Banyan-Shadow: 1`').prefault(false),
   send: z

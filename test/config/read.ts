@@ -38,10 +38,10 @@ export async function planOf(value: unknown): Promise<Plan> {
   return plan
 }
 
-export function compiled(loaded: Loaded): Plan {
+export function compiled(loaded: Loaded, loadedAt = 0): Plan {
   const { config, mistakes, place, fileOf } = loaded
   if (config === null) throw new Error(mistakes.map(lineOf).join('\n'))
-  const { plan, mistakes: more } = compilePlan(config, { file: 'routes.yaml', loadedAt: 0, place, fileOf })
+  const { plan, mistakes: more } = compilePlan(config, { file: 'routes.yaml', loadedAt, place, fileOf })
   if (more.length > 0) throw new Error(more.map(lineOf).join('\n'))
   return plan
 }
