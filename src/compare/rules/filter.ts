@@ -1,6 +1,6 @@
 // Whether a place passes the filter of a JSONPath (RFC 9535, 2.3.5): comparisons over lossless JSON, and the five functions.
 import { jsonpath } from 'json-p3'
-import { canonicalDecimal, fitsDouble } from '../json/exact.ts'
+import { decimalOf, isExactAsDouble } from '../json/exact.ts'
 import { Exact, type Json } from '../json/read.ts'
 import type { FilterTest } from './path.ts'
 import { readPattern } from './pattern.ts'
@@ -19,13 +19,13 @@ export function passes(test: FilterTest, current: Json, root: Json, visits: Visi
     case 'or':
       return passes(test.left, current, root, visits) || passes(test.right, current, root, visits)
     case 'compare': {
-      const [left, right] = [valueOf(test.left, current, root, visits), valueOf(test.right, current, root, visits)]
-      return compare(left, test.operator, right, visits)
+      const left = valueAt(test.left, current, root, visits)
+      return compare(left, test.operator, valueAt(test.right, current, root, visits), visits)
     }
     case 'query':
-      return valuesOf(test, current, root, visits).length > 0
+      return valuesAt(test, current, root, visits).length > 0
     case 'call': {
-      const [text, pattern] = test.args.map((arg): Value => valueOf(arg, current, root, visits))
+      const [text, pattern] = test.args.map((arg): Value => valueAt(arg, current, root, visits))
       return typeof text === 'string' && typeof pattern === 'string' && fits(test.name, text, pattern)
     }
     case 'literal':
@@ -33,20 +33,20 @@ export function passes(test: FilterTest, current: Json, root: Json, visits: Visi
   }
 }
 
-function valueOf(test: FilterTest, current: Json, root: Json, visits: Visits): Value {
+function valueAt(test: FilterTest, current: Json, root: Json, visits: Visits): Value {
   if (test.is === 'literal') return test.value
-  if (test.is === 'query') return only(valuesOf(test, current, root, visits))
+  if (test.is === 'query') return only(valuesAt(test, current, root, visits))
   if (test.is !== 'call') return NOTHING
   const arg = test.args[0] as FilterTest
-  if (test.name === 'count') return valuesOf(arg, current, root, visits).length
-  if (test.name === 'value') return only(valuesOf(arg, current, root, visits))
-  const value = valueOf(arg, current, root, visits)
+  if (test.name === 'count') return valuesAt(arg, current, root, visits).length
+  if (test.name === 'value') return only(valuesAt(arg, current, root, visits))
+  const value = valueAt(arg, current, root, visits)
   if (typeof value === 'string') return [...value].length
   if (value === NOTHING || !isContainer(value)) return NOTHING
   return Array.isArray(value) ? value.length : Object.keys(value).length
 }
 
-function valuesOf(test: FilterTest, current: Json, root: Json, visits: Visits): readonly Json[] {
+function valuesAt(test: FilterTest, current: Json, root: Json, visits: Visits): readonly Json[] {
   if (test.is !== 'query') return []
   visits.count()
   return select(test.path, test.from === '$' ? root : current, root, visits).map(place => place.value)
@@ -121,7 +121,7 @@ function isNumber(value: Json): value is number | Exact {
 
 function decimal(value: number | Exact): number | string {
   if (typeof value === 'number') return value
-  return fitsDouble(value.text) ? Number(value.text) : canonicalDecimal(value.text)
+  return isExactAsDouble(value.text) ? Number(value.text) : decimalOf(value.text)
 }
 
 const FUNCTIONS = { match: new jsonpath.functions.Match(), search: new jsonpath.functions.Search() }

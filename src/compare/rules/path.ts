@@ -1,7 +1,7 @@
 // JSONPath (RFC 9535) as rules use it: json-p3 reads the text, and refuses what is not well-formed or well-typed; what it read is
 // kept in a shape of our own, because walking it (select.ts) must be bounded, must not recurse, and goes over lossless JSON.
 import { JSONPathEnvironment, JSONPathError, type JSONPathQuery, jsonpath, TokenKind } from 'json-p3'
-import { canonicalDecimal, Exact, fitsDouble } from '../json/exact.ts'
+import { decimalOf, Exact, isExactAsDouble } from '../json/exact.ts'
 
 const MAX_PATH = 1000
 const MAX_NESTING = 50
@@ -98,7 +98,7 @@ function testOf(expression: jsonpath.expressions.FilterExpression): FilterTest {
 }
 
 function numberOf(lexeme: string): number | Exact {
-  return fitsDouble(lexeme) ? Number(lexeme) : new Exact(canonicalDecimal(lexeme))
+  return isExactAsDouble(lexeme) ? Number(lexeme) : new Exact(decimalOf(lexeme))
 }
 
 const TOKENS: Readonly<Record<string, string>> = {

@@ -97,3 +97,25 @@ function waysOf(source: string): (length: number) => number {
     return starts * choice(length)
   }
 }
+
+/** Beyond it, a replacement that grows stops: the text stays as it is. */
+const MAX_REPLACED = 65_536
+
+/** A text that is too long stays as it is. In `replacement`, `$1` to `$9` are groups, `$&` the match, `$$` a dollar. */
+export function replaceAll(text: string, { expression, maxText }: SafePattern, replacement: string): string {
+  if (text.length > maxText) return text
+  let replaced = ''
+  let end = 0
+  for (const match of text.matchAll(expression)) {
+    replaced += text.slice(end, match.index) + filled(replacement, match)
+    end = match.index + match[0].length
+    if (replaced.length > MAX_REPLACED) return text
+  }
+  return replaced + text.slice(end)
+}
+
+function filled(replacement: string, match: RegExpExecArray): string {
+  return replacement.replace(/\$([$&1-9])/g, (_, sign: string) =>
+    sign === '$' ? '$' : ((sign === '&' ? match[0] : match[Number(sign)]) ?? ''),
+  )
+}

@@ -27,7 +27,9 @@ export class Visits {
   }
 }
 
-export class TooManyPlaces extends Error {}
+export class TooManyPlaces extends Error {
+  override name = 'TooManyPlaces'
+}
 
 /** Throws `TooManyPlaces`. `from` is what `$` or `@` stands for, `root` what `$` stands for in filters. */
 export function select(path: BodyPath, from: Json, root: Json, visits: Visits): readonly Place[] {

@@ -1,0 +1,44 @@
+// How far numbers and times may be apart.
+import type { RuleAction } from '../../model/comparison.ts'
+import { Exact, type Json } from '../json/read.ts'
+import { readTime } from './times.ts'
+
+export type Tolerance = RuleAction & { readonly does: 'tolerance' }
+
+/** Numbers, and times that are written in the same form. */
+export function isTolerated(legacy: Json, fresh: Json, tolerance: Tolerance): boolean {
+  const { absolute, relative, timeMs } = tolerance
+  if (timeMs !== null && isNear(legacy, fresh, timeMs)) return true
+  const [a, b] = [numberOf(legacy), numberOf(fresh)]
+  if (a === null || b === null) return false
+  const [ours, theirs] = [Number(a), Number(b)]
+  const largest = Math.max(Math.abs(ours), Math.abs(theirs))
+  // 1.01 - 1 is a little more than 0.01 in doubles.
+  const apart = apartBy(a, b) - 2 * Number.EPSILON * largest
+  return (absolute !== null && apart <= absolute) || (relative !== null && apart <= relative * largest)
+}
+
+function isNear(legacy: Json, fresh: Json, withinMs: number): boolean {
+  const [a, b] = [timeOf(legacy), timeOf(fresh)]
+  return a !== null && b !== null && a.form === b.form && Math.abs(a.ms - b.ms) <= withinMs
+}
+
+function timeOf(value: Json) {
+  return typeof value === 'string' || typeof value === 'number' ? readTime(value) : null
+}
+
+type Numeric = number | Exact
+
+function numberOf(value: Json): Numeric | null {
+  return typeof value === 'number' || value instanceof Exact ? value : null
+}
+
+const INTEGER = /^-?\d{1,400}$/
+
+/** Whole numbers beyond the doubles to their last digit. */
+function apartBy(a: Numeric, b: Numeric): number {
+  const [x, y] = [String(a), String(b)]
+  if (typeof a === 'number' && typeof b === 'number') return Math.abs(a - b)
+  if (INTEGER.test(x) && INTEGER.test(y)) return Math.abs(Number(BigInt(x) - BigInt(y)))
+  return Math.abs(Number(a) - Number(b))
+}
