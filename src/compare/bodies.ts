@@ -3,18 +3,19 @@ import type { AnswerCopy, BodyCopy, ComparePolicy, Divergence } from '../model/c
 import { headerOf } from '../model/exchange.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { firstDifference, sameBytes } from './body-copy.ts'
-import { textOf } from './charset.ts'
+import { declaredCharset, textOf } from './charset.ts'
 import { codingsOf, type Decoded, decoded } from './decode.ts'
 import type { Findings } from './findings.ts'
 import { canonicalHtml, firstHtmlDifference } from './html.ts'
 import type { Mark } from './json/marks.ts'
+import { Meter, OverBudget } from './json/meter.ts'
 import { type Read, readJson } from './json/read.ts'
 import { commonKind, isReadAlike, type Kind, looksLikeJson, type Media, mediaOf } from './media.ts'
-import { LateError, readEvents, readForms, readLines } from './records.ts'
+import { readEvents, readForms, readLines } from './records.ts'
 import type { RuleSession } from './rules/compile.ts'
 import { firstTextDifference, type TextDifference } from './text.ts'
 import { compareTrees } from './trees.ts'
-import { declaredCharset, inXml, readXml, TooMuchXml } from './xml.ts'
+import { inXml, readXml } from './xml.ts'
 
 /** One comparison under way. */
 export interface Comparing {
@@ -35,7 +36,7 @@ export function compareBodies(legacy: AnswerCopy, fresh: AnswerCopy, comparing: 
   if (isSame === true && isAlike) return
   const [ourCodings, theirCodings] = [codingsOf(legacy.headers), codingsOf(fresh.headers)]
   const isCoded = ourCodings.length > 0 || theirCodings.length > 0
-  if (!isWhole(legacy.body) || !isWhole(fresh.body)) {
+  if (!isReadable(legacy.body, policy) || !isReadable(fresh.body, policy)) {
     // The same thing compresses in many ways.
     if (isCoded) found.why = 'too large to be decoded'
     else if (isSame === null) found.why = 'too large to be read to the end'
@@ -48,8 +49,8 @@ export function compareBodies(legacy: AnswerCopy, fresh: AnswerCopy, comparing: 
   else compareContents(ours.bytes, mediaFor(legacy, ours.bytes), theirs.bytes, mediaFor(fresh, theirs.bytes), comparing)
 }
 
-function isWhole(body: BodyCopy): boolean {
-  return body.complete && body.blocks === null
+function isReadable(body: BodyCopy, policy: ComparePolicy): boolean {
+  return body.complete && body.blocks === null && body.length <= policy.maxBodyBytes
 }
 
 function mediaFor(answer: AnswerCopy, bytes: Uint8Array): Media {
@@ -91,7 +92,7 @@ function compareTexts(kind: Kind, legacy: string, fresh: string, comparing: Comp
     if (readings === null) compareAsText(legacy, fresh, comparing, () => firstTextDifference(legacy, fresh))
     else compareReadings(kind, readings, comparing)
   } catch (error) {
-    if (!(error instanceof LateError) && !(error instanceof TooMuchXml)) throw error
+    if (!(error instanceof OverBudget)) throw error
     comparing.found.why = error.message
   }
 }
@@ -106,22 +107,20 @@ function readBoth(kind: Kind, legacy: string, fresh: string, comparing: Comparin
 }
 
 function readAs(kind: Kind, legacy: string, fresh: string, comparing: Comparing): readonly [Reading, Reading] | null {
-  const { budget } = comparing.policy
-  const end = comparing.now() + budget.timeMs
-  const isLate = () => comparing.now() > end
+  const meter = new Meter(comparing.policy.budget, comparing.now)
   switch (kind) {
     case 'unsaid':
       return looksLikeJson(legacy) && looksLikeJson(fresh) ? [readJson(legacy), readJson(fresh)] : null
     case 'json':
       return [readJson(legacy), readJson(fresh)]
     case 'lines':
-      return [readLines(legacy, isLate), readLines(fresh, isLate)]
+      return [readLines(legacy, meter), readLines(fresh, meter)]
     case 'events':
-      return [readEvents(legacy, isLate), readEvents(fresh, isLate)]
+      return [readEvents(legacy, meter), readEvents(fresh, meter)]
     case 'form':
       return readForms(legacy, fresh)
     case 'xml':
-      return readXml(legacy, fresh, { depth: budget.depth, nodes: budget.nodes, isLate })
+      return readXml(legacy, fresh, meter)
     default:
       return null
   }

@@ -51,3 +51,11 @@ function utf32(bytes: Uint8Array, label: string): string | null {
   }
   return parts.join('')
 }
+
+/** Of XML, by the document's first line, lower case; null: it does not say. */
+export function declaredCharset(bytes: Uint8Array): string | null {
+  const start = Buffer.from(bytes.subarray(0, 200)).toString('latin1')
+  const charset = /^\s*<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)/.exec(start)?.[1]?.toLowerCase() ?? null
+  // What could be read until here is none of those.
+  return charset === null || /^ut[fc]-?(?:16|32)/.test(charset) ? null : charset
+}

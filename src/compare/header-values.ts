@@ -86,10 +86,6 @@ export function wayOf(name: string): HeaderWay {
   return (Object.hasOwn(WAYS, name) ? WAYS[name] : undefined) ?? (VOLATILE.test(name) ? 'presence' : 'list')
 }
 
-export function isVolatile(name: string): boolean {
-  return wayOf(name) === 'presence'
-}
-
 export function canonicalValue(way: HeaderWay, value: string): string {
   switch (way) {
     case 'presence':

@@ -2,7 +2,7 @@
 // which is the usual case and runs on the data path's thread; everything else is compared by what the values say.
 import type { Divergence, Severity } from '../model/comparison.ts'
 import type { HeaderList } from '../model/exchange.ts'
-import { CHOSEN_HEADERS, canonicalValue, type HeaderWay, isVolatile, split, wayOf } from './header-values.ts'
+import { CHOSEN_HEADERS, canonicalValue, type HeaderWay, split, wayOf } from './header-values.ts'
 import { pointerKey } from './pointer-key.ts'
 import { compareCookies } from './set-cookie.ts'
 
@@ -105,7 +105,7 @@ function compareLines(
     path: `/${pointerKey(name)}`,
     ...(legacy !== undefined && { legacy }),
     ...(fresh !== undefined && { new: fresh }),
-    severity: severityOf(name, legacy, fresh),
+    severity: severityOf(name, way, legacy, fresh),
   }
 }
 
@@ -113,10 +113,12 @@ function isSameValue(way: HeaderWay, legacy: string, fresh: string): boolean {
   return canonicalValue(way, legacy) === canonicalValue(way, fresh)
 }
 
-function severityOf(name: string, legacy: string | undefined, fresh: string | undefined): Severity {
+function severityOf(name: string, way: HeaderWay, legacy: string | undefined, fresh: string | undefined): Severity {
   if (name === 'content-type') return 'high'
-  if (isVolatile(name)) return 'low'
-  return legacy !== undefined && fresh !== undefined && sorted(legacy) === sorted(fresh) ? 'low' : 'medium'
+  if (way === 'presence') return 'low'
+  return way === 'list' && legacy !== undefined && fresh !== undefined && sorted(legacy) === sorted(fresh)
+    ? 'low'
+    : 'medium'
 }
 
 /** Only the order differs. */

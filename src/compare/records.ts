@@ -1,16 +1,16 @@
 // Bodies that are a sequence of records, as trees: lines of JSON, event streams, forms.
+import type { Meter } from './json/meter.ts'
 import { type Json, type Read, readJson } from './json/read.ts'
 
 /** Before each record of a sequence. */
 const RECORD_SEPARATOR = '\u001e'
 
-/** NDJSON, JSON lines and JSON text sequences (RFC 7464): an array of records. `isLate` is asked now and then. */
-export function readLines(text: string, isLate: () => boolean): Read | { readonly wrong: string } {
+/** NDJSON, JSON lines and JSON text sequences (RFC 7464): an array of records. */
+export function readLines(text: string, meter: Meter): Read | { readonly wrong: string } {
   const tree: Json[] = []
   const duplicates: string[] = []
-  const lines = text.replaceAll(RECORD_SEPARATOR, '\n').split('\n')
-  for (const [i, line] of lines.entries()) {
-    if (i % 256 === 0 && isLate()) throw new LateError()
+  for (const line of text.replaceAll(RECORD_SEPARATOR, '\n').split('\n')) {
+    meter.steps(line.length)
     if (line.trim() === '') continue
     const read = readJson(line)
     if ('wrong' in read) return { wrong: `record ${tree.length}` }
@@ -20,11 +20,8 @@ export function readLines(text: string, isLate: () => boolean): Read | { readonl
   return { tree, duplicates }
 }
 
-/** Reading took longer than the budget. */
-export class LateError extends Error {}
-
 /** An event stream: an array of what its events say; their data as JSON where it is. Comments keep a connection open and say nothing. */
-export function readEvents(text: string, isLate: () => boolean): Read {
+export function readEvents(text: string, meter: Meter): Read {
   const tree: Json[] = []
   const duplicates: string[] = []
   let fields = new Map<string, string>()
@@ -39,8 +36,8 @@ export function readEvents(text: string, isLate: () => boolean): Read {
     tree.push(event)
     fields = new Map()
   }
-  for (const [i, line] of text.split(/\r\n|\n|\r/).entries()) {
-    if (i % 256 === 0 && isLate()) throw new LateError()
+  for (const line of text.split(/\r\n|\n|\r/)) {
+    meter.steps(line.length)
     if (line === '') end()
     const colon = line.indexOf(':')
     const name = colon === -1 ? line : line.slice(0, colon)
