@@ -4,12 +4,16 @@
 // `/balances/ann@example.com`. Counted are fields, so indexes and keys that look like data become `*`. Guessed from the text
 // alone: what is taken for data by mistake joins its siblings, what is taken for a word by mistake is counted by itself.
 import type { DivergenceKind } from '../model/comparison.ts'
+import { redactText } from './redact.ts'
 
 const MOST_SEGMENTS = 16
 const LONGEST_KEY = 64
 /** Where `MOST_SEGMENTS` are left: from the beginning, and from the end. */
 const FIRST = 8
 const LAST = 7
+
+/** What is in an XML element is the element, to people. */
+const NAMELESS = new Set(['**', '#text', '#content'])
 
 /** Letters of any script, and what authors use in names, of JSON and XML. */
 const NAME = /^[@#$:]?[\p{L}_][\p{L}\p{M}\p{N}_:.$-]*$|^[@#$_:-]$/u
@@ -18,13 +22,12 @@ const HEX = /^(?=.*\d)[0-9a-f]{8,}$/i
 /** `INV-2024-0012`, `order_8842`, `SKU00042`. */
 const ENDS_IN_NUMBER = /[-_.:]\d{3,}$|\d{4,}$/
 /** `cus_9s6XKzkNRiz8i3`, `wordpress_logged_in_5f3a9c2b…`. */
-const ENDS_IN_TOKEN = /(?:^|[-_.:])(?=[a-z]*\d)(?=[^-_.:]*[a-z])[a-z\d]{8,}$/i
-const BEARER = /^eyJ[\w-]+/
+const ENDS_IN_TOKEN = /(?:^|[-_.:])(?=[a-z]*\d+[a-z]+\d)[a-z\d]{8,}$/i
 
 /** `isHeader`: the first segment is a header's name, which the policy chose. */
 export function collapsePointer(pointer: string, isHeader = false): string {
   if (pointer === '') return ''
-  const segments = pointer.split('/', 1 + MOST_SEGMENTS * 64).slice(1)
+  const segments = pointer.split('/').slice(1)
   const shortened =
     segments.length <= MOST_SEGMENTS ? segments : [...segments.slice(0, FIRST), '**', ...segments.slice(-LAST)]
   return shortened.map((key, i) => `/${isHeader && i === 0 ? headerName(key) : isData(key) ? '*' : key}`).join('')
@@ -44,7 +47,7 @@ export function isData(key: string): boolean {
     UUID.test(key) ||
     ENDS_IN_NUMBER.test(key) ||
     ENDS_IN_TOKEN.test(key) ||
-    BEARER.test(key)
+    redactText(key) !== key
   )
 }
 
@@ -57,8 +60,7 @@ export function fieldOf(kind: DivergenceKind, path: string): string {
   for (let i = segments.length - 1; i >= 0; i--) {
     const segment = segments[i] as string
     if (segment === '*') stars += '[]'
-    // The text of an element is the element, to people.
-    else if (segment !== '#text' && segment !== '**') return segment + stars
+    else if (!NAMELESS.has(segment)) return segment + stars
   }
   return `(body)${stars}`
 }
