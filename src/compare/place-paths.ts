@@ -2,7 +2,7 @@
 // JSON, for what was cut, and for what has no end. What depends on other parts of a body (filters, slices, places counted from
 // the end) cannot be told: it names all that it may name, or nothing.
 import type { RulePath } from '../model/comparison.ts'
-import { pointerKey } from './pointer-key.ts'
+import { pointer } from './json/pointer.ts'
 import { type BodyPath, isPath, type PathSelector, readPath } from './rules/path.ts'
 
 const HEADER = 'header:'
@@ -23,7 +23,7 @@ export function placePaths(paths: readonly RulePath[], unsure: boolean): PlacePa
   // Refused where it was written; whatever it was meant to name.
   const isBroken = unsure && read.length < bodyPaths.length
   return {
-    covers: pointer => isBroken || read.some(path => isNamed(path, pointer.split('/').slice(1), unsure)),
+    covers: place => isBroken || read.some(path => isNamed(path, place.split('/').slice(1), unsure)),
     headers: new Set(
       paths.filter(path => path.startsWith(HEADER)).map(path => path.slice(HEADER.length).trim().toLowerCase()),
     ),
@@ -55,7 +55,7 @@ function selects(selector: PathSelector, key: string, unsure: boolean): boolean 
     case 'all':
       return true
     case 'name':
-      return pointerKey(selector.name) === key
+      return pointer([selector.name]) === `/${key}`
     case 'index':
       return selector.index < 0 ? unsure : String(selector.index) === key
     default:

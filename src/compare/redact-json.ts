@@ -1,6 +1,6 @@
 // Hides secrets and people in a JSON text, token by token: numbers stay as they were written, names that come twice stay both,
 // a text that ends too early is shown as far as it goes, and nothing is built of what is too long to be shown.
-import { pointerKey } from './pointer-key.ts'
+import { pointer as pointerOf } from './json/pointer.ts'
 import { HIDDEN, redactText } from './redact.ts'
 import { isSecretName } from './secret-names.ts'
 
@@ -45,7 +45,7 @@ export function redactJson(text: string, { hidden, most, pointer = '', isLines =
       return hidden(pointer) || hidden(here) ? null : here
     }
     const key = top.isArray ? String(top.index) : (top.key ?? '')
-    const here = `${top.pointer}/${pointerKey(key)}`
+    const here = top.pointer + pointerOf([key])
     return open.length > DEEPEST || hidden(here) || (!top.isArray && isSecretName(key)) ? null : here
   }
 

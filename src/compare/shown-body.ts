@@ -12,6 +12,7 @@ import { redactJson } from './redact-json.ts'
 const MOST_BYTES: Bytes = 16 * 1024
 /** Of a text, so much is looked through. */
 const MOST_READ = 64 * 1024
+const LONGEST_WORD = 1000
 /** A character is at most so long. */
 const MOST_OF_A_CHARACTER = 4
 
@@ -58,7 +59,8 @@ function redacted(kind: Kind, text: string, redact: PlacePaths, isCut: boolean):
 
 /** A word that is cut is no secret any more that could be recognised. */
 function withoutEnd(text: string): string {
-  return `${text.replace(/\S{1,1000}$/, '')}…`
+  const word = /\S*$/.exec(text.slice(-LONGEST_WORD))?.[0].length ?? 0
+  return `${text.slice(0, text.length - word)}…`
 }
 
 function cutBytes(text: string): string {
