@@ -1,5 +1,6 @@
 // The schema of `compare`: how the answers of both sides are compared, what counts as a difference, and what is kept of it.
 import { z } from 'zod'
+import { isPath, readPath } from '../compare/rules/path.ts'
 import type { RulePath } from '../model/comparison.ts'
 import { moment } from './moment.ts'
 import { headerName } from './patterns.ts'
@@ -13,9 +14,10 @@ function jsonPath() {
     allowed: 'a JSONPath (RFC 9535), as $.items[*].id',
     pattern: '\\$[\\s\\S]*',
     read(text) {
-      if (text.startsWith('$')) return text
+      const path = readPath(text)
+      if (isPath(path)) return text
       const hint = /^[\w.[\]*]+$/.test(text) ? `write $.${text}` : null
-      return new Wrong('not a JSONPath', hint)
+      return new Wrong(`not a JSONPath: ${path.message}, at character ${path.position}`, hint)
     },
     write: text => text,
   })

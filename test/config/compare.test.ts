@@ -96,7 +96,8 @@ t.test('each mistake has its place', async t => {
     '6:33 /defaults/compare/budget/nodes less than 1',
     '6:36 /defaults/compare/budget/deph unknown key',
     '7:23 /defaults/compare/noise/percent a percent is 0 to 100',
-    '8:14 /defaults/compare/redact/0 not a JSONPath',
+    "8:14 /defaults/compare/redact/0 not a JSONPath: expected '$', found 'c', at character 1",
+    '8:20 /defaults/compare/redact/1 not a JSONPath: unclosed [ ], at character 5',
     '10:13 /defaults/compare/values not one of the allowed words',
   ])
   t.match(await words({ redact: ['items[*].card'] }), [/: write \$\.items\[\*\]\.card$/])
