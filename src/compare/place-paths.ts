@@ -2,7 +2,7 @@
 // JSON, for what was cut, and for what has no end. What depends on other parts of a body (filters, slices, places counted from
 // the end) cannot be told: it names all that it may name, or nothing.
 import type { RulePath } from '../model/comparison.ts'
-import { pointer } from './json/pointer.ts'
+import { pointerOf } from './json/pointer.ts'
 import { type BodyPath, isPath, type PathSelector, readPath } from './rules/path.ts'
 
 const HEADER = 'header:'
@@ -55,7 +55,7 @@ function selects(selector: PathSelector, key: string, unsure: boolean): boolean 
     case 'all':
       return true
     case 'name':
-      return pointer([selector.name]) === `/${key}`
+      return pointerOf([selector.name]) === `/${key}`
     case 'index':
       return selector.index < 0 ? unsure : String(selector.index) === key
     default:

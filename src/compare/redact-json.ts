@@ -1,6 +1,6 @@
 // Hides secrets and people in a JSON text, token by token: numbers stay as they were written, names that come twice stay both,
 // a text that ends too early is shown as far as it goes, and nothing is built of what is too long to be shown.
-import { pointer as pointerOf } from './json/pointer.ts'
+import { pointerOf } from './json/pointer.ts'
 import { HIDDEN, redactText } from './redact.ts'
 import { isSecretName } from './secret-names.ts'
 
