@@ -19,10 +19,13 @@ const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)0*(\d+))?$/
 /** Exponents with more digits stay as they are: nobody writes the same number with another one. */
 const MOST_EXPONENT_DIGITS = 15
 
+/** Beyond them a number is written with an exponent. */
+const MOST_ZEROS = 40
+
 const ZERO = 48
 
-/** `[-]digits[e[-]exponent]` without zeros at either end of the digits: equal texts, equal values. `-0` is `0`. */
-export function canonicalDecimal(lexeme: string): string {
+/** Equal texts, equal values: no zero too many at either end, an exponent only where there were many zeros. `-0` is `0`. */
+export function decimalOf(lexeme: string): string {
   const parts = NUMBER.exec(lexeme)
   if (parts === null) throw new Error(`not a JSON number: ${lexeme.slice(0, 40)}`)
   const [, sign = '', whole = '', fraction = '', exponentSign = '', exponent = '0'] = parts
@@ -34,12 +37,20 @@ export function canonicalDecimal(lexeme: string): string {
   while (all.charCodeAt(end - 1) === ZERO) end--
   if (exponent.length > MOST_EXPONENT_DIGITS) return `${sign}${all}e${exponentSign === '-' ? '-' : ''}${exponent}`
   const power = Number(exponentSign + exponent) - fraction.length + (all.length - end)
-  return `${sign}${all.slice(start, end)}${power === 0 ? '' : `e${power}`}`
+  return sign + written(all.slice(start, end), power)
 }
 
-/** Whether a double gives the number back to the last digit that was written. */
-export function fitsDouble(lexeme: string): boolean {
+function written(digits: string, power: number): string {
+  if (power > MOST_ZEROS || power + digits.length < -MOST_ZEROS) return `${digits}e${power}`
+  if (power >= 0) return digits + '0'.repeat(power)
+  const padded = digits.padStart(1 - power, '0')
+  return `${padded.slice(0, power)}.${padded.slice(power)}`
+}
+
+/** Whether a double gives the number back to the last digit that was written; what is no number is not changed by one. */
+export function isExactAsDouble(lexeme: string): boolean {
   const value = Number(lexeme)
   const text = String(value)
-  return text === lexeme || (Number.isFinite(value) && canonicalDecimal(text) === canonicalDecimal(lexeme))
+  if (text === lexeme || !NUMBER.test(lexeme)) return true
+  return Number.isFinite(value) && decimalOf(text) === decimalOf(lexeme)
 }

@@ -1,5 +1,6 @@
 // The slow way to read JSON: iterative, keeps every number and sees every duplicate key. Expects a text that JSON.parse took.
-import { canonicalDecimal, Exact, fitsDouble } from './exact.ts'
+import { decimalOf, Exact, isExactAsDouble } from './exact.ts'
+import { pointerOf } from './pointer.ts'
 import type { Json, Numbers, Read } from './read.ts'
 
 /** Duplicates that are listed; nobody reads more. */
@@ -50,7 +51,7 @@ export function readLossless(text: string, numbers: Numbers): Read {
         continue
       }
       object.key = value
-      if (Object.hasOwn(object.container, value) && duplicates.length < MOST_DUPLICATES) duplicates.push(pointer(stack))
+      if (Object.hasOwn(object.container, value) && duplicates.length < MOST_DUPLICATES) duplicates.push(pathOf(stack))
     } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
       open(code === OPEN_ARRAY ? [] : {})
       at++
@@ -99,7 +100,7 @@ function wordOf(word: string, numbers: Numbers): Json {
   if (word === 'true') return true
   if (word === 'false') return false
   if (numbers === 'lexeme') return String(Number(word)) === word ? Number(word) : new Exact(word)
-  return fitsDouble(word) ? Number(word) : new Exact(canonicalDecimal(word))
+  return isExactAsDouble(word) ? Number(word) : new Exact(decimalOf(word))
 }
 
 /** `__proto__` is just a key. */
@@ -108,7 +109,8 @@ function setMember(object: { [name: string]: Json }, key: string, value: Json): 
   else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
-function pointer(stack: readonly Open[]): string {
-  const parts = stack.map(({ container, key }) => (Array.isArray(container) ? String(container.length - 1) : key))
-  return parts.map(part => `/${(part as string).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+function pathOf(stack: readonly Open[]): string {
+  return pointerOf(
+    stack.map(({ container, key }) => (Array.isArray(container) ? container.length - 1 : (key as string))),
+  )
 }

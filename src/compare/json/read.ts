@@ -2,6 +2,7 @@
 // drops no duplicate key; else the slow reader.
 import type { Exact } from './exact.ts'
 import { readLossless } from './lossless.ts'
+import { isLossless } from './scan.ts'
 
 export { Exact } from './exact.ts'
 
@@ -17,10 +18,20 @@ export interface Read {
 }
 
 export function readJson(text: string, numbers: Numbers = 'value'): Read | { readonly wrong: string } {
+  let tree: Json
   try {
-    JSON.parse(text)
+    tree = JSON.parse(text) as Json
   } catch (error) {
-    return { wrong: error instanceof Error ? error.message : String(error) }
+    return { wrong: whereOf(error, text) }
   }
-  return readLossless(text, numbers)
+  return numbers === 'value' && isLossless(text, tree) ? { tree, duplicates: [] } : readLossless(text, numbers)
+}
+
+/** Without what is written there: V8's own message quotes it. */
+function whereOf(error: unknown, text: string): string {
+  if (text.trim() === '') return 'empty'
+  const message = error instanceof Error ? error.message : ''
+  const position = /at position (\d+)/.exec(message)?.[1]
+  if (position !== undefined) return `wrong at position ${position}`
+  return message.includes('end of JSON') ? `ends too early, at position ${text.length}` : 'an unexpected character'
 }

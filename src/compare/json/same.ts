@@ -1,0 +1,97 @@
+// Whether two trees are equal, in one go and without recursion. Remembers which pairs are not: the walk asks again further down.
+import { Exact } from './exact.ts'
+import type { Meter } from './meter.ts'
+import type { Json } from './read.ts'
+
+export interface JsonObject {
+  readonly [name: string]: Json
+}
+
+/** An own member; undefined: there is none. Cheaper than asking first: what is inherited is never JSON. */
+export function member(object: JsonObject, name: string): Json | undefined {
+  const value = object[name]
+  return typeof value === 'function' || value === (Object.prototype as unknown) ? undefined : value
+}
+
+export function sameScalar(one: Json | undefined, other: Json | undefined): boolean {
+  return one === other || (one instanceof Exact && other instanceof Exact && one.text === other.text)
+}
+
+export class Sameness {
+  readonly #meter: Meter
+  /** Of containers that differ, the last that it was found to differ from. */
+  readonly #different = new Map<object, object>()
+  /** What is still to be looked at, and how deep it is. */
+  readonly #ones: object[] = []
+  readonly #others: object[] = []
+  readonly #depths: number[] = []
+  /** From the top down to where we are: all of it differs as soon as one leaf does. */
+  readonly #onePath: object[] = []
+  readonly #otherPath: object[] = []
+
+  constructor(meter: Meter) {
+    this.#meter = meter
+  }
+
+  /** `depth` of both in their trees. */
+  same(one: Json | undefined, other: Json | undefined, depth: number): boolean {
+    if (one === other) return true
+    if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
+    if (this.#different.get(one) === other) return false
+    this.#ones.length = this.#others.length = this.#depths.length = 0
+    this.#push(one, other, 0)
+    while (this.#ones.length > 0) {
+      const x = this.#ones.pop() as object
+      const y = this.#others.pop() as object
+      const level = this.#depths.pop() as number
+      this.#onePath[level] = x
+      this.#otherPath[level] = y
+      this.#meter.depth(depth + level)
+      if (this.#sameOutside(x, y, level)) continue
+      for (let i = 0; i <= level; i++) this.#different.set(this.#onePath[i] as object, this.#otherPath[i] as object)
+      return false
+    }
+    return true
+  }
+
+  #push(one: object, other: object, level: number): void {
+    this.#ones.push(one)
+    this.#others.push(other)
+    this.#depths.push(level)
+  }
+
+  /** Of containers: their scalars; containers in them are left for later. */
+  #sameOutside(one: object, other: object, level: number): boolean {
+    if (Array.isArray(one)) return Array.isArray(other) && this.#sameElements(one, other, level)
+    if (one instanceof Exact) return other instanceof Exact && one.text === other.text
+    if (Array.isArray(other) || other instanceof Exact) return false
+    return this.#sameMembers(one as JsonObject, other as JsonObject, level)
+  }
+
+  #sameElements(one: readonly Json[], other: readonly Json[], level: number): boolean {
+    if (one.length !== other.length) return false
+    this.#meter.values(one.length * 2 + 2)
+    for (let i = 0; i < one.length; i++) if (!this.#sameOrLater(one[i], other[i], level)) return false
+    return true
+  }
+
+  #sameMembers(one: JsonObject, other: JsonObject, level: number): boolean {
+    let count = 0
+    for (const name in one) {
+      count++
+      if (!this.#sameOrLater(one[name], member(other, name), level)) return false
+    }
+    let otherCount = 0
+    for (const _ in other) otherCount++
+    this.#meter.members(otherCount)
+    this.#meter.values(count + otherCount + 2)
+    return count === otherCount
+  }
+
+  #sameOrLater(one: Json | undefined, other: Json | undefined, level: number): boolean {
+    if (one === other) return true
+    if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
+    this.#push(one, other, level + 1)
+    return true
+  }
+}

@@ -1,0 +1,105 @@
+// A cheap look at a JSON text that was parsed: whether JSON.parse can have changed a number or dropped a member. It looks at
+// patterns, not at tokens: what it takes for a number or a key inside a string only costs time, what it misses would be a lie.
+import { isExactAsDouble } from './exact.ts'
+import type { Json } from './read.ts'
+
+/** Fewer digits than this are held by any double, as far as the exponent has at most two. */
+const LONG = 16
+
+/** What may end before a number begins. */
+const BEFORE_NUMBER = /[\s:,[]/
+const LARGE_EXPONENT = /\d[eE][-+]?\d{3}/
+const WITH_EXPONENT = /(?<=^|[\s:,[])-?\d[\d.]*[eE][-+]?\d+/g
+
+const QUOTE = 34
+const POINT = 46
+const NINE = 57
+const COLON = 58
+
+/** A window on the text, as bytes: several times as fast to look through as the text. */
+const BYTES = new Uint8Array(64 * 1024)
+const WINDOW = Buffer.from(BYTES.buffer)
+
+export function isLossless(text: string, tree: Json): boolean {
+  return longNumbersAreExact(text) && largeExponentsAreExact(text) && mostKeys(text) === countKeys(tree)
+}
+
+/** A run of 16 digits has a digit at a multiple of 16. */
+function longNumbersAreExact(text: string): boolean {
+  for (let at = LONG - 1; at < text.length; at += LONG) {
+    if (!isDigitOrPoint(text.charCodeAt(at))) continue
+    let start = at
+    while (isDigitOrPoint(text.charCodeAt(start - 1))) start--
+    let end = at + 1
+    while (isDigitOrPoint(text.charCodeAt(end))) end++
+    if (end - start >= LONG) {
+      const from = text[start - 1] === '-' ? start - 1 : start
+      if ((from === 0 || BEFORE_NUMBER.test(text[from - 1] as string)) && !isExactAt(text, from, end)) return false
+    }
+    // The whole run was looked at.
+    at += Math.floor((end - 1 - at) / LONG) * LONG
+  }
+  return true
+}
+
+/** NaN, beyond the ends, is none. The slash between them never touches a number. */
+function isDigitOrPoint(code: number): boolean {
+  return code >= POINT && code <= NINE
+}
+
+/** What follows the digits belongs to the number, too. */
+function isExactAt(text: string, start: number, end: number): boolean {
+  const exponent = /^[eE][-+]?\d+/.exec(text.slice(end, end + 64))?.[0] ?? ''
+  return isExactAsDouble(text.slice(start, end) + exponent)
+}
+
+function largeExponentsAreExact(text: string): boolean {
+  if (!LARGE_EXPONENT.test(text)) return true
+  for (const [number] of text.matchAll(WITH_EXPONENT)) if (!isExactAsDouble(number)) return false
+  return true
+}
+
+/**
+ * Every key ends in `":`, so this is at least the number of them. Strings may add to it; so may characters beyond Latin-1, of
+ * which the window has the lower half.
+ */
+function mostKeys(text: string): number {
+  let count = 0
+  let before = 0
+  let spaced = false
+  for (let start = 0; start < text.length; start += BYTES.length) {
+    const part = text.length <= BYTES.length ? text : text.slice(start, start + BYTES.length)
+    const length = WINDOW.write(part, 'latin1')
+    for (let i = 0; i < length; i++) {
+      const code = BYTES[i] as number
+      if (code === COLON) {
+        if (before === QUOTE) count++
+        else if (before <= 32) spaced = true
+      }
+      before = code
+    }
+  }
+  return spaced ? [...text.matchAll(/"\s*:/g)].length : count
+}
+
+function countKeys(tree: Json): number {
+  if (typeof tree !== 'object' || tree === null) return 0
+  let count = 0
+  const rest: object[] = [tree]
+  for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
+    if (Array.isArray(one)) {
+      for (let i = 0; i < one.length; i++) {
+        const value = one[i]
+        if (typeof value === 'object' && value !== null) rest.push(value)
+      }
+    } else {
+      const object = one as { readonly [name: string]: unknown }
+      for (const key in object) {
+        count++
+        const value = object[key]
+        if (typeof value === 'object' && value !== null) rest.push(value)
+      }
+    }
+  }
+  return count
+}
