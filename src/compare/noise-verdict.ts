@@ -19,8 +19,8 @@ const STRUCTURE_TIMES = 5
 const STRUCTURE_SHARE = 0.02
 /** Learned noise that no repeat has shown for so long is forgotten. */
 export const EXPIRES_AFTER_MS = 7 * 24 * 3_600_000
-/** A field that only drifts gets there with a chance of at most a tenth: it is not called noise meanwhile. */
-const SUSPICIOUS_NATS = Math.log(10)
+/** Not called noise meanwhile. Of fields that only drift 3 in a hundred are there at any moment. */
+const SUSPICIOUS_NATS = Math.log(3)
 
 export type NoiseState = 'divergent' | 'noise' | 'undecided'
 
@@ -86,7 +86,7 @@ export function verdictOf(kind: DivergenceKind, prior: Prior | null, counts: Cou
   if (evidence.nats >= SUSPICIOUS_NATS) {
     return { state: open, why: `${ofItself(counts)}, but only new did in ${onlyNew}: ${level(evidence)}` }
   }
-  return { state: 'noise', why: `${ofItself(counts)}, and new not more often` }
+  return { state: 'noise', why: `${ofItself(counts)}, and new not clearly more often` }
 }
 
 export function isStructural(kind: DivergenceKind): boolean {
