@@ -83,12 +83,14 @@ function whole(start: Uint8Array): BodyCopy {
 }
 
 function compareTexts(kind: Kind, legacy: string, fresh: string, comparing: Comparing): void {
+  const meter = new Meter(comparing.policy.budget, comparing.now)
   try {
     if (kind === 'html') {
-      compareAsText(canonicalHtml(legacy), canonicalHtml(fresh), comparing, () => firstHtmlDifference(legacy, fresh))
+      const [ours, theirs] = [canonicalHtml(legacy, meter), canonicalHtml(fresh, meter)]
+      compareAsText(ours, theirs, comparing, () => firstHtmlDifference(legacy, fresh))
       return
     }
-    const readings = readBoth(kind, legacy, fresh, comparing)
+    const readings = readBoth(kind, legacy, fresh, meter)
     if (readings === null) compareAsText(legacy, fresh, comparing, () => firstTextDifference(legacy, fresh))
     else compareReadings(kind, readings, comparing)
   } catch (error) {
@@ -98,16 +100,15 @@ function compareTexts(kind: Kind, legacy: string, fresh: string, comparing: Comp
 }
 
 /** null: they are compared as texts, because they are no more than that, or because neither is what it should be. */
-function readBoth(kind: Kind, legacy: string, fresh: string, comparing: Comparing): readonly [Reading, Reading] | null {
-  const readings = readAs(kind, legacy, fresh, comparing)
+function readBoth(kind: Kind, legacy: string, fresh: string, meter: Meter): readonly [Reading, Reading] | null {
+  const readings = readAs(kind, legacy, fresh, meter)
   if (readings === null) return null
   const wrong = readings.filter(reading => 'wrong' in reading).length
   // Without a content type it was a guess.
   return wrong === 2 || (wrong === 1 && kind === 'unsaid') ? null : readings
 }
 
-function readAs(kind: Kind, legacy: string, fresh: string, comparing: Comparing): readonly [Reading, Reading] | null {
-  const meter = new Meter(comparing.policy.budget, comparing.now)
+function readAs(kind: Kind, legacy: string, fresh: string, meter: Meter): readonly [Reading, Reading] | null {
   switch (kind) {
     case 'unsaid':
       return looksLikeJson(legacy) && looksLikeJson(fresh) ? [readJson(legacy), readJson(fresh)] : null

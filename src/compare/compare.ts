@@ -57,8 +57,8 @@ export function compareAnswers(
       new: fresh.status,
       severity: 'high',
     }
-    found.addPlain(difference, session?.status ?? null)
-    return concluded(found)
+    // A rule hides the status and no more: what is under it is still compared.
+    if (found.addPlain(difference, session?.status ?? null)) return concluded(found)
   }
   for (const difference of compareHeaders(legacy.headers, fresh.headers, policy.headers)) {
     const name = difference.path.split('/', 2)[1] as string

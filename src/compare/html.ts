@@ -1,5 +1,6 @@
 // HTML as a list of tags and texts, written in one way: white space between tags, the order and quoting of attributes, comments
 // and the case of names do not count. Not a parser: what a browser would repair is compared as it is.
+import type { Meter } from './json/meter.ts'
 import { commonLength, excerpt, placeIn, type TextDifference } from './text.ts'
 
 interface Token {
@@ -12,19 +13,21 @@ interface Token {
 const RAW: ReadonlyMap<string, RegExp> = new Map(
   ['script', 'style', 'textarea', 'title'].map(name => [name, new RegExp(`</${name}(?![a-z0-9-])`, 'gi')]),
 )
+/** What a tag costs, in steps of a meter. */
+const STEPS = 16
 const SPACE = /[ \t\n\r\f]/
 const SPACES = /[ \t\n\r\f]+/g
 
 /** Equal texts: equal pages. */
-export function canonicalHtml(html: string): string {
-  return tokensOf(html)
+export function canonicalHtml(html: string, meter: Meter): string {
+  return tokensOf(html, meter)
     .map(token => token.text)
     .join('\n')
 }
 
 /** Of pages that differ. */
 export function firstHtmlDifference(legacy: string, fresh: string): TextDifference {
-  const [ours, theirs] = [tokensOf(legacy), tokensOf(fresh)]
+  const [ours, theirs] = [tokensOf(legacy, null), tokensOf(fresh, null)]
   let i = 0
   while (i < ours.length && ours[i]?.text === theirs[i]?.text) i++
   const [mine, other] = [ours[i]?.text ?? '', theirs[i]?.text ?? '']
@@ -32,7 +35,8 @@ export function firstHtmlDifference(legacy: string, fresh: string): TextDifferen
   return { legacy: excerpt(mine, at), new: excerpt(other, at), note: placeIn(legacy, ours[i]?.at ?? legacy.length) }
 }
 
-function tokensOf(html: string): Token[] {
+/** `meter` null: it was affordable before. */
+function tokensOf(html: string, meter: Meter | null): Token[] {
   const tokens: Token[] = []
   let preformatted = 0
   let lastText: Token | null = null
@@ -55,6 +59,7 @@ function tokensOf(html: string): Token[] {
       at = html.indexOf('<', at + 1)
       continue
     }
+    meter?.steps(STEPS)
     addText(start, at)
     if (next === '!' || next === '?') {
       start = endOfDeclaration(html, at)

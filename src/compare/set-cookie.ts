@@ -2,7 +2,7 @@
 // time, so of a value counts only whether there is one; of a lifetime whether it is over, as it is for a cookie that is deleted.
 import type { Divergence } from '../model/comparison.ts'
 import { split } from './header-values.ts'
-import { pointerKey } from './pointer-key.ts'
+import { pointerOf } from './json/pointer.ts'
 
 interface Cookie {
   readonly name: string
@@ -19,7 +19,7 @@ export function compareCookies(legacy: readonly string[], fresh: readonly string
   const found: Divergence[] = []
   for (const name of new Set([...before.keys(), ...after.keys()])) {
     const [ours, theirs] = [before.get(name) ?? [], after.get(name) ?? []]
-    const path = `/set-cookie/${pointerKey(name)}`
+    const path = pointerOf(['set-cookie', name])
     for (let i = 0; i < Math.max(ours.length, theirs.length); i++) {
       const [mine, other] = [ours[i], theirs[i]]
       if (mine !== undefined && other !== undefined) found.push(...compareAttributes(mine, other, path))
@@ -38,7 +38,7 @@ function compareAttributes(mine: Cookie, other: Cookie, path: string): Divergenc
     const [legacy, fresh] = [mine.attributes.get(name), other.attributes.get(name)]
     if (legacy === fresh) continue
     const values = { ...(legacy !== undefined && { legacy }), ...(fresh !== undefined && { new: fresh }) }
-    found.push({ kind: 'header', path: `${path}/${pointerKey(name)}`, severity: 'medium', ...values })
+    found.push({ kind: 'header', path: path + pointerOf([name]), severity: 'medium', ...values })
   }
   return found
 }

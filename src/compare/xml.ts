@@ -80,7 +80,9 @@ export function inXml(found: Divergence): Divergence {
   if (path === null) return found
   const { newPath, ...rest } = found
   const inNew = newPath === undefined ? null : orderedPath(newPath)
-  return { ...rest, kind: 'order', path, ...(inNew !== null && { newPath: inNew }) }
+  // An order weighs less than a value, unless a rule says what it weighs.
+  const severity = found.severity === 'medium' ? 'low' : found.severity
+  return { ...rest, kind: 'order', path, ...(inNew !== null && { newPath: inNew }), severity }
 }
 
 /** Of the element whose children are in another order; null: it is about something else. */

@@ -84,7 +84,7 @@ t.test('a member that says the order is shown as an order', async t => {
     path: '/a',
     legacy: 'b c',
     new: 'c b',
-    severity: 'medium',
+    severity: 'low',
   })
   const other = { kind: 'value', path: '/a/b', legacy: '1', new: '2', severity: 'medium' } as const
   t.equal(inXml(other), other)
