@@ -1,19 +1,22 @@
 // Rules of a route, made ready for comparing: which places of a body they name, and what differences there mean.
 import type { Rule } from '../../model/comparison.ts'
 import type { EpochMs } from '../../model/units.ts'
-import type { Mark, Marks, RuleId } from '../json/marks.ts'
+import { type Mark, Marks, type RuleId } from '../json/marks.ts'
 import type { Json } from '../json/read.ts'
+import { IdPairs, type KnownIds } from './id-pairs.ts'
+import { markOf } from './mark.ts'
+import { type BodyPath, isPath, readPath } from './path.ts'
+import { type PlainRules, plainRules } from './plain.ts'
+import { type Place, select, TooManyPlaces, Visits } from './select.ts'
+
+export type { KnownIds } from './id-pairs.ts'
+export type { PlainRules } from './plain.ts'
 
 /** The rules that count at one moment. */
 export interface CompiledRules {
   readonly isEmpty: boolean
   /** For one comparison. `ids`: what is known of ids from elsewhere. */
   begin(ids?: KnownIds): RuleSession
-}
-
-/** The id map across exchanges: what legacy's id is called by new. */
-export interface KnownIds {
-  known(legacy: string): string | undefined
 }
 
 /** The rules within one comparison: `idMap` remembers which id stood for which. */
@@ -27,16 +30,109 @@ export interface RuleSession {
   readonly undecided: string | null
 }
 
-/** What rules say about a place that is no part of a tree. */
-export interface PlainRules {
-  /** The rule in whose name a difference is hidden; null: none hides it. A header's value is null where it is absent. */
-  hiddenBy(legacy: string | null, fresh: string | null): RuleId | null
-  readonly severity: Mark['severity']
+/** Places of one tree that paths may look at, all rules together. */
+const MAX_VISITS = 1_000_000
+
+interface Ready {
+  readonly rule: Rule
+  readonly body: readonly BodyPath[]
 }
 
-const NONE: RuleSession = { marksFor: () => null, header: () => null, status: null, undecided: null }
+/** Rules whose time is over at `at` are left out. Bad rules are refused before (mistakes.ts): here they have no effect. */
+export function compileRules(rules: readonly Rule[], at: EpochMs): CompiledRules {
+  const counting = rules.filter(({ until }) => until === null || until > at)
+  const ready = counting.map(rule => ({ rule, body: bodyPathsOf(rule) }))
+  return { isEmpty: ready.length === 0, begin: ids => new Session(ready, ids ?? null) }
+}
 
-/** Rules whose time is over are left out at `at`. Bad rules are refused before (mistakes.ts): here they have no effect. */
-export function compileRules(_rules: readonly Rule[], _at: EpochMs): CompiledRules {
-  return { isEmpty: true, begin: () => NONE }
+function bodyPathsOf(rule: Rule): readonly BodyPath[] {
+  return rule.paths.flatMap(text => {
+    if (!text.startsWith('$')) return []
+    const path = readPath(text)
+    return isPath(path) ? [path] : []
+  })
+}
+
+class Session implements RuleSession {
+  readonly #rules: readonly Ready[]
+  readonly #ids: ReadonlyMap<RuleId, IdPairs>
+  /** By the numbers of the rules that name a place: most places with a mark have the same. */
+  readonly #marks = new Map<string, Partial<Mark>>()
+  undecided: string | null = null
+
+  constructor(rules: readonly Ready[], known: KnownIds | null) {
+    this.#rules = rules
+    const mapping = rules.filter(({ rule }) => rule.does === 'idMap')
+    this.#ids = new Map(mapping.map(({ rule }) => [rule.id, new IdPairs(rule.id, known)]))
+  }
+
+  marksFor(tree: Json): Marks | null {
+    const named = this.#named(tree)
+    if (named.size === 0) return null
+    const marks = new Marks()
+    for (const [container, keys] of named) {
+      for (const [key, numbers] of keys) {
+        const mark = this.#markBy(numbers)
+        if (container === null) marks.addRoot(mark)
+        else marks.add(container, key, mark)
+      }
+    }
+    return marks
+  }
+
+  header(name: string): PlainRules | null {
+    const path = `header:${name}`
+    return this.#plain('header', text => text.toLowerCase() === path)
+  }
+
+  get status(): PlainRules | null {
+    return this.#plain('status', text => text === 'status')
+  }
+
+  /** Which rules name which places, in the order of the rules. */
+  #named(tree: Json): Map<Place['container'], Map<string | number, number[]>> {
+    const named = new Map<Place['container'], Map<string | number, number[]>>()
+    const visits = new Visits(MAX_VISITS)
+    for (const [number, { rule, body }] of this.#rules.entries()) {
+      try {
+        for (const path of body) for (const place of select(path, tree, tree, visits)) note(named, place, number)
+      } catch (error) {
+        if (!(error instanceof TooManyPlaces)) throw error
+        this.undecided = `rules look at more than ${MAX_VISITS} places (${rule.id})`
+        break
+      }
+    }
+    return named
+  }
+
+  #markBy(numbers: readonly number[]): Partial<Mark> {
+    const name = numbers.join()
+    let mark = this.#marks.get(name)
+    if (mark === undefined) {
+      mark = markOf(this.#rulesBy(numbers), this.#ids)
+      this.#marks.set(name, mark)
+    }
+    return mark
+  }
+
+  #rulesBy(numbers: readonly number[]): readonly Rule[] {
+    return numbers.map(number => (this.#rules[number] as Ready).rule)
+  }
+
+  #plain(kind: 'header' | 'status', isMeant: (path: string) => boolean): PlainRules | null {
+    const rules = this.#rules.filter(({ rule }) => rule.paths.some(isMeant)).map(({ rule }) => rule)
+    return rules.length === 0 ? null : plainRules(kind, rules, this.#ids)
+  }
+}
+
+function note(named: Map<Place['container'], Map<string | number, number[]>>, place: Place, number: number): void {
+  let keys = named.get(place.container)
+  if (keys === undefined) {
+    keys = new Map()
+    named.set(place.container, keys)
+  }
+  const numbers = keys.get(place.key)
+  if (numbers === undefined) keys.set(place.key, [number])
+  // A path may come to a place more than once.
+  else if (numbers.at(-1) !== number) numbers.push(number)
 }

@@ -1,5 +1,5 @@
 // What is left of a value when what does not count is taken out.
-import type { RuleAction } from '../../model/comparison.ts'
+import type { Normaliser as Named, RuleAction } from '../../model/comparison.ts'
 import type { Json } from '../json/read.ts'
 import { readPattern, replaceAll } from './pattern.ts'
 import { readTime } from './times.ts'
@@ -15,14 +15,22 @@ const HOSTS = /(?<=:\/\/)[^/?#\s"'<>\\]+/g
 /** White space that people see, and what XML has for it. */
 const SPACES = /\s+/g
 
-const NORMALISERS = {
-  uuid: text => (UUID.test(text) ? 'uuid' : text),
-  timestamp: text => readTime(text)?.form ?? text,
+/** Before the name of a form: no text of a service looks like it. */
+const FORM = '\0'
+
+function formOf<T extends string | number>(value: T): T | string {
+  const time = readTime(value)
+  return time === null ? value : FORM + time.form
+}
+
+const NORMALISERS: Readonly<Record<Named, (text: string) => string>> = {
+  uuid: text => (UUID.test(text) ? `${FORM}uuid` : text),
+  timestamp: formOf,
   'url-host': text => text.replace(HOSTS, 'host'),
   // Not by locale: everywhere the same.
   case: text => text.toLowerCase(),
   space: text => text.replace(SPACES, ' ').trim(),
-} satisfies Record<string, (text: string) => string>
+}
 
 /** null: a bad pattern. */
 export function normaliserOf(action: Normalise): Normaliser | null {
@@ -36,6 +44,6 @@ export function normaliserOf(action: Normalise): Normaliser | null {
   const { as } = action
   return value => {
     if (typeof value === 'string') return normalise(value)
-    return as === 'timestamp' && typeof value === 'number' ? (readTime(value)?.form ?? value) : value
+    return as === 'timestamp' && typeof value === 'number' ? formOf(value) : value
   }
 }
