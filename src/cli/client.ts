@@ -17,6 +17,8 @@ export interface CallInput {
   readonly body?: unknown
   /** Sent as `If-Match`. */
   readonly ifRevision?: Revision | undefined
+  /** Sent as `X-Banyan-Forward-Authorization`. */
+  readonly forwardAuthorization?: string | undefined
 }
 
 export interface Client {
@@ -75,6 +77,9 @@ function ask(operation: Operation, input: CallInput, options: ClientOptions): As
       'user-agent': `banyan-cli/${options.version}`,
       ...(options.token === null ? {} : { authorization: `Bearer ${options.token.secret}` }),
       ...(input.ifRevision === undefined ? {} : { 'if-match': `"${input.ifRevision}"` }),
+      ...(input.forwardAuthorization === undefined
+        ? {}
+        : { 'x-banyan-forward-authorization': input.forwardAuthorization }),
       ...(body === null
         ? {}
         : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),

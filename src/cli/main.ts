@@ -4,12 +4,15 @@ import { BanyanError } from '../model/errors.ts'
 import { DEFAULT_ADMIN, TOKEN_FILE } from './access.ts'
 import { addChangeCommands } from './commands/change.ts'
 import { addConfigCommands } from './commands/config.ts'
+import { addDivergenceCommands } from './commands/divergences.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { examples, refuseUnknownTopics } from './commands/help.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addInventoryCommand } from './commands/inventory.ts'
 import { addLaterCommands } from './commands/later.ts'
 import { addLookCommands } from './commands/look.ts'
+import { addReportCommand } from './commands/report.ts'
+import { addRuleCommands } from './commands/rules.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addSeedCommands } from './commands/seed.ts'
 import { addTokenCommands } from './commands/token.ts'
@@ -50,7 +53,11 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
   program
     .description('Strangler-fig migration proxy: split users between legacy and new, watch, go back at once.')
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      // Of a command above, flags are its own.
+      visibleGlobalOptions: command => (command === program ? [] : program.options.filter(({ hidden }) => !hidden)),
+    })
     .configureOutput({
       writeOut: text => session.raw(text),
       // Commander repeats what was typed.
@@ -77,6 +84,9 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
   addInventoryCommand(program, session)
   addDoctorCommand(program, session)
   addChangeCommands(program, session)
+  addDivergenceCommands(program, session)
+  addReportCommand(program, session)
+  addRuleCommands(program, session)
   addUserCommands(program, session)
   addTokenCommands(program, session)
   addSeedCommands(program, session)

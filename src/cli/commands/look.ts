@@ -8,9 +8,9 @@ import type { Session } from '../session.ts'
 import { collectHeaders, readLimit, readSequence, readTimer } from '../values.ts'
 import { auditView, explainView } from '../views/records.ts'
 import { routesView, routeView } from '../views/routes.ts'
-import { statusView } from '../views/status.ts'
+import { plainStatus, statusView } from '../views/status.ts'
 import { examples, refuseWords } from './help.ts'
-import { watchStatus } from './watch.ts'
+import { watch } from './watch.ts'
 
 interface StatusFlags {
   readonly json?: true
@@ -60,7 +60,9 @@ function addStatus(program: Command, session: Session): void {
       session.action(async (flags: StatusFlags) => {
         const client = await session.client()
         if (flags.watch === true) {
-          return watchStatus(session, client, { intervalMs: flags.interval, json: flags.json === true })
+          const ask = () => client.call('status')
+          const watched = { ask, frame: statusView, plain: plainStatus }
+          return watch(session, watched, { intervalMs: flags.interval, json: flags.json === true })
         }
         const answer = await client.call('status')
         if (flags.json === true) session.json(answer)

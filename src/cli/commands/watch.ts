@@ -1,11 +1,17 @@
-// `status --watch`: looks again and again, drawn over on a terminal, plain lines elsewhere.
+// `--watch`: looks again and again, drawn over on a terminal, plain lines elsewhere.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Milliseconds } from '../../model/units.ts'
-import type { Client } from '../client.ts'
 import { CliError, EXIT } from '../io.ts'
-import { json, safe } from '../print.ts'
+import { json, type Look, safe } from '../print.ts'
 import type { Session } from '../session.ts'
-import { plainStatus, statusView } from '../views/status.ts'
+
+export interface Watched<T> {
+  ask(): Promise<T>
+  /** What a terminal shows. */
+  frame(answer: T, look: Look): readonly string[]
+  /** Lines for what is no terminal, after each look. */
+  plain(answer: T): readonly string[]
+}
 
 interface WatchOptions {
   readonly intervalMs: Milliseconds
@@ -18,18 +24,21 @@ const CLEAR_LINE_END = '\x1b[K'
 const CLEAR_BELOW = '\x1b[J'
 
 /** Ends with the session, or when asking again makes no sense. A proxy that is away for a while is waited for. */
-export async function watchStatus(session: Session, client: Client, options: WatchOptions): Promise<number> {
+export async function watch<T>(session: Session, watched: Watched<T>, options: WatchOptions): Promise<number> {
   const { stdout, env } = session.io
   const live = stdout.isTTY === true && env.TERM !== 'dumb' && !options.json
   let frame: readonly string[] = []
   if (live) session.raw(CLEAR_SCREEN)
   while (!session.over.aborted) {
     try {
-      const status = await client.call('status')
-      frame = statusView(status, session.look())
+      const answer = await watched.ask()
+      frame = watched.frame(answer, session.look())
       if (live) draw(session, frame)
-      else if (options.json) session.raw(`${json(status, 0)}\n`)
-      else session.data(plainStatus(status))
+      else if (options.json) session.raw(`${json(answer, 0)}\n`)
+      else {
+        const lines = watched.plain(answer)
+        if (lines.length > 0) session.data(lines)
+      }
     } catch (error) {
       if (session.over.aborted) break
       const passing = error instanceof CliError && (error.exit === EXIT.unreachable || error.exit === EXIT.timeout)
