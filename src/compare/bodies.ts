@@ -2,7 +2,7 @@
 import type { AnswerCopy, BodyCopy, ComparePolicy, Divergence } from '../model/comparison.ts'
 import { headerOf } from '../model/exchange.ts'
 import type { Milliseconds } from '../model/units.ts'
-import { firstDifference, sameBytes } from './body-copy.ts'
+import { equalBytes, firstDifference, sameBytes } from './body-copy.ts'
 import { declaredCharset, textOf } from './charset.ts'
 import { codingsOf, type Decoded, decoded } from './decode.ts'
 import type { Findings } from './findings.ts'
@@ -149,7 +149,7 @@ function addBytes(ours: BodyCopy, theirs: BodyCopy, comparing: Comparing): void 
   const where =
     first !== null
       ? `first differing byte ${first.exact ? '' : 'after '}${first.at}`
-      : `equal up to byte ${Math.min(ours.length, theirs.length)}`
+      : `equal up to byte ${equalBytes(ours, theirs)}`
   addWhole(`bytes: ${ours.length}, new ${theirs.length}; ${where}`, comparing)
 }
 

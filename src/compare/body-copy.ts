@@ -104,19 +104,35 @@ export function sameBytes(a: BodyCopy, b: BodyCopy): boolean | null {
   return (a.complete && a.length <= b.length) || (b.complete && b.length <= a.length) ? false : null
 }
 
-/** The offset of the first byte that differs among those that are known of both; `exact` false: it or one of the 64 KiB after it. */
-export function firstDifference(a: BodyCopy, b: BodyCopy): { readonly at: number; readonly exact: boolean } | null {
+/** `exact`: it is the first byte that differs; else the first is there or after it, or there is none. */
+export interface Difference {
+  readonly at: number
+  readonly exact: boolean
+}
+
+/** Where the bytes that are known of both begin to differ; null: they do not. */
+export function firstDifference(a: BodyCopy, b: BodyCopy): Difference | null {
   const start = Math.min(a.start.length, b.start.length)
   for (let at = 0; at < start; at++) if (a.start[at] !== b.start[at]) return { at, exact: true }
   if (a.blocks === null && b.blocks === null) return null
   const [left, right] = [a.blocks ?? blocksOf(a.start), b.blocks ?? blocksOf(b.start)]
-  // A last block that is shorter has another hash, whatever is in it.
-  const full = Math.floor(Math.min(a.length, b.length) / BLOCK_BYTES)
-  const count = a.length === b.length ? Math.min(left.length, right.length) : full
+  const count = comparableBlocks(a, b)
   for (let i = 0; i < count; i++) {
     if (left[i] !== right[i]) return { at: Math.max(i * BLOCK_BYTES, i === 0 ? start : 0), exact: false }
   }
   return null
+}
+
+/** Without a first difference: so many bytes are known to be equal. */
+export function equalBytes(a: BodyCopy, b: BodyCopy): number {
+  const shorter = Math.min(a.length, b.length)
+  if (a.blocks === null && b.blocks === null) return shorter
+  return Math.min(shorter, Math.max(START_BYTES, comparableBlocks(a, b) * BLOCK_BYTES))
+}
+
+/** A last block that is shorter has another hash, whatever is in it. */
+function comparableBlocks(a: BodyCopy, b: BodyCopy): number {
+  return (a.length === b.length ? Math.ceil : Math.floor)(Math.min(a.length, b.length) / BLOCK_BYTES)
 }
 
 function blocksOf(bytes: Uint8Array): string[] {

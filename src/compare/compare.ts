@@ -47,7 +47,7 @@ export function compareAnswers(
   policy: ComparePolicy,
   context: CompareContext,
 ): Compared {
-  const session = context.rules?.begin(context.ids) ?? null
+  const session = context.rules === null || context.rules.isEmpty ? null : context.rules.begin(context.ids)
   const found = new Findings(policy.budget.differences)
   if (measured(legacy.status, policy) !== measured(fresh.status, policy)) {
     const difference: Divergence = {

@@ -6,6 +6,7 @@ import {
   BLOCK_BYTES,
   BodyCopier,
   detached,
+  equalBytes,
   firstDifference,
   START_BYTES,
   sameBytes,
@@ -95,7 +96,12 @@ t.test('the first byte that differs', async t => {
   t.same(first(5000), { at: START_BYTES, exact: false })
   t.same(first(150_000), { at: 2 * BLOCK_BYTES, exact: false })
   t.same(first(199_999), { at: 3 * BLOCK_BYTES, exact: false })
-  t.equal(firstDifference(copyOf(large), copyOf(pattern(150_000))), null, 'the beginning is the same')
+  const half = copyOf(pattern(150_000))
+  t.equal(firstDifference(copyOf(large), half), null, 'the beginning is the same')
+  t.equal(equalBytes(copyOf(large), half), 2 * BLOCK_BYTES)
+  t.equal(equalBytes(copyOf(large), copyOf(large)), 200_000)
+  t.equal(equalBytes(copyOf(large), copyOf(pattern(100))), 100)
+  t.equal(equalBytes(copyOf(pattern(100)), copyOf(pattern(90))), 90)
   const short = firstDifference(copyOf(large), copyOf(changed(70_000).subarray(0, 150_000)))
   t.same(short, { at: BLOCK_BYTES, exact: false })
 })

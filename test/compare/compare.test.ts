@@ -2,8 +2,8 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
 import { type Compared, isSame } from '../../src/compare/compare.ts'
-import type { ComparePolicy } from '../../src/model/comparison.ts'
-import { answer, compareGiven, type Given, POLICY, placesOf } from './answers.ts'
+import type { ComparePolicy, Rule } from '../../src/model/comparison.ts'
+import { answer, compareGiven, type Given, POLICY, placesOf, rule } from './answers.ts'
 
 /** Expected: the result, or the differences as `kind path`, in their order. */
 interface Row {
@@ -417,7 +417,126 @@ const POLICIES: readonly Row[] = [
   },
 ]
 
-for (const [table, rows] of Object.entries({ DIFFY, ADVERSARIAL, PACT, CODINGS, CHARSETS, KINDS, LARGE, POLICIES })) {
+const IGNORE = { does: 'ignore' } as const
+const SPACE = { does: 'normalise', as: 'space' } as const
+
+function ruled(...rules: readonly Rule[]): Pick<Row, 'policy'> {
+  return { policy: { rules } }
+}
+
+/** Rules see every kind of body as a tree, and a body that is none as one place: `$`. */
+const RULES: readonly Row[] = [
+  { name: 'of JSON', ...json('{"a":1,"b":1}', '{"a":2,"b":1}'), ...ruled(rule(IGNORE, '$.a')), expect: 'tolerated' },
+  {
+    name: 'and no more',
+    ...json('{"a":1,"b":1}', '{"a":2,"b":2}'),
+    ...ruled(rule(IGNORE, '$.a')),
+    expect: ['value /b'],
+  },
+  { name: 'that had nothing to do', ...json('[1]', '[ 1]'), ...ruled(rule(IGNORE, '$[0]')), expect: 'match' },
+  {
+    name: 'of XML',
+    ...typed('text/xml', invoice(1), invoice(2)),
+    ...ruled(rule(IGNORE, "$.invoice.lines.line[*]['@sku']")),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of an order in XML',
+    ...typed('text/xml', '<a><b/><c/></a>', '<a><c/><b/></a>'),
+    ...ruled(rule(IGNORE, "$.a['#order']")),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of records',
+    ...typed('application/x-ndjson', '{"t":1}\n{"t":2}', '{"t":3}\n{"t":4}'),
+    ...ruled(rule(IGNORE, '$[*].t')),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of events',
+    ...typed('text/event-stream', 'data:{"t":1}\n\n', 'data:{"t":2}\n\n'),
+    ...ruled(rule(IGNORE, '$[*].data.t')),
+    expect: 'tolerated',
+  },
+  { name: 'of a text', ...typed('text/plain', 'a  b', 'a b'), ...ruled(rule(SPACE, '$')), expect: 'tolerated' },
+  {
+    name: 'of a text that differs otherwise',
+    ...typed('text/plain', 'a  b', 'a c'),
+    ...ruled(rule(SPACE, '$')),
+    expect: ['value'],
+  },
+  {
+    name: 'of a page',
+    ...typed('text/html', '<p id="a1">', '<p id="b2">'),
+    ...ruled(rule({ does: 'normalise', as: 'pattern', pattern: 'id="[a-z0-9]+"', replace: '' }, '$')),
+    expect: 'tolerated',
+  },
+  { name: 'of bytes', ...typed('image/png', 'a', 'b'), ...ruled(rule(IGNORE, '$')), expect: 'tolerated' },
+  {
+    name: 'of no JSON',
+    ...json('{}', 'x'),
+    ...ruled(rule({ does: 'expect', kinds: ['body'] }, '$')),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of other kinds',
+    ...json('{}', 'x'),
+    ...ruled(rule({ does: 'expect', kinds: ['value'] }, '$')),
+    expect: ['body'],
+  },
+  {
+    name: 'of a duplicate key',
+    ...json('{"a":{"b":1}}', '{"a":{"b":1,"b":1}}'),
+    ...ruled(rule(IGNORE, '$.a')),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of another duplicate key',
+    ...json('[{"b":1}]', '[{"b":1,"b":1}]'),
+    ...ruled(rule(IGNORE, '$[1]')),
+    expect: ['extra /0/b'],
+  },
+  {
+    name: 'of a header',
+    legacy: { headers: ['Vary', 'a'] },
+    fresh: { headers: ['Vary', 'b'] },
+    ...ruled(rule(IGNORE, 'header:vary')),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of cookies',
+    legacy: { headers: ['Set-Cookie', 'a=1'] },
+    fresh: {},
+    ...ruled(rule(IGNORE, 'header:set-cookie')),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of the status',
+    legacy: { status: 200 },
+    fresh: { status: 201 },
+    ...ruled(rule(IGNORE, 'status')),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of the status, which hides nothing else',
+    legacy: { status: 200, body: 'a' },
+    fresh: { status: 500, body: 'b' },
+    ...ruled(rule({ does: 'expect', kinds: null }, 'status')),
+    expect: ['value'],
+  },
+]
+
+for (const [table, rows] of Object.entries({
+  DIFFY,
+  ADVERSARIAL,
+  PACT,
+  CODINGS,
+  CHARSETS,
+  KINDS,
+  LARGE,
+  POLICIES,
+  RULES,
+})) {
   t.test(table.toLowerCase(), async t => {
     for (const { name, legacy, fresh, expect, policy = {}, method = 'GET' } of rows) {
       const compared = compareGiven(legacy, fresh, policy, { method })
@@ -475,4 +594,35 @@ t.test('differences are listed up to a number', async t => {
   const compared = compareGiven(given('a'), given('b'), { headers, budget: { ...POLICY.budget, differences: 5 } })
   t.equal(compared.differences.length, 5)
   t.equal(compared.more, 15)
+})
+
+t.test('what rules hid is counted by rule; a severity is theirs to say', async t => {
+  const hidden = compareGiven(
+    { type: JSON_TYPE, body: '[1,1,{}]', headers: ['Vary', 'a'] },
+    { type: JSON_TYPE, body: '[2,2,{"a":1,"a":1}]', headers: ['Vary', 'b'] },
+    { rules: [rule(IGNORE, '$[*]', 'header:vary')] },
+  )
+  t.same([...hidden.suppressed], [['file:0', 5]])
+  t.same(hidden.differences, [])
+  const weighed = (legacy: Given, fresh: Given, path: string) =>
+    compareGiven(legacy, fresh, { rules: [rule({ does: 'severity', severity: 'high' }, path)] }).differences[0]
+      ?.severity
+  t.equal(weighed({ headers: ['Vary', 'a'] }, { headers: ['Vary', 'b'] }, 'header:vary'), 'high')
+  t.equal(weighed({ type: 'text/plain', body: 'a' }, { type: 'text/plain', body: 'b' }, '$'), 'high')
+  const order = ['<a><b/><c/></a>', '<a><c/><b/></a>'].map(body => ({ type: 'text/xml', body })) as [Given, Given]
+  t.equal(weighed(...order, "$.a['#order']"), 'high')
+  const low = compareGiven(
+    { type: 'image/png', body: 'a' },
+    { type: 'image/png', body: 'b' },
+    { rules: [rule({ does: 'severity', severity: 'low' }, '$')] },
+  )
+  t.equal(low.differences[0]?.severity, 'low')
+})
+
+t.test('rules that cannot be applied leave it undecided', async t => {
+  const body = (value: number) => ({ type: JSON_TYPE, body: JSON.stringify({ list: Array(2000).fill([value]) }) })
+  const rules = Array.from({ length: 300 }, (_, i) => ({ ...rule(IGNORE, '$..x'), id: `file:${i}` }))
+  const compared = compareGiven(body(1), body(2), { rules })
+  t.equal(compared.result, 'undecided')
+  t.match(compared.why, /^rules look at more than /)
 })
