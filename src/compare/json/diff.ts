@@ -8,7 +8,7 @@ import type { Mark, Marks, RuleId } from './marks.ts'
 import { Meter, OverBudget } from './meter.ts'
 import { pointerOf } from './pointer.ts'
 import { Exact, type Json } from './read.ts'
-import { type JsonObject, member, Sameness, sameScalar } from './same.ts'
+import { type JsonObject, member, Sameness, sameScalar, type Unsure } from './same.ts'
 
 export interface DiffOptions {
   readonly budget: CompareBudget
@@ -72,6 +72,7 @@ interface Said {
 class Walk {
   readonly #options: DiffOptions
   readonly #meter: Meter
+  /** For what is ignored. */
   readonly #sameness: Sameness
   readonly #pairer: Pairer
   readonly #frames: Frame[] = []
@@ -84,10 +85,12 @@ class Walk {
     this.#options = options
     this.#meter = new Meter(options.budget, options.now)
     this.#sameness = new Sameness(this.#meter)
+    const unsure = unsureOf(legacyMarks, newMarks)
     this.#pairer = new Pairer(
       { hashes: new Hashes(legacyMarks, this.#meter), marks: legacyMarks },
       { hashes: new Hashes(newMarks, this.#meter), marks: newMarks },
-      this.#sameness,
+      unsure === null ? this.#sameness : new Sameness(this.#meter, unsure),
+      unsure,
       this.#meter,
     )
   }
@@ -126,8 +129,8 @@ class Walk {
       const one = legacy[name]
       const other = member(fresh, name)
       if (other !== undefined) shared++
-      if (one !== other)
-        this.#place(frame, name, name, one, other, marks?.get(name) ?? null, newMarks?.get(name) ?? null)
+      if (one === other && marks === null && newMarks === null) continue
+      this.#place(frame, name, name, one, other, marks?.get(name) ?? null, newMarks?.get(name) ?? null)
     }
     let newCount = 0
     for (const _ in fresh) newCount++
@@ -167,7 +170,8 @@ class Walk {
     newMark: Mark | null,
     note: string | null = null,
   ): void {
-    if (sameScalar(legacy, fresh)) return
+    const isSame = sameScalar(legacy, fresh)
+    if (isSame && isConfirmed(mark, legacy) && isConfirmed(newMark, legacy)) return
     const depth = parent === null ? 0 : parent.depth + 1
     const ignored = mark?.ignore ?? newMark?.ignore ?? null
     if (ignored !== null) {
@@ -180,7 +184,8 @@ class Walk {
     const kind = kindOf(legacy, fresh)
     const frame: Frame = { parent, legacy: legacy as Container, new: fresh as Container, key, newKey, depth, said }
     if (kind === null) this.#frames.push(frame)
-    else if (!this.#isEqualByRule(mark, newMark, legacy, fresh)) this.#report(kind, frame, said, legacy, fresh, note)
+    else if (isSame || !this.#isEqualByRule(mark, newMark, legacy, fresh))
+      this.#report(kind, frame, said, legacy, fresh, note)
   }
 
   #isEqualByRule(mark: Mark | null, newMark: Mark | null, legacy: Json | undefined, fresh: Json | undefined): boolean {
@@ -232,6 +237,17 @@ class Walk {
   #suppress(rule: RuleId): void {
     this.#suppressed.set(rule, (this.#suppressed.get(rule) ?? 0) + 1)
   }
+}
+
+function isConfirmed(mark: Mark | null, value: Json | undefined): boolean {
+  return mark === null || mark.confirm === null || value === undefined || mark.confirm(value)
+}
+
+/** null: there are no containers that must be looked into even where they are equal. */
+function unsureOf(legacyMarks: Marks | null, newMarks: Marks | null): Unsure | null {
+  const [ones, others] = [legacyMarks?.unconfirmed, newMarks?.unconfirmed]
+  if ((ones?.size ?? 0) + (others?.size ?? 0) === 0) return null
+  return (one, other) => ones?.has(one) === true || others?.has(other) === true
 }
 
 /** null: two containers of one kind, which are equal or differ further down. Scalars are known to differ. */

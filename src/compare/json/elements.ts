@@ -4,7 +4,7 @@ import type { Hashes } from './hash.ts'
 import type { Marks } from './marks.ts'
 import type { Meter } from './meter.ts'
 import { Exact, type Json } from './read.ts'
-import { type JsonObject, member, type Sameness } from './same.ts'
+import { type JsonObject, member, type Sameness, type Unsure } from './same.ts'
 import { closest, closestInOrder } from './similar.ts'
 
 /** Indexes. Elements that are equal to theirs are in none of the lists. */
@@ -39,15 +39,17 @@ export class Pairer {
   readonly #legacy: Known
   readonly #new: Known
   readonly #sameness: Sameness
+  readonly #unsure: Unsure | null
   readonly #meter: Meter
   readonly #marked: boolean
   #depth = 0
   #found: Pairing = nothing()
 
-  constructor(legacy: Known, fresh: Known, sameness: Sameness, meter: Meter) {
+  constructor(legacy: Known, fresh: Known, sameness: Sameness, unsure: Unsure | null, meter: Meter) {
     this.#legacy = legacy
     this.#new = fresh
     this.#sameness = sameness
+    this.#unsure = unsure
     this.#meter = meter
     this.#marked = legacy.marks !== null || fresh.marks !== null
   }
@@ -71,7 +73,7 @@ export class Pairer {
   #samePart(legacy: readonly Json[], fresh: readonly Json[]): number {
     const shorter = Math.min(legacy.length, fresh.length)
     let at = 0
-    while (at < shorter && this.#sameness.same(legacy[at], fresh[at], this.#depth)) at++
+    while (at < shorter && this.#isSame(legacy, at, fresh, at)) at++
     this.#meter.values(2 * at + 2)
     return at
   }
@@ -108,7 +110,7 @@ export class Pairer {
   /** Equal, or equal but for what rules have their own opinion about: the walk has to look at those. */
   #alike(legacy: Side, at: number, fresh: Side, newAt: number): boolean {
     const [one, other] = [legacy.places[at] as number, fresh.places[newAt] as number]
-    if (this.#sameness.same(legacy.array[one], fresh.array[other], this.#depth)) return true
+    if (this.#isSame(legacy.array, one, fresh.array, other)) return true
     if (!this.#marked) return false
     if (legacy.hashes.ofElement(legacy.array, one) !== fresh.hashes.ofElement(fresh.array, other)) return false
     this.#found.pairs.push([one, other])
@@ -147,7 +149,7 @@ export class Pairer {
     const others = different.map(i => fresh.places[i] as number)
     const pairs = this.#byHash(legacy, ones, fresh, others)
     if (pairs.length < ones.length) return false
-    const unequal = pairs.filter(([one, other]) => !this.#same(legacy, one, fresh, other))
+    const unequal = pairs.filter(([one, other]) => !this.#isSame(legacy.array, one, fresh.array, other))
     if (unequal.length > 0 && !this.#marked) return false
     this.#found.pairs.push(...unequal)
     this.#found.moved = true
@@ -246,11 +248,12 @@ export class Pairer {
 
   /** They belong together; a hash may have lied. */
   #keep(legacy: Side, one: number, fresh: Side, other: number): void {
-    if (!this.#same(legacy, one, fresh, other)) this.#found.pairs.push([one, other])
+    if (!this.#isSame(legacy.array, one, fresh.array, other)) this.#found.pairs.push([one, other])
   }
 
-  #same(legacy: Side, one: number, fresh: Side, other: number): boolean {
-    return this.#sameness.same(legacy.array[one], fresh.array[other], this.#depth)
+  #isSame(legacy: readonly Json[], one: number, fresh: readonly Json[], other: number): boolean {
+    if (this.#unsure?.(legacy, fresh) === true) return false
+    return this.#sameness.same(legacy[one], fresh[other], this.#depth)
   }
 
   /** The first of an element with the first, the second with the second; those in place stay there. */

@@ -15,6 +15,8 @@ export interface Mark {
   readonly keyed: { readonly rule: RuleId; readonly by: readonly string[] } | null
   /** Asked, one after another, when the plain comparison says that the place differs. */
   readonly compare: readonly Compare[] | null
+  /** Asked when both sides have the same value there; false: it counts as a difference nevertheless. */
+  readonly confirm: ((value: Json) => boolean) | null
   /** Of differences there and below; the deepest mark wins. */
   readonly severity: { readonly rule: RuleId; readonly severity: Severity } | null
   /** Differences there and below that are wanted; `kinds` null: of any kind. */
@@ -30,10 +32,19 @@ export interface Compared {
   readonly rule: RuleId | null
 }
 
-const NOTHING: Mark = { ignore: null, unordered: null, keyed: null, compare: null, severity: null, expect: null }
+const NOTHING: Mark = {
+  ignore: null,
+  unordered: null,
+  keyed: null,
+  compare: null,
+  confirm: null,
+  severity: null,
+  expect: null,
+}
 
 export class Marks {
   readonly #places = new Map<object, Map<string | number, Mark>>()
+  readonly #unconfirmed = new Set<object>()
   #root: Mark | null = null
 
   /** Of the whole tree. */
@@ -52,11 +63,18 @@ export class Marks {
       places = new Map()
       this.#places.set(container, places)
     }
-    places.set(key, joined(places.get(key) ?? null, mark))
+    const said = joined(places.get(key) ?? null, mark)
+    places.set(key, said)
+    if (said.confirm !== null) this.#unconfirmed.add(container)
   }
 
   at(container: object, key: string | number): Mark | null {
     return this.#places.get(container)?.get(key) ?? null
+  }
+
+  /** Containers with places that must be asked about even where they are equal. */
+  get unconfirmed(): ReadonlySet<object> {
+    return this.#unconfirmed
   }
 
   /** All places of one container that have a mark; null: none has. */
@@ -72,6 +90,7 @@ function joined(first: Mark | null, then: Partial<Mark>): Mark {
     unordered: first.unordered ?? then.unordered ?? null,
     keyed: first.keyed ?? then.keyed ?? null,
     compare: first.compare === null ? (then.compare ?? null) : [...first.compare, ...(then.compare ?? [])],
+    confirm: first.confirm ?? then.confirm ?? null,
     severity: first.severity ?? then.severity ?? null,
     expect: first.expect ?? then.expect ?? null,
   }
