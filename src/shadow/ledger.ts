@@ -1,0 +1,202 @@
+// The ledger of shadowing: where every eligible request ended, and what is kept of differences: bounded in bytes and in age,
+// by signature, over restarts. What it has not saved yet it says when asked (`changes`).
+import type { DivergenceKind, Finding, FoundPlace, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
+import type { Route, RouteId } from '../model/route.ts'
+import type { Bytes, Clock, EpochMs, Milliseconds } from '../model/units.ts'
+import type { RuleHits } from './counts.ts'
+import { RouteBook } from './route-book.ts'
+import type { SignatureQuery } from './signature-row.ts'
+import { Space } from './space.ts'
+import type { NoiseView, RouteShadowView, SignatureView, Suspension } from './view.ts'
+
+/** Keys of its records: this, the route, and the record's name, which has no space in it. */
+const PREFIX = 'shadow'
+/** Of all bytes: places are what is counted; exemplars are large, and the first to go. */
+const FOR_PLACES = 0.5
+const SWEEP_EVERY_MS: Milliseconds = 60_000
+
+export interface LedgerOptions {
+  readonly clock: Pick<Clock, 'now'>
+  /** About, of places and exemplars of all routes. */
+  readonly keepBytes: Bytes
+  /** What was not seen for so long goes. */
+  readonly ageMs: Milliseconds
+  /** A signature is divergent for the first time. */
+  readonly publish: (event: DivergenceEvent) => void
+  /** Of each comparison, each place that is divergent. */
+  readonly divergent: (route: RouteId, kind: DivergenceKind, severity: Severity) => void
+  readonly suspended: (route: RouteId) => readonly Suspension[]
+}
+
+export interface DivergenceEvent {
+  readonly route: RouteId
+  readonly signature: string
+  readonly kind: DivergenceKind
+  readonly field: string
+  readonly severity: Severity
+}
+
+export interface ComparedPair {
+  readonly route: Route
+  readonly template: string
+  readonly finding: Finding
+  /** Legacy against itself; null: it was not asked twice. */
+  readonly repeat: Finding | null
+  readonly legacyMs: Milliseconds
+  readonly newMs: Milliseconds
+  /** Answers of this route are asked for twice now and then. */
+  readonly learning: boolean
+  /** In force; without it the route's own. */
+  readonly rules?: readonly { readonly id: string }[]
+}
+
+export interface LedgerChanges {
+  readonly put: readonly (readonly [key: string, text: string])[]
+  readonly remove: readonly string[]
+}
+
+export interface Ledger {
+  /** Of a request that was not compared. */
+  ended(route: Route, result: ShadowResult, reason: UnaskedReason | null): void
+  compared(pair: ComparedPair): ShadowResult
+  /** A mismatch was asked again on both sides. */
+  triaged(route: Route, template: string, places: readonly FoundPlace[], verdict: 'persistent' | 'transient'): void
+  view(route: RouteId, query: SignatureQuery): RouteShadowView
+  signature(id: string): SignatureView | null
+  /** It is gone with its exemplars; when it comes again, it is new. False: there is none. */
+  acknowledge(id: string): boolean
+  /** Exemplars of that key are deleted; says how many. */
+  forget(keyHash: string): number
+  noise(route: RouteId): readonly NoiseView[]
+  revokeNoise(route: RouteId, id: string): boolean
+  rules(route: RouteId): ReadonlyMap<string, RuleHits>
+  /** What an earlier process saved; records of others are left alone. Before anything is counted. */
+  load(records: Iterable<readonly [key: string, text: string]>): void
+  /** What is to be saved since it was asked for the last time. */
+  changes(): LedgerChanges
+  /** They could not be saved: they come again. */
+  unsaved(changes: LedgerChanges): void
+  /** Other routes are gone, and all that was known of them. */
+  retain(routes: ReadonlySet<RouteId>): void
+}
+
+export function createLedger(options: LedgerOptions): Ledger {
+  const { clock, keepBytes, ageMs } = options
+  const spaces = { places: new Space(keepBytes * FOR_PLACES), exemplars: new Space(keepBytes * (1 - FOR_PLACES)) }
+  const books = new Map<RouteId, RouteBook>()
+  const changed = new Set<string>()
+  let sweptAt: EpochMs = Number.NEGATIVE_INFINITY
+
+  function bookOf(route: RouteId): RouteBook {
+    let book = books.get(route)
+    if (book === undefined) {
+      book = new RouteBook({ route, now: clock.now(), spaces, changed: record => changed.add(keyOf(route, record)) })
+      books.set(route, book)
+    }
+    return book
+  }
+
+  function bookFor({ id, template }: Route): RouteBook {
+    const book = bookOf(id)
+    book.template = template
+    return book
+  }
+
+  function sweep(now: EpochMs): void {
+    if (now - sweptAt < SWEEP_EVERY_MS) return
+    sweptAt = now
+    for (const book of books.values()) book.removeBefore(now - ageMs)
+  }
+
+  function find<T>(ask: (book: RouteBook) => T | null): T | null {
+    for (const book of books.values()) {
+      const found = ask(book)
+      if (found !== null) return found
+    }
+    return null
+  }
+
+  return {
+    ended: (route, result, reason) => bookFor(route).ended(result, reason),
+    compared({ route, rules = route.compare.rules, ...seen }) {
+      const now = clock.now()
+      sweep(now)
+      const { result, divergent, news } = bookFor(route).compared({ ...seen, rules }, now)
+      for (const { kind, severity } of divergent) options.divergent(route.id, kind, severity)
+      for (const { id, kind, field, places } of news) {
+        const severity = places.reduce<Severity>((worst, place) => worse(worst, place.severity), 'low')
+        options.publish({ route: route.id, signature: id, kind, field, severity })
+      }
+      return result
+    },
+    triaged: (route, _template, places, verdict) => books.get(route.id)?.triaged(places, verdict),
+    view(route, query) {
+      const now = clock.now()
+      sweep(now)
+      return (books.get(route) ?? unknown(route, now)).view(query, options.suspended(route), now)
+    },
+    signature: id => find(book => book.signature(id, clock.now())),
+    acknowledge: id => find(book => book.acknowledge(id) || null) ?? false,
+    forget: keyHash => [...books.values()].reduce((sum, book) => sum + book.forget(keyHash), 0),
+    noise: route => books.get(route)?.noise(clock.now()) ?? [],
+    revokeNoise: (route, id) => books.get(route)?.revokeNoise(id) ?? false,
+    rules: route => books.get(route)?.rules() ?? new Map(),
+    load(records) {
+      const isLast = (key: string) => key.includes(' exemplars-')
+      for (const [key, text] of [...records].sort(([one], [other]) => Number(isLast(one)) - Number(isLast(other)))) {
+        const [prefix, route, record] = partsOf(key)
+        if (prefix !== PREFIX || route === undefined || record === undefined) continue
+        try {
+          const book = bookOf(route)
+          book.read(record, text)
+          // Reading changes nothing, unless there is no room for it.
+          if (book.textOf(record) === null) changed.add(key)
+          else changed.delete(key)
+        } catch {
+          // Broken, or of another version: in its place comes what is known now, or nothing.
+          changed.add(key)
+        }
+      }
+      sweep(clock.now())
+    },
+    changes() {
+      sweep(clock.now())
+      const put: (readonly [string, string])[] = []
+      const remove: string[] = []
+      for (const key of changed) {
+        const [, route = '', record = ''] = partsOf(key)
+        const text = books.get(route)?.textOf(record) ?? null
+        if (text === null) remove.push(key)
+        else put.push([key, text])
+      }
+      changed.clear()
+      return { put, remove }
+    },
+    unsaved({ put, remove }) {
+      for (const [key] of put) changed.add(key)
+      for (const key of remove) changed.add(key)
+    },
+    retain(routes) {
+      for (const [route, book] of books) {
+        if (routes.has(route)) continue
+        books.delete(route)
+        book.close()
+      }
+    },
+  }
+}
+
+/** Nothing is known of it yet. */
+function unknown(route: RouteId, now: EpochMs): RouteBook {
+  const nowhere = { places: new Space(0), exemplars: new Space(0) }
+  return new RouteBook({ route, now, spaces: nowhere, changed: () => undefined })
+}
+
+function keyOf(route: RouteId, record: string): string {
+  return `${PREFIX} ${route} ${record}`
+}
+
+function partsOf(key: string): readonly (string | undefined)[] {
+  const [, prefix, route, record] = /^(\S+) (.*) (\S+)$/.exec(key) ?? []
+  return [prefix, route, record]
+}
