@@ -1,8 +1,12 @@
 // What a store is: one suite that every implementation has to pass.
+import fc from 'fast-check'
 import type { Test } from 'tap'
+import type { Rule } from '../../src/model/comparison.ts'
 import type { AuditDraft, AuditEntry, ControlState, UnitState } from '../../src/model/control.ts'
 import { EMPTY_CHAIN, follows } from '../../src/store/audit-chain.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { KeptRecord, Store } from '../../src/store/store.ts'
+
+const SEED = Number(process.env.SEED ?? 4711)
 
 /**
  * @param open a new, empty store; the suite closes it
@@ -165,6 +169,124 @@ export function storeContract(
     }
   })
 
+  t.test(`${name}: keeps records, replaces and removes them`, async st => {
+    const store = await opened(st)
+    st.same(await store.kept(), [])
+    await store.keep({ put: [], remove: ['never there'] })
+    await store.keep({
+      put: [
+        ['a', '1'],
+        ['b', '2'],
+        ['c', '3'],
+      ],
+      remove: [],
+    })
+    st.same(sorted(await store.kept()), [
+      ['a', '1'],
+      ['b', '2'],
+      ['c', '3'],
+    ])
+    await store.keep({
+      put: [
+        ['b', 'two'],
+        ['d', '4'],
+        ['d', 'four'],
+      ],
+      remove: ['a', 'd'],
+    })
+    st.same(
+      sorted(await store.kept()),
+      [
+        ['b', 'two'],
+        ['c', '3'],
+        ['d', 'four'],
+      ],
+      'what is put stays, the last of a key',
+    )
+    await store.keep({ put: [['b', 'back']], remove: ['b', 'c', 'd'] })
+    st.same(await store.kept(), [['b', 'back']], 'first removed, then put')
+    await store.keep({ put: [], remove: [] })
+    st.same(await store.kept(), [['b', 'back']])
+  })
+
+  t.test(`${name}: keys and texts are any texts (seed ${SEED})`, async st => {
+    const store = await opened(st)
+    const model = new Map<string, string>()
+    const text = fc.oneof(
+      fc.constantFrom('', '__proto__', 'a', 'a ', 'a\0', 'a\0b', '\ud83c\udf33', '\ufeff', "';--"),
+      fc.string({ unit: 'binary', maxLength: 12 }),
+    )
+    const changes = fc.record({
+      put: fc.array(fc.tuple(text, text), { maxLength: 5 }),
+      remove: fc.array(text, { maxLength: 3 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(changes, async ({ put, remove }) => {
+        for (const key of remove) model.delete(key)
+        for (const [key, value] of put) model.set(key, value)
+        await store.keep({ put, remove })
+        return sameJson(sorted(await store.kept()), sorted([...model]))
+      }),
+      { seed: SEED, numRuns: 60, endOnFailure: true },
+    )
+    st.ok(model.size > 10)
+    const long = '“x”'.repeat(300_000)
+    await store.keep({
+      put: [...ascending(3).map(n => [`long ${n}`, long] as const), [long, '']],
+      remove: [...model.keys()],
+    })
+    st.ok(
+      sameJson(sorted(await store.kept()), [...ascending(3).map(n => [`long ${n}`, long]), [long, '']]),
+      'long ones',
+    )
+  })
+
+  t.test(`${name}: half a surrogate pair is kept as what UTF-8 makes of it`, async st => {
+    const store = await opened(st)
+    await store.keep({ put: [['\ud83c', 'a\udf33']], remove: [] })
+    st.same(await store.kept(), [['\ufffd', 'a\ufffd']])
+    await store.keep({ put: [], remove: ['\udf33'] })
+    st.same(await store.kept(), [])
+  })
+
+  t.test(`${name}: keeps ten thousand records at once, in their order`, async st => {
+    const store = await opened(st)
+    const put = ascending(10_000).map(n => [`key-${n % 9_000}`, `${n} ${'x'.repeat(300)}`] as const)
+    await store.keep({ put, remove: [] })
+    const kept = new Map(await store.kept())
+    st.ok(sameJson(sorted([...kept]), sorted([...new Map(put)])), 'the later one of the same key')
+    await store.keep({ put: [['last', 'one']], remove: [...kept.keys()] })
+    st.same(await store.kept(), [['last', 'one']])
+  })
+
+  t.test(`${name}: what is asked at once is kept in the order it was asked`, async st => {
+    const store = await opened(st)
+    const asked = ascending(50).map(n => store.keep({ put: [[`k${n % 7}`, `${n}`]], remove: [`k${(n + 3) % 7}`] }))
+    const first = store.kept()
+    await Promise.all([...asked, store.keep({ put: [['later', '']], remove: [] })])
+    const model = new Map<string, string>()
+    for (const n of ascending(50)) {
+      model.delete(`k${(n + 3) % 7}`)
+      model.set(`k${n % 7}`, `${n}`)
+    }
+    st.same(sorted(await first), sorted([...model]))
+    st.same(sorted(await store.kept()), sorted([...model, ['later', '']]))
+  })
+
+  t.test(`${name}: commits overtake records, and neither sees the other`, async st => {
+    const store = await opened(st)
+    await store.commit(sampleState(1), sampleDraft(1))
+    const order: string[] = []
+    const put = ascending(5_000).map(n => [`${n}`, 'x'.repeat(200)] as const)
+    const keeping = store.keep({ put, remove: [] }).then(() => order.push('kept'))
+    await store.commit(sampleState(2), sampleDraft(2)).then(() => order.push('committed'))
+    await keeping
+    if (store.kind !== 'memory') st.same(order, ['committed', 'kept'])
+    st.same(await store.load(), sampleState(2))
+    st.same(await store.verifyAudit(), { ok: true, entries: 2, brokenAt: null })
+    st.equal((await store.kept()).length, 5_000)
+  })
+
   t.test(`${name}: says so when it is closed`, async st => {
     const store = await open()
     const last = store.commit(sampleState(1), sampleDraft(1))
@@ -176,7 +298,23 @@ export function storeContract(
     await st.rejects(store.commit(sampleState(2), sampleDraft(2)), { code: 'store_closed' })
     await st.rejects(store.audit({ limit: 1, before: null }), { code: 'store_closed' })
     await st.rejects(store.verifyAudit(), { code: 'store_closed' })
+    await st.rejects(store.keep({ put: [['a', '1']], remove: [] }), { code: 'store_closed' })
+    await st.rejects(store.kept(), { code: 'store_closed' })
   })
+
+  if (reopen !== undefined)
+    t.test(`${name}: records survive being closed and opened, those in hand, too`, async st => {
+      let store = await open()
+      st.teardown(() => store.close())
+      for (let round = 1; round <= 3; round++) {
+        const put = ascending(2_000).map(n => [`${n}`, `${round}`] as const)
+        const keeping = store.keep({ put, remove: ['2001'] })
+        store = await reopen(store)
+        await keeping
+        st.ok(sameJson(sorted(await store.kept()), sorted(put)), `round ${round}`)
+      }
+      st.equal(await store.load(), null, 'a store of records alone has no state')
+    })
 
   if (reopen !== undefined)
     t.test(`${name}: survives being closed and opened`, async st => {
@@ -232,6 +370,7 @@ function fullState(revision: number): ControlState {
       { ...said, id: 'r1', units: '*', restored: ['orders'], trigger: 'break_glass' },
       { ...said, id: 'r2', units: ['orders', 'checkout'], restored: [], trigger: 'operator', reason: null },
     ],
+    rules: [{ route: 'orders', rule: SAMPLE_RULE, by: 'ada', at: 1_790_000_000_000 }],
     pins: [{ ...said, id: 'pin-1', unit: 'orders', key: 'ab12', side: 'legacy', until: 1_800_000_000_000 }],
     tokens: [
       { id: 't1', name: 'ci', hash: 'ab'.repeat(32), scopes: ['read'], routes: null, createdAt: 1, expiresAt: null },
@@ -249,9 +388,25 @@ function fullState(revision: number): ControlState {
   }
 }
 
+const SAMPLE_RULE: Rule = {
+  id: 'rule-1',
+  does: 'normalise',
+  as: 'pattern',
+  pattern: '^“.*”$',
+  replace: '',
+  paths: ['$..[?@.a == "\u2028"]'],
+  owner: null,
+  reason: 'as planned',
+  until: null,
+}
+
 function sampleUnit(n: number): UnitState {
   const said = { by: 'ada', at: 1_790_000_000_000 + n, reason: 'as planned' }
   return { weight: { ...said, percent: (n % 10_000) / 100 }, frozen: n % 3 === 0 ? said : null, held: n % 7 === 0 }
+}
+
+function sorted(records: readonly KeptRecord[]): readonly KeptRecord[] {
+  return records.toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
 /** For values whose difference would be too long to print. */

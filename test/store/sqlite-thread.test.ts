@@ -44,32 +44,33 @@ async function checkFile(t: Test, path: string, acknowledged: number, what: stri
 
 const noStrace = cannotRun('strace', '--seccomp-bpf', '-f', '-o', '/dev/null', 'true')
 
-t.test('an fsync of the log comes before every acknowledgement', { skip: noStrace }, async t => {
-  const directory = scratch(t)
-  const log = join(directory, 'trace')
-  const under = ['strace', '--seccomp-bpf', '-f', '-y', '-s', '60', '-e', 'trace=fsync,fdatasync,write', '-o', log]
-  const child = startChild(t, 'faulty', join(directory, 'state.db'), { under })
-  await child.rest()
-  t.match(await child.ended, { end: 0 })
-  let synced = 0
-  let acknowledgements = 0
-  let handle = ''
-  for (const line of readFileSync(log, 'utf8').split('\n')) {
-    // A call that another thread interrupts is logged in two lines; the second one names no file.
-    const started = /^(\d+) +(?:fsync|fdatasync)\(\d+<[^>]*-wal>(.*)/.exec(line)
-    if (started !== null) handle = started[1]!
-    if (
-      started?.[2]?.includes('= 0') ||
-      new RegExp(`^${handle} +<\\.\\.\\. (fsync|fdatasync) resumed>.*= 0`).test(line)
-    )
-      synced++
-    if (!/write\(1<.*acknowledged/.test(line)) continue
-    acknowledgements++
-    if (synced === 0) t.fail(`acknowledgement ${acknowledgements} came before its fsync`)
-    synced = 0
-  }
-  t.equal(acknowledgements, 20)
-})
+for (const mode of ['faulty', 'mixed'])
+  t.test(`an fsync of the log comes before every acknowledgement (${mode})`, { skip: noStrace }, async t => {
+    const directory = scratch(t)
+    const log = join(directory, 'trace')
+    const under = ['strace', '--seccomp-bpf', '-f', '-y', '-s', '60', '-e', 'trace=fsync,fdatasync,write', '-o', log]
+    const child = startChild(t, mode, join(directory, 'state.db'), { under })
+    await child.rest()
+    t.match(await child.ended, { end: 0 })
+    let synced = 0
+    let acknowledgements = 0
+    let handle = ''
+    for (const line of readFileSync(log, 'utf8').split('\n')) {
+      // A call that another thread interrupts is logged in two lines; the second one names no file.
+      const started = /^(\d+) +(?:fsync|fdatasync)\(\d+<[^>]*-wal>(.*)/.exec(line)
+      if (started !== null) handle = started[1]!
+      if (
+        started?.[2]?.includes('= 0') ||
+        new RegExp(`^${handle} +<\\.\\.\\. (fsync|fdatasync) resumed>.*= 0`).test(line)
+      )
+        synced++
+      if (!/write\(1<.*acknowledged/.test(line)) continue
+      acknowledgements++
+      if (synced === 0) t.fail(`acknowledgement ${acknowledgements} came before its fsync`)
+      synced = 0
+    }
+    t.equal(acknowledgements, 20)
+  })
 
 for (const [call, error, code] of [
   ['fsync,fdatasync', 'EIO', 'store_io'],

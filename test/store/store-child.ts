@@ -67,6 +67,29 @@ const modes: Readonly<Record<string, () => Promise<void>>> = {
     await store.close()
     say('done')
   },
+  /** Thirty records again and again, each time all of them the same, until killed. */
+  async keep() {
+    const store = await openOrSay()
+    if (store === null) return
+    for (let round = Number((await store.kept())[0]?.[1] ?? 0) + 1; ; round++) {
+      await keep(store, round)
+      say('kept', round)
+    }
+  },
+  /** As `faulty`, with records kept before every commit. */
+  async mixed() {
+    const store = await openOrSay()
+    if (store === null) return
+    for (let revision = 1; revision <= 20; revision++) {
+      await keep(store, revision).catch(error => say('not kept', error.code))
+      await commit(store, revision).then(
+        () => say('acknowledged', revision),
+        error => say('refused', error.code, revision),
+      )
+    }
+    await store.close()
+    say('done')
+  },
   /** On a small disk of its own: full, then not. */
   async full() {
     const store = await openOrSay()
@@ -110,6 +133,10 @@ async function nextRevision(store: SqliteStore): Promise<number> {
 
 function commit(store: SqliteStore, revision: number, seed = 'seed') {
   return store.commit({ ...sampleState(revision), seed }, sampleDraft(revision))
+}
+
+function keep(store: SqliteStore, round: number): Promise<void> {
+  return store.keep({ put: Array.from({ length: 30 }, (_, n) => [`key-${n}`, `${round}`]), remove: [] })
 }
 
 function fill(directory: string, filler: string): void {
