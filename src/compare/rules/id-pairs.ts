@@ -18,6 +18,11 @@ export class IdPairs {
     this.#known = known
   }
 
+  /** Whether what both sides have can be the same thing's. True for what is no id. */
+  confirms(value: Json): boolean {
+    return nameOf(value) === null || this.agree(value, value)
+  }
+
   /** Whether the two can be the same thing's; they are from now on. False for what is no id, and for a number and a text. */
   agree(legacy: Json | undefined, fresh: Json | undefined): boolean {
     const [ours, theirs] = [nameOf(legacy), nameOf(fresh)]

@@ -18,6 +18,7 @@ export function markOf(rules: readonly Rule[], ids: ReadonlyMap<RuleId, IdPairs>
     unordered: rules.find(rule => rule.does === 'unordered')?.id ?? null,
     keyed: first(rules, rule => (rule.does === 'keyed' ? { rule: rule.id, by: rule.by } : null)),
     compare: compare.length === 0 ? null : compare,
+    confirm: confirmOf(rules, ids),
     severity: severityOf(rules),
     expect: first(rules, rule => (rule.does === 'expect' ? { rule: rule.id, kinds: rule.kinds } : null)),
   }
@@ -45,6 +46,12 @@ export function comparesOf(rules: readonly Rule[], ids: ReadonlyMap<RuleId, IdPa
     }
   }
   return chain.length === 0 ? compares : [normalising(chain), ...compares]
+}
+
+/** Ids that stay the same stand for each other, too. */
+function confirmOf(rules: readonly Rule[], ids: ReadonlyMap<RuleId, IdPairs>): Mark['confirm'] {
+  const pairs = rules.flatMap(rule => ids.get(rule.id) ?? [])
+  return pairs.length === 0 ? null : value => pairs.every(each => each.confirms(value))
 }
 
 function hiding(rule: RuleId, isEqual: (legacy: Json | undefined, fresh: Json | undefined) => boolean): Compare {
