@@ -1,7 +1,7 @@
 // The command as its user has it: verdicts and exit codes, what is printed, mistakes, being stopped.
 import t, { type Test } from 'tap'
+import { type Script, said, wireServer } from './asking/wire.ts'
 import { directory, type RunOptions, run } from './fake-admin.ts'
-import { type Script, said, wireServer } from './transparent/wire.ts'
 
 const FIELDS = ['Content-Type: text/plain', 'X-One: 1', 'Set-Cookie: sid=secret; Path=/']
 

@@ -5,10 +5,10 @@ import { BROKEN, type BrokenReason, isBroken, type LogReading, parseLogLine } fr
 import { seenInLog } from '../../inventory/recorder.ts'
 import { type Inventory, Sketch } from '../../inventory/sketch.ts'
 import type { Bytes, Milliseconds } from '../../model/units.ts'
+import { linesOf } from '../asking/lines.ts'
 import { CliError, EXIT } from '../io.ts'
 import { rate, span } from '../print.ts'
 import type { Session } from '../session.ts'
-import { linesOf } from '../transparent/lines.ts'
 
 /** Lines that could not be read, by why. */
 export interface BrokenLines {

@@ -1,6 +1,13 @@
 // What differs between two answers as they are on the wire. Pure; a difference has a key, so that it can be recognised again.
-import { BLOCK_BYTES, type Body, type FieldList, type Interim, type Outcome, type WireAnswer } from './answer.ts'
-import { aroundByte, fieldsShown, lineShown, valueShown } from './shown.ts'
+import {
+  BLOCK_BYTES,
+  type Body,
+  type FieldList,
+  type Interim,
+  type Outcome,
+  type WireAnswer,
+} from '../asking/answer.ts'
+import { aroundByte, fieldsShown, lineShown, valueShown } from '../asking/shown.ts'
 
 export interface Difference {
   /** The same for the same kind of difference at the same place: `header etag: value`. */

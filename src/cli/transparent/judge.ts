@@ -3,7 +3,7 @@
 // A pair is asked directly and through the proxy. Where the two differ, four more are asked: direct, direct, via, direct. What differs
 // among the direct answers varies by itself; what the proxy does it does again. Two direct ones stand in a row, so that two replicas
 // that take turns do not look like the proxy; one comes last, so that a clock that went on before the last answer shows in direct too.
-import type { Body, Outcome } from './answer.ts'
+import type { Body, Outcome } from '../asking/answer.ts'
 import { type Difference, differ } from './differ.ts'
 import { differInParts } from './parts.ts'
 

@@ -2,8 +2,8 @@
 //
 // Each is cut into words and what stands between them. Where all have as many pieces, a piece in which the direct bodies differ is the
 // backend's own; in every other one the proxy's answer must say the same. A time, an id or a token is one piece.
-import type { Body } from './answer.ts'
-import { lineShown } from './shown.ts'
+import type { Body } from '../asking/answer.ts'
+import { lineShown } from '../asking/shown.ts'
 
 export interface PartsDiffer {
   readonly direct: string

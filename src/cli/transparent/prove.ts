@@ -1,8 +1,8 @@
 // The loop of the proof: asks each request both ways in turns, again where the answers differ, and hands on what came of it.
-import type { Outcome, Way, WireRequest } from './answer.ts'
-import type { Asker } from './ask.ts'
+import type { Outcome, Way, WireRequest } from '../asking/answer.ts'
+import type { Asker } from '../asking/ask.ts'
+import type { Pace } from '../asking/pace.ts'
 import { judgeAgain, judgePair, type Pair, type Verdict } from './judge.ts'
-import type { Pace } from './pace.ts'
 
 export interface Proved extends Pair {
   readonly request: WireRequest

@@ -101,22 +101,3 @@ function signed(ms: number): string {
 function digits(ms: number): string {
   return ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)
 }
-
-/** What of the input was taken, on stderr before anything is asked. */
-export function inputView({ input, selected }: Pick<Report, 'input' | 'selected'>): readonly string[] {
-  const of = (counted: Readonly<Record<string, number>>): Counted[] =>
-    Object.entries(counted)
-      .map(([what, count]) => ({ what, count }))
-      .toSorted((a, b) => b.count - a.count)
-  const sum = (counted: Readonly<Record<string, number>>): number =>
-    of(counted).reduce((all, { count }) => all + count, 0)
-  const skipped = (name: string, counted: Readonly<Record<string, number>>): readonly string[] =>
-    sum(counted) === 0 ? [] : [`  skipped ${name}: ${sum(counted)}: ${named(of(counted))}`]
-  return [
-    `${count(input.lines, 'line')}: ${count(input.distinct, 'different request')} of ${count(input.templates, 'template')}, ${selected} to ask`,
-    ...skipped('for an unsafe method', input.unsafe),
-    ...skipped('for looking like a write (--include-suspicious asks them)', input.suspicious),
-    ...skipped('because the line cannot be read', input.broken),
-    ...(input.beyond === 0 ? [] : [`  left out by chance, being many of the same template: ${input.beyond}`]),
-  ]
-}

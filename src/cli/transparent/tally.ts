@@ -1,8 +1,8 @@
 // Adds up what the pairs came to: one report, which is also what `--json` prints. Bounded whatever the servers send.
-import type { WireRequest } from './answer.ts'
+import type { WireRequest } from '../asking/answer.ts'
+import type { SelectionCounts } from '../asking/select.ts'
+import { targetShown } from '../asking/shown.ts'
 import type { Proved } from './prove.ts'
-import type { SelectionCounts } from './select.ts'
-import { targetShown } from './shown.ts'
 import { type AddedTime, addedTime, type PairTime } from './time.ts'
 
 export interface Report {

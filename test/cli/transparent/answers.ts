@@ -1,6 +1,6 @@
 // Answers as they could be on the wire, for tests that ask nobody.
-import type { Body, FieldList, WireAnswer, WireFailure } from '../../../src/cli/transparent/answer.ts'
-import { createBody } from '../../../src/cli/transparent/body.ts'
+import type { Body, FieldList, WireAnswer, WireFailure } from '../../../src/cli/asking/answer.ts'
+import { createBody } from '../../../src/cli/asking/body.ts'
 
 export function body(text: string | Buffer, maxBytes = Number.MAX_SAFE_INTEGER): Body {
   const taker = createBody(maxBytes)

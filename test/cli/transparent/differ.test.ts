@@ -1,7 +1,7 @@
 // Every way in which an answer can differ on the wire is found, named and shown; nothing else is.
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import type { FieldList, WireAnswer } from '../../../src/cli/transparent/answer.ts'
+import type { FieldList, WireAnswer } from '../../../src/cli/asking/answer.ts'
 import { differ } from '../../../src/cli/transparent/differ.ts'
 import { answer, body, FIELDS, refused } from './answers.ts'
 

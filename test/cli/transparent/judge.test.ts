@@ -1,6 +1,6 @@
 // Who made a difference: what the direct answers differ in as well is the backend's own; the proxy's comes again.
 import t from 'tap'
-import type { Outcome } from '../../../src/cli/transparent/answer.ts'
+import type { Outcome } from '../../../src/cli/asking/answer.ts'
 import { judgeAgain, judgePair } from '../../../src/cli/transparent/judge.ts'
 import { answer, body, FIELDS, refused } from './answers.ts'
 

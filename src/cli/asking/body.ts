@@ -3,11 +3,11 @@ import { createHash, type Hash } from 'node:crypto'
 import type { Bytes } from '../../model/units.ts'
 import { BLOCK_BYTES, type Body, KEPT_BYTES } from './answer.ts'
 
-export interface BodyTaker {
+export interface BodyTaker<Kept = Body> {
   /** False: the bound is reached, and more is not wanted. */
   add(chunk: Buffer): boolean
   length(): Bytes
-  end(): Body
+  end(): Kept
 }
 
 export function createBody(maxBytes: Bytes): BodyTaker {

@@ -1,4 +1,4 @@
-// The words of the transparency proof: a request that is asked twice, what came back on the wire, and what kept it from coming.
+// The words of asking: a request that is asked of two, what came back on the wire, and what kept it from coming.
 import type { Milliseconds } from '../../model/units.ts'
 
 export type Way = 'direct' | 'via'
@@ -35,14 +35,15 @@ export interface Body {
   readonly cut: boolean
 }
 
-export interface WireAnswer {
+/** `Kept`: what is kept of a body. */
+export interface WireAnswer<Kept = Body> {
   readonly kind: 'answer'
   readonly version: string
   readonly status: number
   readonly reason: string
   readonly fields: FieldList
   readonly interim: readonly Interim[]
-  readonly body: Body
+  readonly body: Kept
   readonly trailers: FieldList
   /** From the ready connection to the last byte; connecting is not in it. */
   readonly elapsedMs: Milliseconds
@@ -56,7 +57,7 @@ export interface WireFailure {
   readonly why: string
 }
 
-export type Outcome = WireAnswer | WireFailure
+export type Outcome<Kept = Body> = WireAnswer<Kept> | WireFailure
 
 export const BLOCK_BYTES = 64 * 1024
 export const KEPT_BYTES = BLOCK_BYTES

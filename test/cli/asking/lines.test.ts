@@ -1,6 +1,6 @@
 // Lines out of chunks of any cut; one that is too long costs no memory.
 import t from 'tap'
-import { splitLines } from '../../../src/cli/transparent/lines.ts'
+import { splitLines } from '../../../src/cli/asking/lines.ts'
 import { MAX_LINE } from '../../../src/inventory/access-log.ts'
 
 async function split(chunks: readonly (string | Uint8Array)[], over = new AbortController().signal): Promise<string[]> {

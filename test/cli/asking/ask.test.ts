@@ -1,7 +1,8 @@
 // One answer off the wire, as it is: order, case, bytes, trailers, 1xx; and servers that lie, hang or never end.
 import t, { type Test } from 'tap'
-import type { Outcome, SafeMethod } from '../../../src/cli/transparent/answer.ts'
-import { type Asker, type AskerOptions, createAsker } from '../../../src/cli/transparent/ask.ts'
+import type { Outcome, SafeMethod } from '../../../src/cli/asking/answer.ts'
+import { type Asker, type AskerOptions, createAsker } from '../../../src/cli/asking/ask.ts'
+import { createBody } from '../../../src/cli/asking/body.ts'
 import { type Script, said, type WireServer, wireServer } from './wire.ts'
 
 async function asking(t: Test, script: Script, changed: Partial<AskerOptions> = {}): Promise<WireServer & Asker> {
@@ -12,7 +13,7 @@ async function asking(t: Test, script: Script, changed: Partial<AskerOptions> = 
     headers: [],
     concurrency: 1,
     timeoutMs: 5000,
-    maxBytes: 1024 * 1024,
+    takeBody: () => createBody(1024 * 1024),
     tls: { ca: null, insecure: false, servername: null },
     now: () => performance.now(),
     over: new AbortController().signal,
@@ -134,7 +135,7 @@ t.test('a body without end is read up to the bound', async t => {
       socket.on('drain', pour)
       pour()
     },
-    { maxBytes: 100_000 },
+    { takeBody: () => createBody(100_000) },
   )
   t.match(await ask(get('/')), { body: { length: 100_000, cut: true } })
   await new Promise(resolve => setTimeout(resolve, 50))

@@ -4,17 +4,17 @@
 // It reads leniently, because what an old backend sends shall be seen, not refused. Blanks around a field's value are not seen.
 import * as http from 'node:http'
 import * as https from 'node:https'
-import type { Bytes, Milliseconds } from '../../model/units.ts'
-import type { FieldList, Interim, Outcome, WireFailure, WireRequest } from './answer.ts'
-import { createBody } from './body.ts'
+import type { Milliseconds } from '../../model/units.ts'
+import type { Body, FieldList, Interim, Outcome, WireFailure, WireRequest } from './answer.ts'
+import type { BodyTaker } from './body.ts'
 import { hostOf, portOf, reasonOf, secureOptions, type TlsOptions } from './reach.ts'
 
-export interface Asker {
-  ask(request: WireRequest): Promise<Outcome>
+export interface Asker<Kept = Body> {
+  ask(request: WireRequest): Promise<Outcome<Kept>>
   close(): void
 }
 
-export interface AskerOptions {
+export interface AskerOptions<Kept = Body> {
   readonly origin: URL
   /** `Host` where the request names none. */
   readonly host: string
@@ -22,7 +22,8 @@ export interface AskerOptions {
   readonly concurrency: number
   /** For a whole exchange. */
   readonly timeoutMs: Milliseconds
-  readonly maxBytes: Bytes
+  /** For each answer. */
+  readonly takeBody: () => BodyTaker<Kept>
   readonly tls: TlsOptions
   readonly now: () => Milliseconds
   readonly over: AbortSignal
@@ -31,7 +32,7 @@ export interface AskerOptions {
 const MAX_HEAD_BYTES = 256 * 1024
 const MAX_INTERIM = 32
 
-export function createAsker(options: AskerOptions): Asker {
+export function createAsker<Kept>(options: AskerOptions<Kept>): Asker<Kept> {
   const secure = options.origin.protocol === 'https:'
   const sockets = { keepAlive: true, maxSockets: options.concurrency, maxFreeSockets: options.concurrency }
   const agent = secure
@@ -47,19 +48,23 @@ export function createAsker(options: AskerOptions): Asker {
   }
 }
 
-interface Exchanged {
-  readonly outcome: Outcome
+interface Exchanged<Kept> {
+  readonly outcome: Outcome<Kept>
   readonly stale: boolean
 }
 
-function exchange(request: WireRequest, options: AskerOptions, agent: http.Agent): Promise<Exchanged> {
+function exchange<Kept>(
+  request: WireRequest,
+  options: AskerOptions<Kept>,
+  agent: http.Agent,
+): Promise<Exchanged<Kept>> {
   const { origin, now } = options
   return new Promise(resolve => {
     let phase: WireFailure['phase'] = 'connect'
     let startedAt = now()
     let timedOut = false
     const interim: Interim[] = []
-    const settle = (outcome: Outcome, stale = false): void => {
+    const settle = (outcome: Outcome<Kept>, stale = false): void => {
       clearTimeout(timer)
       resolve({ outcome, stale })
     }
@@ -103,7 +108,7 @@ function exchange(request: WireRequest, options: AskerOptions, agent: http.Agent
     })
     asked.on('response', response => {
       phase = 'body'
-      const body = createBody(options.maxBytes)
+      const body = options.takeBody()
       const finish = (): void =>
         settle({
           kind: 'answer',

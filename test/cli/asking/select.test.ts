@@ -1,7 +1,7 @@
 // Which requests of a log are asked: safe, once, spread; and what looks like a write by GET.
 import t from 'tap'
-import { suspicionOf, templateOf } from '../../../src/cli/transparent/likeness.ts'
-import { createSelector, spread } from '../../../src/cli/transparent/select.ts'
+import { suspicionOf, templateOf } from '../../../src/cli/asking/likeness.ts'
+import { createSelector, spread } from '../../../src/cli/asking/select.ts'
 
 const select = (lines: readonly string[], limit = 1000, options: { suspicious?: boolean; host?: string } = {}) => {
   const selector = createSelector({ suspicious: options.suspicious ?? false, host: options.host ?? null, limit })
