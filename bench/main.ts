@@ -10,13 +10,14 @@ import { isMet, type Verdict, verdictText } from './kit/figures.ts'
 import { describeMachine } from './kit/machine.ts'
 import type { Turns } from './kit/turns.ts'
 import { matching } from './matching.ts'
+import { noise } from './noise.ts'
 import { rollback } from './rollback.ts'
 import { shadow } from './shadow.ts'
 import { slow } from './slow.ts'
 import { split } from './split.ts'
 import { tunnels } from './tunnels.ts'
 
-const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels, slow, shadow]
+const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels, slow, shadow, noise]
 
 /** Whatever happens, a question is over by then. */
 const MOST_MINUTES = 30

@@ -3,7 +3,9 @@
 // Such a pair says for each place whether new differed from legacy (`a`) and whether legacy differed from itself (`b`). How often
 // only one of the two happened is what the pair test judges (evidence/pair-test.ts); noise-verdict.ts says what follows.
 //
-// Only legacy excuses: a new side that differs from itself where legacy does not is a fault, so `b` is never new's own.
+// Two things are up to whoever asks. Legacy is asked again later than new was, and by more than the steps of its clocks (two
+// seconds): else what changes with time is found in new only. And only legacy excuses: a new side that differs from itself
+// where legacy does not is a fault, so `b` is never new's own.
 import type { FoundPlace } from '../model/comparison.ts'
 import type { EpochMs } from '../model/units.ts'
 import { begun, counted, entryOf, idOf, keyOf, type Learned, type NoiseEntry, useOf } from './noise-place.ts'

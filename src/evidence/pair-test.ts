@@ -94,10 +94,10 @@ function sizeOf({ onlyNew, onlyLegacy }: Process): number {
   return onlyNew + onlyLegacy
 }
 
-function isOver(process: Process): boolean {
-  // No bet on new has won anything then.
-  if (process.onlyNew <= process.onlyLegacy) return false
-  const { nats, threshold } = evidence(process)
+function isOver(bet: Process): boolean {
+  // It has won nothing then.
+  if (bet.onlyNew <= bet.onlyLegacy) return false
+  const { nats, threshold } = evidence(bet)
   return nats >= threshold
 }
 
