@@ -1,5 +1,6 @@
 // The ledger of shadowing: where every eligible request ended, and what is kept of differences: bounded in bytes and in age,
 // by signature, over restarts. What it has not saved yet it says when asked (`changes`).
+import { worse } from '../compare/found-places.ts'
 import type { DivergenceKind, Finding, FoundPlace, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
 import type { Route, RouteId } from '../model/route.ts'
 import type { Bytes, Clock, EpochMs, Milliseconds } from '../model/units.ts'
