@@ -17,16 +17,18 @@ export interface SafePattern {
 export interface PatternMistake {
   readonly message: string
   readonly hint: string | null
+  /** It would be a pattern. */
+  readonly isSlow: boolean
 }
 
 export function readPattern(source: string): SafePattern | PatternMistake {
-  if (source.length > MAX_PATTERN) return { message: `longer than ${MAX_PATTERN} characters`, hint: null }
+  if (source.length > MAX_PATTERN) return { message: `longer than ${MAX_PATTERN} characters`, hint: null, isSlow: true }
   let expression: RegExp
   try {
     expression = new RegExp(source, 'gu')
   } catch (error) {
     const detail = (error as Error).message.replace(/^.*\/[gu]+: /s, '')
-    return { message: `not a regular expression: ${detail}`, hint: null }
+    return { message: `not a regular expression: ${detail}`, hint: null, isSlow: false }
   }
   const ways = waysOf(source)
   for (let maxText = MAX_TEXT; maxText >= MIN_TEXT; maxText /= 2) {
@@ -35,6 +37,7 @@ export function readPattern(source: string): SafePattern | PatternMistake {
   return {
     message: 'a regular expression that could take for ever',
     hint: 'repeat no group that repeats or chooses inside ([ab]+ for (a|b)+), and use fewer of * and +',
+    isSlow: true,
   }
 }
 
