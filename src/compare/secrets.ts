@@ -20,6 +20,7 @@ const IBAN = /(?<![A-Z\d])[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,4})?(
 const NAMED = /(?<![\w.-])([\w.-]{2,64})["'\]]{0,2}\s{0,8}(?:=>|[:=])\s{0,8}/g
 /** After a name: a text in quotes, or what goes on until a sign that ends it. */
 const VALUE = /"[^"\\]*(?:\\.[^"\\]*)*"?|'[^'\\]*(?:\\.[^'\\]*)*'?|[^\s"'&,;<>{}[\]]+/y
+const LINE_END = /[\r\n"<]/g
 const ELEMENT = /<(?:[\w.-]{1,64}:)?([\w.-]{1,64})(?:\s[^<>]*)?>/g
 /** What a form field, a `meta` and a parameter hold is said beside their name. */
 const HOLDS = /\b(?:value|content)\s{0,8}=\s{0,8}("[^"]*"|'[^']*'|[^\s>]+)/gi
@@ -33,10 +34,25 @@ export function* secretsIn(text: string): Generator<Range> {
   for (const match of text.matchAll(BASIC)) if (isCredentials(match[0])) yield rangeOf(match)
   for (const match of text.matchAll(IBAN)) if (isIban(match[0])) yield rangeOf(match)
   for (const match of text.matchAll(DIGITS)) yield* cardsIn(match[0], match.index)
-  for (const match of text.matchAll(NAMED)) {
-    if (isSecretName(match[1] as string)) yield* valueAfter(text, match.index + match[0].length, match[1] as string)
+  yield* outside(text.matchAll(NAMED), match =>
+    isSecretName(match[1] as string) ? valueAfter(text, match.index + match[0].length, match[1] as string) : [],
+  )
+  yield* outside(text.matchAll(ELEMENT), match => inElement(text, match))
+}
+
+/** What is named within something that is found already is found with it, and not looked for again: that could take very long. */
+function* outside(
+  matches: Iterable<RegExpExecArray>,
+  find: (match: RegExpExecArray) => Iterable<Range>,
+): Generator<Range> {
+  let end = 0
+  for (const match of matches) {
+    if (match.index + match[0].length < end) continue
+    for (const range of find(match)) {
+      end = Math.max(end, range[1])
+      yield range
+    }
   }
-  for (const match of text.matchAll(ELEMENT)) yield* inElement(text, match)
 }
 
 function rangeOf(match: RegExpExecArray): Range {
@@ -84,8 +100,8 @@ function isCard(digits: string): boolean {
 function* valueAfter(text: string, start: number, name: string): Generator<Range> {
   // A line of a head: all of it.
   if (/cookie|authorization/i.test(name) && !/["'{[]/.test(text[start] ?? '')) {
-    const end = /[\r\n"<]|$/.exec(text.slice(start)) as RegExpExecArray
-    yield [start, start + end.index]
+    LINE_END.lastIndex = start
+    yield [start, LINE_END.exec(text)?.index ?? text.length]
   } else if (text[start] === '{' || text[start] === '[') yield [start, closingOf(text, start)]
   else {
     VALUE.lastIndex = start
