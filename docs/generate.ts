@@ -90,7 +90,12 @@ async function metricsPage(): Promise<string> {
     plan: { routes: [], byId: new Map(), fallback: null },
     splits: [],
   } as unknown as Snapshot
-  const text = await createMetrics({ version: VERSION, current: () => snapshot, perRoute: false }).text()
+  const text = await createMetrics({
+    version: VERSION,
+    current: () => snapshot,
+    perRoute: false,
+    heldBytes: () => 0,
+  }).text()
   const help = new Map(
     [...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(match => [match[1] as string, match[2] as string]),
   )

@@ -29,15 +29,19 @@ import type { BanyanError, Mistake } from './model/errors.ts'
 import { DEFAULT_ROUTE } from './model/route.ts'
 import type { Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
+import type { ProxyParts } from './proxy/parts.ts'
+import { plainOriginal } from './proxy/plain.ts'
 import { createProxyServer } from './proxy/server.ts'
 import { createReloader } from './reload.ts'
 import { createSampling } from './sampling.ts'
+import { createShadowing, type Shadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { createSpill } from './store/spill.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { createTraffic } from './traffic.ts'
+import { ask } from './upstream/ask.ts'
 import { forward } from './upstream/forward.ts'
 import { couldBeUs } from './upstream/own-address.ts'
 import { lookupSystem } from './upstream/resolver.ts'
@@ -99,7 +103,13 @@ export async function startApp(options: AppOptions): Promise<App> {
   const inventory = createInventory(clock)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
-  const metrics = createMetrics({ version: VERSION, current, perRoute: config.metrics.perRoute === 'always' })
+  const shadowing: { current: Shadowing | null } = { current: null }
+  const metrics = createMetrics({
+    version: VERSION,
+    current,
+    perRoute: config.metrics.perRoute === 'always',
+    heldBytes: () => shadowing.current?.heldBytes() ?? 0,
+  })
   const events = createEvents(randomBytes(4).toString('hex'))
   let swapped = () => {}
   let lastCommitMs: Milliseconds | null = null
@@ -191,50 +201,65 @@ export async function startApp(options: AppOptions): Promise<App> {
       directory,
     }),
   })
-  const proxy = createProxyServer(
-    {
-      current,
-      ask: (asking, listening) => forward(services.of(asking.backend, 'primary'), asking, listening),
-      hasChoice: backend => services.of(backend, 'primary').hasChoice,
-      allowsRetry: backend => services.of(backend, 'primary').allowsRetry,
-      observe(exchange) {
-        metrics.exchange(exchange)
-        traffic.exchange(exchange)
-        access?.(exchange)
-      },
-      samples: createSampling(clock, options.chance.random),
-      watch: doctor.exchange,
-      sample(sample) {
-        doctor.sample(sample)
-        inventory.take(sample)
-      },
-      note(note) {
-        metrics.note(note)
-        sightings.note(note)
-      },
-      tunnel(route, side, change) {
-        metrics.tunnel(route, side, change)
-        traffic.tunnel(route, side, change)
-      },
-      unnamedForwarder(peer) {
-        if (forwarders.size < MOST_FORWARDERS) forwarders.add(peer)
-      },
-      broken: error =>
-        log.line('error', 'a request failed inside the proxy', { error: String((error as Error).stack ?? error) }),
-      clock,
-      ids: createIds(),
-      loopMark,
-      couldBeUs: couldBeUs(proxyPort),
+  const askShadow: ProxyParts['askShadow'] = (question, body, limits) =>
+    ask({ serviceOf: backend => services.of(backend, 'shadow'), clock }, question, body, limits)
+  const proxyParts: ProxyParts = {
+    current,
+    askShadow,
+    shadow: original => shadowing.current?.begin(original) ?? null,
+    ask: (asking, listening) => forward(services.of(asking.backend, 'primary'), asking, listening),
+    hasChoice: backend => services.of(backend, 'primary').hasChoice,
+    allowsRetry: backend => services.of(backend, 'primary').allowsRetry,
+    observe(exchange) {
+      metrics.exchange(exchange)
+      traffic.exchange(exchange)
+      access?.(exchange)
     },
-    {
-      host: config.proxy.listen.host,
-      port: config.proxy.listen.port,
-      heapShare: () => {
-        const { used_heap_size, heap_size_limit } = getHeapStatistics()
-        return used_heap_size / heap_size_limit
-      },
+    samples: createSampling(clock, options.chance.random),
+    watch: doctor.exchange,
+    sample(sample) {
+      doctor.sample(sample)
+      inventory.take(sample)
     },
-  )
+    note(note) {
+      metrics.note(note)
+      sightings.note(note)
+    },
+    tunnel(route, side, change) {
+      metrics.tunnel(route, side, change)
+      traffic.tunnel(route, side, change)
+    },
+    unnamedForwarder(peer) {
+      if (forwarders.size < MOST_FORWARDERS) forwarders.add(peer)
+    },
+    broken: error =>
+      log.line('error', 'a request failed inside the proxy', { error: String((error as Error).stack ?? error) }),
+    clock,
+    ids: createIds(),
+    loopMark,
+    couldBeUs: couldBeUs(proxyPort),
+  }
+  const proxy = createProxyServer(proxyParts, {
+    host: config.proxy.listen.host,
+    port: config.proxy.listen.port,
+    heapShare: () => {
+      const { used_heap_size, heap_size_limit } = getHeapStatistics()
+      return used_heap_size / heap_size_limit
+    },
+  })
+  shadowing.current = await createShadowing({
+    clock,
+    random: options.chance.random,
+    current,
+    metrics,
+    traffic,
+    store,
+    isStrained: proxy.isStrained,
+    originalOf: (route, request) => plainOriginal(proxyParts, route, request),
+    publish: (type, event) => events.publish(type, event),
+    log: log.line,
+  })
+  const { face } = shadowing.current
   const certificates = createCertificates({
     plan: () => current().plan,
     renew: proxy.renew,
@@ -248,6 +273,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     proxy.recall()
     certificates.swapped()
     keyLists.swapped()
+    shadowing.current?.swapped()
   }
 
   const accessParts = {
@@ -262,6 +288,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     current,
     traffic,
     inventory: inventory.view,
+    shadow: face,
     clock,
     access: accessControl,
     events,
@@ -288,7 +315,13 @@ export async function startApp(options: AppOptions): Promise<App> {
         control,
         current(),
         forwarders,
-        [...certificates.warnings(), ...keyLists.warnings(), ...sightings.warnings(), ...doctor.warnings()],
+        [
+          ...certificates.warnings(),
+          ...keyLists.warnings(),
+          ...sightings.warnings(),
+          ...doctor.warnings(),
+          ...(shadowing.current?.warnings() ?? []),
+        ],
         services.states(),
         services.backends(),
       ),
@@ -343,6 +376,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     glass?.close()
     certificates.close()
     keyLists.close()
+    await shadowing.current?.close()
     await Promise.allSettled([proxy.close(0), health.close(), admin.close(), sides?.close()])
     await control.close()
     await store.close()
@@ -367,6 +401,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     certificates.close()
     keyLists.close()
     events.close()
+    await shadowing.current?.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     services.destroy()
     dispatcher.destroy()

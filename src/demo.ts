@@ -1,5 +1,5 @@
 // `banyan demo`: a legacy order service, its replacement, bounded traffic and the proxy between them, all real, on free
-// ports; and with --dry-run the five things to try, tried.
+// ports; and with --dry-run the six things to try, tried.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -17,6 +17,10 @@ import { createLog } from './log.ts'
 import { systemClock } from './start.ts'
 
 const FIRST_WEIGHT = 10
+const PER_SECOND = 60
+/** So that a dry run has seen enough sooner. */
+const DRY_PER_SECOND = 200
+const LEARN_MS = 90_000
 const TELL_EVERY_MS = 10_000
 /** The demo ends by itself: nobody's machine is kept busy over a weekend. */
 const LONGEST_MS = 60 * 60_000
@@ -40,7 +44,7 @@ export async function demo(options: DemoOptions, io: DemoIo): Promise<number> {
     writeFileSync(file, await routesFile(legacy.url, fresh.url, weight, join(directory, 'state.db')))
     const { app, token } = await startProxy(file, directory)
     closing.unshift(() => app.stop({ drain: false }))
-    const traffic = startTraffic({ url: app.addresses.proxy })
+    const traffic = startTraffic({ url: app.addresses.proxy, perSecond: options.dryRun ? DRY_PER_SECOND : PER_SECOND })
     closing.unshift(() => traffic.stop())
     say(introduction({ legacy: legacy.url, fresh: fresh.url, app, file, directory, weight }))
     if (options.dryRun) return await tryAll(app, traffic, token, say)
@@ -94,6 +98,8 @@ routes:
     weight: ${weight}
     sticky: [header:x-user-id]
     override: { from: [127.0.0.0/8], links: true }
+    shadow: { percent: 100, maxRps: { legacy: 100 } }   # whoever answers: the other side is asked, too, and compared
+    compare: { noise: { percent: 30 } }                 # so many are asked twice, to learn how a side differs from itself
     owner: team-orders
   - id: customers
     match: { path: /customers/*, methods: [GET] }
@@ -133,7 +139,7 @@ A strangler migration, running on this machine:
 
   legacy service   ${legacy}    snake_case, cents, some XML, own SQLite database
   new service      ${fresh}    the rewrite, own database, three planted faults
-  the proxy        ${proxy}    40 users, 60 requests a second, ${weight} % of them on new for /orders/*
+  the proxy        ${proxy}    40 users, ${PER_SECOND} requests a second, ${weight} % of them on new for /orders/*
   admin API        ${admin}    health and metrics: ${health}
   configuration    ${file}
 
@@ -141,7 +147,7 @@ In a second terminal, in this checkout (installed: \`banyan\` instead of \`npx b
 
   export BANYAN_ADMIN=${admin} BANYAN_TOKEN=$(cat ${join(directory, 'admin.token')})
 
-Five things to try:
+Six things to try:
 
   1. See who answers this user, and that it stays so
        for i in 1 2 3 4 5; do curl -si ${proxy}/orders/1004 -H 'x-user-id: user-7' | grep -i x-served-by; done
@@ -154,7 +160,10 @@ Five things to try:
   4. Go back at once, and see where it is in force and in how many milliseconds; then return
        npx banyan rollback orders
        npx banyan restore orders
-  5. Watch it
+  5. See where the answers of the new service differ, and what is only noise (give it half a minute)
+       npx banyan divergences orders
+       npx banyan report orders
+  6. Watch it
        npx banyan status
        curl -s ${health}/metrics | grep -E '^banyan_(requests_total|route_weight_ratio)'
 
@@ -236,15 +245,49 @@ async function tryAll(app: App, traffic: Traffic, token: string, say: (text: str
   await call('POST', '/routes/orders/restore', {})
   traffic.forgetSides()
   check(String(await sides()) === String(half), 'a restore brings back who was there')
+  const found = await learned(() => call('GET', '/routes/orders/divergences?limit=100'))
+  say(`5. ${found}`)
   const metrics = await (await fetch(`${app.addresses.health}/metrics`)).text()
   check(
     /banyan_requests_total\{route="orders",side="new",reason="weight",code="2xx"\} [1-9]/.test(metrics),
     'metrics count it',
   )
-  say(`5. restored, and counted in /metrics. ${summary(traffic)}`)
+  say(`6. restored, and counted in /metrics. ${summary(traffic)}`)
   check(traffic.stats().failed === 0, 'no request failed')
   return 0
 }
+
+interface Difference {
+  readonly state: string
+  readonly kind: string
+  readonly field: string
+  readonly count: number
+}
+
+/** The planted faults, all of them and nothing else: everything that diverges is one, and what varies by itself is noise. */
+const FAULTS = ['missing cancel_reason', 'status 404 → 400', 'value total_cents']
+const NOISE = ['value request_id', 'value served_at']
+
+async function learned(look: () => Promise<Record<string, unknown>>): Promise<string> {
+  const until = systemClock.monotonic() + LEARN_MS
+  for (;;) {
+    const items = (await look()).items as readonly Difference[]
+    const named = (state: string) =>
+      items
+        .filter(item => item.state === state)
+        .map(({ kind, field }) => `${kind} ${field}`)
+        .sort()
+    const [divergent, noise, undecided] = [named('divergent'), named('noise'), named('undecided')]
+    const isRight = String(divergent) === String(FAULTS) && String(noise) === String(NOISE) && undecided.length === 0
+    if (isRight) return `${divergent.join(', ')} diverge; ${noise.join(', ')} vary by themselves`
+    if (systemClock.monotonic() > until) {
+      throw new Error(`demo: diverges: ${divergent}; noise: ${noise}; undecided: ${undecided}`)
+    }
+    await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+}
+
+const LOOK_EVERY_MS = 500
 
 function applied(answer: Record<string, unknown>): string {
   const [first] = answer.appliedBy as readonly { readonly ms: number }[]

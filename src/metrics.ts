@@ -16,7 +16,7 @@ import { type Exchange, FAILURE_KINDS, type FailureKind, TOKEN_RESULTS } from '.
 import { LIMITS, NO_ENTRIES, type Note } from './model/note.ts'
 import type { RouteId, Side } from './model/route.ts'
 import type { Snapshot } from './model/snapshot.ts'
-import type { Milliseconds } from './model/units.ts'
+import type { Bytes, Milliseconds } from './model/units.ts'
 
 /** Seconds. Both sides share them, so that their histograms can be laid over each other. */
 export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -50,6 +50,8 @@ export interface MetricsParts {
   readonly current: () => Snapshot
   /** Histograms for each route even above 500 of them. */
   readonly perRoute: boolean
+  /** Of answers that are held to be compared. */
+  readonly heldBytes: () => Bytes
 }
 
 export function createMetrics(parts: MetricsParts): Metrics {
@@ -183,6 +185,14 @@ export function createMetrics(parts: MetricsParts): Metrics {
     labelNames: ['version', 'node'],
     registers: [registry],
   }).set({ version: parts.version, node: process.versions.node }, 1)
+  new Gauge({
+    name: 'banyan_shadow_held_bytes',
+    help: 'Of answers that are held until they are compared; proxy.shadow.memory is the limit',
+    registers: [registry],
+    collect() {
+      this.set(parts.heldBytes())
+    },
+  })
   new Gauge({
     name: 'banyan_config_revision',
     help: 'Revision in force',

@@ -17,7 +17,7 @@ function make(plan: Plan) {
   const now = { plan }
   const chance = { random: () => 0.5, randomId: () => 'id', now: () => 0 }
   const current = () => compileSnapshot(now.plan, { ...EMPTY, revision: 7 }, chance)
-  const metrics = createMetrics({ version: '1.2.3', current, perRoute: false })
+  const metrics = createMetrics({ version: '1.2.3', current, perRoute: false, heldBytes: () => 0 })
   return { now, metrics, read: async () => readPrometheus(await metrics.text()) }
 }
 

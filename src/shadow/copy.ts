@@ -2,7 +2,8 @@
 //
 // The copy of the primary's answer grows while the client is served → when all of it has gone out: is this asked at all, is
 // there a place → the other side answers → compared, on another thread unless the bytes are the same → counted, once. Of some,
-// the primary's side is asked once more a while later, so that it is known how a side differs from itself.
+// legacy is asked once more a while later, so that it is known how it differs from itself; legacy also where new is the primary,
+// because a new side that is random where legacy is not would teach its own fault away.
 import { BodyCopier } from '../compare/body-copy.ts'
 import type {
   AnswerCopy,
@@ -25,8 +26,8 @@ import { whySuspend } from './suspensions.ts'
 
 /** Of an answer whose primary is not there yet to say how long it should be. */
 const MOST_READ_BYTES: Bytes = 64 * 1024 * 1024
-/** Second-grained clocks have moved on by then. */
-const REPEAT_AFTER_MS: Milliseconds = 1_200
+/** After the other side's answer: second-grained clocks have to be at least as far apart as between the sides. */
+const REPEAT_AFTER_MS: Milliseconds = 2_200
 
 const NO_BODY = new Uint8Array(0)
 
@@ -141,7 +142,8 @@ export class Copy implements Copying {
     if (this.#suspends(reply.answer, asked)) return this.#end('skipped', 'suspended')
     const finding = await this.#desk.compare(this, end.side, primary, reply.answer)
     if (finding === null) return this.#end('dropped', 'queue')
-    const repeat = this.#desk.wantsRepeat(this) ? await this.#repeat(primary, end.side) : null
+    const legacy = end.side === 'legacy' ? primary : reply.answer
+    const repeat = this.#desk.wantsRepeat(this) ? await this.#repeat(legacy) : null
     const [legacyMs, newMs] = end.side === 'legacy' ? [end.ms, reply.ms] : [reply.ms, end.ms]
     this.#account.close()
     const result = this.#desk.compared(this, { finding, repeat, legacyMs, newMs })
@@ -150,13 +152,13 @@ export class Copy implements Copying {
     }
   }
 
-  /** The primary's side against itself; null: it could not be asked. */
-  async #repeat(primary: AnswerCopy, side: Side): Promise<Finding | null> {
+  /** Legacy against itself; null: it could not be asked. */
+  async #repeat(first: AnswerCopy): Promise<Finding | null> {
     if (!isSafe(this.original.head.method)) return null
     await this.#desk.sleep(REPEAT_AFTER_MS)
-    if (this.#desk.isSuspended(this, side)) return null
-    const reply = await this.#ask(side, primary.body.length)
-    return 'result' in reply ? null : this.#desk.compareSelf(this, primary, reply.answer)
+    if (this.#desk.isSuspended(this, 'legacy')) return null
+    const reply = await this.#ask('legacy', first.body.length)
+    return 'result' in reply ? null : this.#desk.compareSelf(this, first, reply.answer)
   }
 
   async #ask(side: Side, primaryBytes: Bytes): Promise<Reply> {

@@ -3,6 +3,7 @@
 // Nothing here can be waited for: every bound that is reached drops the copy, counts it, and lets go of what was held.
 import { LRUCache } from 'lru-cache'
 import { isSame } from '../compare/compare.ts'
+import { redactTarget } from '../compare/redact.ts'
 import { templateOf } from '../inventory/template.ts'
 import type {
   AnswerCopy,
@@ -13,6 +14,7 @@ import type {
   ShadowResult,
   UnaskedReason,
 } from '../model/comparison.ts'
+import { headerOf } from '../model/exchange.ts'
 import type { Route, RouteId, Side } from '../model/route.ts'
 import type { Clock, Milliseconds } from '../model/units.ts'
 import { thresholdOf } from '../routing/bucket.ts'
@@ -25,10 +27,14 @@ import type { Memory } from './memory.ts'
 import type { Copying, Original } from './original.ts'
 import { SlowDown } from './slow-down.ts'
 import { Suspensions } from './suspensions.ts'
+import type { SignatureView } from './view.ts'
 import { isWithin } from './window.ts'
 
 /** Paths whose template is known. */
 const TEMPLATES = 5_000
+/** Requests that can be asked again. */
+const REMEMBERED = 1_000
+const REMEMBERED_CHARACTERS = 1024 * 1024
 /** Exemplars are made of so many comparisons a second, at most. */
 const EXEMPLARS_PER_SECOND = 20
 /** A mismatch is asked again after this, one of a route within that. */
@@ -81,7 +87,7 @@ export interface Desk {
   ): { readonly refused: UnaskedReason } | { leave(asked: Asked | { readonly kind: 'full' }): void }
   /** null: too many wait. */
   compare(copy: Copy, primary: Side, served: AnswerCopy, other: AnswerCopy): Promise<Finding | null>
-  /** A side's answer against another of its own. */
+  /** Legacy's answer against another of its own. */
   compareSelf(copy: Copy, first: AnswerCopy, again: AnswerCopy): Promise<Finding | null>
   wantsRepeat(copy: Copy): boolean
   compared(copy: Copy, compared: Compared): ShadowResult
@@ -92,12 +98,23 @@ export interface Desk {
   broken(error: unknown): void
 }
 
+/** In memory only, for a while, and without its secrets: what an operator may ask again. */
+export interface RememberedRequest {
+  readonly method: string
+  readonly target: string
+  readonly host: string
+}
+
 export interface Shadow {
   /** null: it was counted already, and nothing more is wanted. Only for routes whose `shadow` is not null. */
   begin(original: Original): Copying | null
   readonly suspensions: Suspensions
   /** A side of a route does not answer: it is left alone for a while. */
   isSilent(route: RouteId, side: Side): boolean
+  /** How answers of the route are compared now, with what operators added. */
+  policyOf(route: Route): ComparePolicy
+  /** A request of a signature that was seen lately; null: none is known any more. */
+  remembered(signature: SignatureView): RememberedRequest | null
   retain(routes: ReadonlySet<RouteId>): void
   /** From now on nobody is asked. */
   stop(): void
@@ -106,6 +123,11 @@ export interface Shadow {
 export function createShadow(parts: ShadowParts): Shadow {
   const { clock, ledger, comparer, memory } = parts
   const templates = new LRUCache<string, string>({ max: TEMPLATES })
+  const remembered = new LRUCache<string, RememberedRequest>({
+    max: REMEMBERED,
+    maxSize: REMEMBERED_CHARACTERS,
+    sizeCalculation: ({ target, host }) => 1 + target.length + host.length,
+  })
   const suspensions = new Suspensions()
   const admissions = new Map<RouteId, Readonly<Record<Side, Admission>> & { readonly route: Route }>()
   const slowDowns = new Map<RouteId, SlowDown>()
@@ -144,7 +166,13 @@ export function createShadow(parts: ShadowParts): Shadow {
     return policy
   }
 
-  function wantsExemplar(): boolean {
+  function remember({ exchange, head, bodyBytes }: Original): void {
+    if (bodyBytes !== null) return
+    const target = redactTarget(head.target)
+    remembered.set(exchange, { method: head.method, target, host: headerOf(head.headers, 'host') ?? head.host })
+  }
+
+  function mayMakeExemplar(): boolean {
     const second = Math.floor(clock.monotonic() / 1000)
     if (exemplars.second !== second) exemplars = { second, left: EXEMPLARS_PER_SECOND }
     return exemplars.left-- > 0
@@ -172,6 +200,8 @@ export function createShadow(parts: ShadowParts): Shadow {
   async function compareBoth(copy: Copy, legacy: AnswerCopy, fresh: AnswerCopy, primary: Side, wants: boolean) {
     const { original, policies } = copy
     if (isSame(legacy, fresh, policies.compare)) return MATCH
+    const wantsExemplar = wants && mayMakeExemplar()
+    if (wantsExemplar) remember(original)
     return comparer.compare({
       route: original.route.id,
       method: original.head.method,
@@ -185,7 +215,7 @@ export function createShadow(parts: ShadowParts): Shadow {
       legacy,
       new: fresh,
       policy: policies.compare,
-      wantsExemplar: wants && wantsExemplar(),
+      wantsExemplar,
     })
   }
 
@@ -251,12 +281,13 @@ export function createShadow(parts: ShadowParts): Shadow {
       const [legacy, fresh] = primary === 'legacy' ? [served, other] : [other, served]
       return compareBoth(copy, legacy, fresh, primary, true)
     },
-    compareSelf: (copy, first, again) => compareBoth(copy, first, again, copy.original.side, false),
+    compareSelf: (copy, first, again) => compareBoth(copy, first, again, 'legacy', false),
     wantsRepeat: ({ policies }) => parts.random() * 100 < policies.compare.noisePercent,
     compared(copy, compared) {
       const { route } = copy.original
-      const learning = copy.policies.compare.noisePercent > 0
-      const result = ledger.compared({ route, template: copy.template, ...compared, learning })
+      const { rules, noisePercent } = copy.policies.compare
+      const learning = noisePercent > 0
+      const result = ledger.compared({ route, template: copy.template, ...compared, learning, rules })
       parts.counted(route.id, result, null)
       return result
     },
@@ -293,6 +324,14 @@ export function createShadow(parts: ShadowParts): Shadow {
     },
     suspensions,
     isSilent: (route, side) => admissions.get(route)?.[side].breaker.isOpen ?? false,
+    policyOf: comparePolicyOf,
+    remembered({ latest, exemplar }) {
+      for (const one of [latest, exemplar]) {
+        const found = one === null ? undefined : remembered.get(one.exchange)
+        if (found !== undefined) return found
+      }
+      return null
+    },
     retain(routes) {
       suspensions.retain(routes)
       for (const kept of [admissions, slowDowns, askedAgainAt]) {

@@ -1,6 +1,6 @@
 // A question that nobody waits for: bounded in time and bytes whatever the backend does, and nothing is left behind.
 import type { Socket } from 'node:net'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Backend } from '../../src/model/route.ts'
 import { type AskLimits, type AskOutcome, ask } from '../../src/upstream/ask.ts'
 import { backendWith, deadPort, listen, realClock, servicesFor } from './kit.ts'
@@ -13,7 +13,7 @@ interface Asking {
   readonly body?: Uint8Array
 }
 
-async function asking(t: Tap.Test, { serve, limits = {}, body }: Asking) {
+async function asking(t: Test, { serve, limits = {}, body }: Asking) {
   const server = await listen(t, socket => {
     let text = ''
     socket.on('data', chunk => {
@@ -26,7 +26,7 @@ async function asking(t: Tap.Test, { serve, limits = {}, body }: Asking) {
   return { outcome, sockets: server.sockets }
 }
 
-function askOf(t: Tap.Test, backend: Backend, limits: AskLimits, body: Uint8Array | null): Promise<AskOutcome> {
+function askOf(t: Test, backend: Backend, limits: AskLimits, body: Uint8Array | null): Promise<AskOutcome> {
   const services = servicesFor(t)
   const framing = body === null ? ({ kind: 'none' } as const) : ({ kind: 'length', bytes: body.length } as const)
   const length = body === null ? '' : `Content-Length: ${body.length}\r\n`
@@ -47,10 +47,6 @@ function askOf(t: Tap.Test, backend: Backend, limits: AskLimits, body: Uint8Arra
 
 function textOf(outcome: AskOutcome): string {
   return outcome.kind === 'answer' ? Buffer.from(outcome.body.start).toString('latin1') : outcome.kind
-}
-
-declare namespace Tap {
-  type Test = typeof t
 }
 
 t.test('an answer arrives whole, and its connection serves the next question', async t => {

@@ -80,7 +80,7 @@ export function addRunCommands(program: Command, session: Session): void {
     .addOption(
       new Option('--duration <time>', 'end after that time; none: until stopped').argParser(readDurationOrNone),
     )
-    .option('--dry-run', 'start everything, try the five things once, stop')
+    .option('--dry-run', 'start everything, try the six things once, stop')
     .action(
       session.action((flags: DemoFlags) =>
         parts.demo({
