@@ -55,7 +55,8 @@ function isReadable(body: BodyCopy, policy: ComparePolicy): boolean {
 
 function mediaFor(answer: AnswerCopy, bytes: Uint8Array): Media {
   const media = mediaOf(headerOf(answer.headers, 'content-type'))
-  return media.kind === 'xml' && media.charset === null ? { ...media, charset: declaredCharset(bytes) } : media
+  if (media.charset !== null || (media.kind !== 'xml' && media.kind !== 'html')) return media
+  return { ...media, charset: declaredCharset(bytes, media.kind) }
 }
 
 /** At least one could not be decoded. */
@@ -132,7 +133,7 @@ const NAMES: Readonly<Partial<Record<Kind, string>>> = { json: 'JSON', lines: 'l
 function compareReadings(kind: Kind, [ours, theirs]: readonly [Reading, Reading], comparing: Comparing): void {
   if ('wrong' in ours) addWhole(`legacy is not ${NAMES[kind]}: ${ours.wrong}`, comparing)
   else if ('wrong' in theirs) addWhole(`new is not ${NAMES[kind]}: ${theirs.wrong}`, comparing)
-  else compareTrees(ours, theirs, comparing, kind === 'xml' ? inXml : null)
+  else compareTrees(ours, theirs, comparing, kind === 'xml' ? inXml : undefined)
 }
 
 /** As trees of one string, so that rules about the whole body apply; what is shown is the place where they differ. */

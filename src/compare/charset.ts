@@ -52,10 +52,17 @@ function utf32(bytes: Uint8Array, label: string): string | null {
   return parts.join('')
 }
 
-/** Of XML, by the document's first line, lower case; null: it does not say. */
-export function declaredCharset(bytes: Uint8Array): string | null {
-  const start = Buffer.from(bytes.subarray(0, 200)).toString('latin1')
-  const charset = /^\s*<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)/.exec(start)?.[1]?.toLowerCase() ?? null
+/** How far into a page browsers look for its charset. */
+const PROLOGUE_BYTES = 1024
+const DECLARATIONS = {
+  xml: /^\s*<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)/,
+  html: /<meta\s[^>]*?charset\s*=\s*["']?([\w.:-]+)/i,
+}
+
+/** As the document itself says, lower case; null: it does not. */
+export function declaredCharset(bytes: Uint8Array, kind: 'xml' | 'html'): string | null {
+  const start = Buffer.from(bytes.subarray(0, PROLOGUE_BYTES)).toString('latin1')
+  const charset = DECLARATIONS[kind].exec(start)?.[1]?.toLowerCase() ?? null
   // What could be read until here is none of those.
   return charset === null || /^ut[fc]-?(?:16|32)/.test(charset) ? null : charset
 }

@@ -6,12 +6,12 @@ import type { Mark, Marks } from './json/marks.ts'
 import { tokensOf } from './json/pointer.ts'
 import type { Json, Read } from './json/read.ts'
 
-/** `shown`: how a difference is shown, where that is not how it was found. */
+/** `shown`: how a difference is shown, where that is not how it was found; null: not at all. */
 export function compareTrees(
   legacy: Read,
   fresh: Read,
   comparing: Comparing,
-  shown: ((found: Divergence) => Divergence) | null = null,
+  shown: (found: Divergence) => Divergence | null = difference => difference,
 ): void {
   const { policy, session, now, found } = comparing
   const legacyMarks = session?.marksFor(legacy.tree) ?? null
@@ -20,7 +20,10 @@ export function compareTrees(
   // With half of the rules there would be differences that nobody should see.
   if (found.why !== null) return
   const diff = diffTrees(legacy.tree, fresh.tree, { budget: policy.budget, now, legacyMarks, newMarks })
-  for (const difference of diff.differences) found.add(shown === null ? difference : shown(difference))
+  for (const difference of diff.differences) {
+    const seen = shown(difference)
+    if (seen !== null) found.add(seen)
+  }
   for (const [rule, times] of diff.suppressed) found.hide(rule, times)
   found.more += diff.more
   found.why = diff.undecided

@@ -74,15 +74,27 @@ function put(members: Members, name: string, value: Json): void {
 
 const ORDER = '#order'
 
-/** A difference of two trees of `readXml`, as one of documents. */
-export function inXml(found: Divergence): Divergence {
+/** A difference of two trees of `readXml`, as one of documents; null: it is one of others already. */
+export function inXml(found: Divergence): Divergence | null {
   const path = orderedPath(found.path)
   if (path === null) return found
+  // Where there are other children, that is the difference.
+  if (found.kind !== 'value' || childrenOf(found.legacy) !== childrenOf(found.new)) return null
   const { newPath, ...rest } = found
   const inNew = newPath === undefined ? null : orderedPath(newPath)
   // An order weighs less than a value, unless a rule says what it weighs.
   const severity = found.severity === 'medium' ? 'low' : found.severity
   return { ...rest, kind: 'order', path, ...(inNew !== null && { newPath: inNew }), severity }
+}
+
+/** How often which name comes, whatever the order. */
+function childrenOf(order: unknown): string {
+  const counts = new Map<string, number>()
+  for (const run of String(order).split(' ')) {
+    const [name = '', times = '1'] = run.split('*')
+    counts.set(name, (counts.get(name) ?? 0) + Number(times))
+  }
+  return [...counts].map(String).sort().join(' ')
 }
 
 /** Of the element whose children are in another order; null: it is about something else. */

@@ -36,8 +36,12 @@ t.test('names that somebody invents are not kept for ever', async t => {
   t.equal(textOf(Buffer.from('a'), 'us-ascii'), 'a')
 })
 
-t.test('the charset that an XML document names', async t => {
-  t.equal(declaredCharset(Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><a/>')), 'iso-8859-1')
-  t.equal(declaredCharset(Buffer.from("<?xml version='1.0' encoding='UTF-16'?><a/>")), null)
-  t.equal(declaredCharset(Buffer.from('<a encoding="x"/>')), null)
+t.test('the charset that a document names', async t => {
+  t.equal(declaredCharset(Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><a/>'), 'xml'), 'iso-8859-1')
+  t.equal(declaredCharset(Buffer.from("<?xml version='1.0' encoding='UTF-16'?><a/>"), 'xml'), null)
+  t.equal(declaredCharset(Buffer.from('<a encoding="x"/>'), 'xml'), null)
+  t.equal(declaredCharset(Buffer.from('<html><META charset=ISO-8859-1>'), 'html'), 'iso-8859-1')
+  const long = '<meta http-equiv="Content-Type" content="text/html; charset=latin1">'
+  t.equal(declaredCharset(Buffer.from(long), 'html'), 'latin1')
+  t.equal(declaredCharset(Buffer.from('<meta '.repeat(1000)), 'html'), null)
 })

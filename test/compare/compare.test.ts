@@ -278,6 +278,12 @@ const CHARSETS: readonly Row[] = [
     fresh: { type: 'text/xml', body: '<a>ü</a>' },
     expect: 'match',
   },
+  {
+    name: 'a page that names its charset',
+    legacy: { type: 'text/html', body: latin('<meta charset="iso-8859-1">ü') },
+    fresh: { type: 'text/html', body: latin('<meta charset="iso-8859-1">ö') },
+    expect: ['value'],
+  },
   { name: 'a charset nobody knows', ...typed('text/plain; charset=own', 'a', 'b'), expect: ['body'] },
 ]
 
@@ -318,6 +324,16 @@ const KINDS: readonly Row[] = [
     expect: ['order /a'],
   },
   {
+    name: 'XML in several orders, and one element less',
+    ...typed('application/xml', items('<a/><b/>', '<b/><a/>'), items('<a/><b/>', '<b/>')),
+    expect: ['missing /l/i/1/a'],
+  },
+  {
+    name: 'XML in several orders, and another element',
+    ...typed('application/xml', items('<a/><b/>', '<b/><a/>'), items('<a/><b/>', '<b/><c/>')),
+    expect: ['missing /l/i/1/a', 'extra /l/i/1/c'],
+  },
+  {
     name: 'one XML element more',
     ...typed('application/xml', '<a><b>1</b></a>', '<a><b>0</b><b>1</b></a>'),
     expect: ['extra /a/b/0'],
@@ -331,6 +347,10 @@ const KINDS: readonly Row[] = [
   { name: 'multipart', ...typed('multipart/mixed; boundary=x', '--x--', '--x--\n'), expect: ['body'] },
   { name: 'one body is empty', ...typed('text/plain', '', 'x'), expect: ['value'] },
 ]
+
+function items(...contents: readonly string[]): string {
+  return `<l>${contents.map(content => `<i>${content}</i>`).join('')}</l>`
+}
 
 function invoice(sku: number): string {
   return `<invoice><lines><line sku="0"/><line sku="${sku}"/></lines></invoice>`
