@@ -31,14 +31,13 @@ export class Hashes {
   }
 
   ofElement(array: readonly Json[], index: number): number {
-    if (this.#marks !== null && this.#isLeftOut(array, index)) return OF_MARKED
     const value = array[index] as Json
-    if (typeof value !== 'object' || value === null) return ofScalar(value)
-    return this.#known.get(value) ?? this.#ofTree(value)
+    if (typeof value === 'object' && value !== null && !this.#known.has(value)) this.#learn(value)
+    return this.#ofPlace(array, index, value) ?? OF_MARKED
   }
 
   /** Containers from the top down, hashed from the bottom up. */
-  #ofTree(root: object): number {
+  #learn(root: object): void {
     const containers: object[] = [root]
     const found = (value: Json | undefined) => {
       if (typeof value === 'object' && value !== null && !this.#known.has(value)) containers.push(value)
@@ -61,7 +60,6 @@ export class Hashes {
       const container = containers[i] as object
       this.#known.set(container, this.#ofContainer(container))
     }
-    return this.#known.get(root) as number
   }
 
   #ofContainer(container: object): number {
@@ -69,31 +67,39 @@ export class Hashes {
     if (Array.isArray(container)) return this.#ofArray(container)
     let sum = OF_OBJECT
     for (const name in container) {
-      if (this.#marks !== null && this.#isLeftOut(container, name)) continue
-      const value = this.#ofValue((container as JsonObject)[name] as Json)
+      const hash = this.#ofPlace(container, name, (container as JsonObject)[name] as Json)
       // Members have no order.
-      sum = (sum + mixed(ofText(name, OF_OBJECT), value)) | 0
+      if (hash !== null) sum = (sum + mixed(ofText(name, OF_OBJECT), hash)) | 0
     }
     return mixed(sum, OF_OBJECT)
   }
 
   #ofArray(array: readonly Json[]): number {
-    let hash = OF_ARRAY
+    let all = OF_ARRAY
     for (let i = 0; i < array.length; i++) {
-      if (this.#marks !== null && this.#isLeftOut(array, i)) continue
-      hash = mixed(hash, this.#ofValue(array[i] as Json))
+      const hash = this.#ofPlace(array, i, array[i] as Json)
+      if (hash !== null) all = mixed(all, hash)
     }
-    return hash
+    return all
   }
 
-  #ofValue(value: Json): number {
-    return typeof value === 'object' && value !== null ? (this.#known.get(value) as number) : ofScalar(value)
+  #ofMultiset(array: readonly Json[]): number {
+    let sum = OF_ARRAY
+    for (let i = 0; i < array.length; i++) {
+      const hash = this.#ofPlace(array, i, array[i] as Json)
+      if (hash !== null) sum = (sum + mixed(OF_ARRAY, hash)) | 0
+    }
+    return mixed(sum, OF_ARRAY)
   }
 
-  #isLeftOut(container: object, key: string | number): boolean {
+  /** null: left out. */
+  #ofPlace(container: object, key: string | number, value: Json): number | null {
     const mark = this.#marks?.at(container, key) ?? null
-    if (mark === null) return false
-    return [mark.ignore, mark.compare, mark.expect, mark.unordered, mark.keyed].some(said => said !== null)
+    if (mark !== null) {
+      if (mark.ignore !== null || mark.compare !== null || mark.expect !== null) return null
+      if (Array.isArray(value) && (mark.unordered !== null || mark.keyed !== null)) return this.#ofMultiset(value)
+    }
+    return typeof value === 'object' && value !== null ? (this.#known.get(value) as number) : ofScalar(value)
   }
 }
 

@@ -86,7 +86,7 @@ function mostKeys(text: string): number {
 
 /**
  * `escapes`: whether the text has any. V8 13.6 takes a key that is written with one for another key that it has met in this
- * place before, if that is how the raw text goes on: `"\\""` for a backslash. Such a wrong key has a backslash in it: counted as none.
+ * place before, if that is how the raw text begins. A wrong key has a backslash in it, so no such key is counted.
  */
 function countKeys(tree: Json, escapes: boolean): number {
   if (typeof tree !== 'object' || tree === null) return 0
