@@ -1,7 +1,15 @@
 // The ledger of shadowing: where every eligible request ended, and what is kept of differences: bounded in bytes and in age,
 // by signature, over restarts. What it has not saved yet it says when asked (`changes`).
 import { worse } from '../compare/found-places.ts'
-import type { DivergenceKind, Finding, FoundPlace, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
+import type {
+  DivergenceKind,
+  Finding,
+  FoundPlace,
+  Rule,
+  Severity,
+  ShadowResult,
+  UnaskedReason,
+} from '../model/comparison.ts'
 import type { Route, RouteId } from '../model/route.ts'
 import type { Bytes, Clock, EpochMs, Milliseconds } from '../model/units.ts'
 import type { RuleHits } from './counts.ts'
@@ -48,7 +56,7 @@ export interface ComparedPair {
   /** Answers of this route are asked for twice now and then. */
   readonly learning: boolean
   /** In force; without it the route's own. */
-  readonly rules?: readonly { readonly id: string }[]
+  readonly rules?: readonly Rule[]
 }
 
 export interface LedgerChanges {

@@ -4,11 +4,12 @@
 import { worse } from '../compare/found-places.ts'
 import { NoiseBook } from '../compare/noise.ts'
 import type { Verdict } from '../compare/noise-verdict.ts'
-import type { Finding, FoundPlace, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
+import type { Finding, FoundPlace, Rule, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
 import type { RouteId } from '../model/route.ts'
 import type { EpochMs, Milliseconds } from '../model/units.ts'
 import { Counts, type StoredCounts } from './counts.ts'
 import { type ExemplarPair, Exemplars } from './exemplars.ts'
+import { type HidingRule, hidingRule } from './hiding.ts'
 import { Kept, type Place, type Signature } from './kept.ts'
 import { LatencyPairs } from './latency-pairs.ts'
 import { inOrder, isAsked, type Row, rowOf, type SignatureQuery, viewOf } from './signature-row.ts'
@@ -35,7 +36,8 @@ export interface Seen {
   readonly legacyMs: Milliseconds
   readonly newMs: Milliseconds
   readonly learning: boolean
-  readonly rules: readonly { readonly id: string }[]
+  /** In force. */
+  readonly rules: readonly Rule[]
 }
 
 export interface Outcome {
@@ -65,6 +67,9 @@ export class RouteBook {
   #noise = new NoiseBook()
   /** Answers of the route are repeated, as far as is known. */
   #learning = false
+  /** Of the last comparison, and what they hide. */
+  #rules: readonly Rule[] = []
+  #hidingRule: HidingRule = () => null
   /** The route's, for people. */
   template = ''
 
@@ -86,6 +91,8 @@ export class RouteBook {
 
   compared({ template, finding, repeat, legacyMs, newMs, learning, rules }: Seen, at: EpochMs): Outcome {
     this.#learning = learning
+    if (rules !== this.#rules) this.#hidingRule = hidingRule(rules)
+    this.#rules = rules
     if (repeat !== null && repeat.result !== 'undecided' && finding.result !== 'undecided') {
       this.#noise.pair(template, finding.places, repeat.places, at)
       this.#parts.changed('noise')
@@ -234,7 +241,11 @@ export class RouteBook {
   }
 
   #row(signature: Signature, at: EpochMs): Row {
-    return rowOf(signature, (place: Place) => this.#verdict(place.template, place, at))
+    return rowOf(signature, (place: Place) => {
+      const rule = this.#hidingRule(place, at)
+      if (rule !== null) return { state: 'ignored', why: `hidden by ${rule} by now` }
+      return this.#verdict(place.template, place, at)
+    })
   }
 
   #view(row: Row): SignatureView {

@@ -2,7 +2,6 @@
 // by now.
 
 import { worse } from '../compare/found-places.ts'
-import type { Verdict } from '../compare/noise-verdict.ts'
 import { SEVERITIES, type Severity } from '../model/comparison.ts'
 import type { Route } from '../model/route.ts'
 import type { EpochMs } from '../model/units.ts'
@@ -34,9 +33,9 @@ export interface Row {
 /** The worst counts: noise beside a fault says nothing of it. */
 const STATES: readonly PlaceState[] = ['divergent', 'undecided', 'ignored', 'noise']
 
-export function rowOf(signature: Signature, verdictOf: (place: Place) => Verdict): Row {
+export function rowOf(signature: Signature, judge: (place: Place) => Pick<PlaceView, 'state' | 'why'>): Row {
   const differences = signature.places
-    .map(place => ({ ...shown(place), ...verdictOf(place) }))
+    .map(place => ({ ...shown(place), ...judge(place) }))
     .sort((one, other) => rank(one.state) - rank(other.state) || other.count - one.count)
   const state = differences[0]?.state ?? 'undecided'
   const deciding = differences.filter(place => place.state === state)

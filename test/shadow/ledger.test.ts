@@ -1,7 +1,7 @@
 // The ledger: every request in one bucket, faults by signature, noise beside them, acknowledging, forgetting, restarts.
 import fc from 'fast-check'
 import t from 'tap'
-import { SHADOW_RESULTS, SKIP_REASONS } from '../../src/model/comparison.ts'
+import { type Rule, SHADOW_RESULTS, SKIP_REASONS } from '../../src/model/comparison.ts'
 import { DAY, different, EVERYTHING, exemplar, MATCH, place, route, START, world } from './ledger-make.ts'
 
 const orders = route('orders')
@@ -229,9 +229,43 @@ t.test('rules: hits, comparisons, dead; what is not in force is forgotten', asyn
       ['file:1', { hits: 0, lastHit: null, comparisons: 1000, dead: true }],
     ],
   )
-  one.compare(ruled, MATCH, { rules: [{ id: 'rule-1' }] })
+  one.compare(ruled, MATCH, { rules: route('orders', ['rule-1']).compare.rules })
   t.same([...one.ledger.rules('orders').keys()], ['rule-1'])
   t.equal(one.ledger.rules('nobody').size, 0)
+})
+
+t.test('a rule that hides a place by now: it is ignored, until the rule is over', async t => {
+  const { ledger, compare, clock } = world()
+  const status = place('/404/400', { kind: 'status', severity: 'high' })
+  const header = place('/etag', { kind: 'header' })
+  compare(orders, different('/items/*/note', '/total', status, header, place('/more', { kind: 'extra' })))
+  const rule = { owner: null, reason: null, until: null }
+  const rules: readonly Rule[] = [
+    { ...rule, id: 'rule-1', does: 'ignore', paths: ['$.items[*].note', 'header:ETag'] },
+    {
+      ...rule,
+      id: 'rule-2',
+      does: 'expect',
+      paths: ['status', '$.more'],
+      kinds: ['status', 'value'],
+      until: clock.at + 10,
+    },
+    { ...rule, id: 'rule-3', does: 'tolerance', paths: ['$.total'], absolute: 1, relative: null, timeMs: null },
+  ]
+  compare(orders, MATCH, { rules })
+  const states = () =>
+    Object.fromEntries(ledger.view('orders', EVERYTHING).items.map(({ field, state }) => [field, state]))
+  const before = {
+    total: 'divergent',
+    more: 'divergent',
+    '404 → 400': 'ignored',
+    note: 'ignored',
+    'header etag': 'ignored',
+  }
+  t.same(states(), before)
+  t.match(ledger.view('orders', { ...EVERYTHING, path: '/items' }).items[0]?.why, 'rule-1')
+  clock.at += 10
+  t.same(states(), { ...before, '404 → 400': 'divergent' })
 })
 
 t.test('latency in pairs', async t => {
