@@ -1,5 +1,8 @@
 // Rules about what does not count as a difference: those of the file and those that operators added, tried before they are kept.
 import { randomBytes } from 'node:crypto'
+import { covers } from '../compare/rules/covers.ts'
+import { describeRule } from '../compare/rules/describe.ts'
+import { ruleFrom, ruleMistakes } from '../compare/rules/parse.ts'
 import type { Rule, StoredRule } from '../model/comparison.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { Route, RouteId } from '../model/route.ts'
@@ -9,7 +12,6 @@ import type { RuleAnswer, TriedRule } from './api-compare.ts'
 import type { DivergenceParts, ShadowQuery } from './divergences.ts'
 import type { Call, Handler } from './handlers.ts'
 import { routeOf } from './route-of.ts'
-import { covers, describeRule, ruleFrom, ruleMistakes } from './rule-words.ts'
 
 /** What a rule did so far. */
 export interface RuleHits {
@@ -25,7 +27,7 @@ const EVERYTHING: ShadowQuery = { since: null, severity: null, kind: null, path:
 export type RuleCall = 'rules' | 'addRule' | 'removeRule' | 'tryRule'
 
 export function createRuleHandlers(parts: DivergenceParts): Readonly<Record<RuleCall, Handler>> {
-  const { control, shadow, said } = parts
+  const { control, clock, shadow, said } = parts
 
   function changing(call: Call) {
     return { ...said(call), ...(call.ifRevision === null ? {} : { ifRevision: call.ifRevision }) }
@@ -35,7 +37,7 @@ export function createRuleHandlers(parts: DivergenceParts): Readonly<Record<Rule
     rules: async call => ({ rules: await rulesOf(parts, routeOf(control, call)) }),
     async addRule(call) {
       const route = routeOf(control, call)
-      const rule = ruleOf(call, `rule-${randomBytes(5).toString('hex')}`)
+      const rule = ruleOf(call, `rule-${randomBytes(5).toString('hex')}`, clock.now())
       const { applied } = await control.apply({ type: 'add-rule', route: route.id, rule, ...changing(call) })
       return { ...applied, rule: (await rulesOf(parts, route)).find(one => one.id === rule.id) }
     },
@@ -46,7 +48,7 @@ export function createRuleHandlers(parts: DivergenceParts): Readonly<Record<Rule
     },
     async tryRule(call) {
       const route = routeOf(control, call)
-      const rule = ruleOf(call, 'rule-tried')
+      const rule = ruleOf(call, 'rule-tried', clock.now())
       return tried(rule, (await shadow.view(route.id, EVERYTHING)).items)
     },
   }
@@ -60,7 +62,7 @@ export async function rulesOf({ control, clock, shadow }: DivergenceParts, route
     const { id, does, paths, owner, reason, until } = rule
     return {
       id,
-      text: describeRule(rule),
+      text: textOf(rule),
       does,
       paths: [...paths],
       owner,
@@ -80,13 +82,20 @@ export async function rulesOf({ control, clock, shadow }: DivergenceParts, route
   ]
 }
 
-function ruleOf(call: Call, id: string): Rule {
-  const mistakes = ruleMistakes(call.body)
+/** Owner, reason and end are fields of their own. */
+function textOf(rule: Rule): string {
+  return describeRule({ ...rule, owner: null, reason: null, until: null })
+}
+
+/** What is only a warning here, an end in the past, control refuses. */
+function ruleOf(call: Call, id: string, at: EpochMs): Rule {
+  const mistakes = ruleMistakes(call.body, at).filter(({ level }) => level === 'error')
   const [first] = mistakes
   if (first === undefined) return ruleFrom(call.body, id)
-  throw new BanyanError('invalid', `${first.pointer === '' ? 'the rule' : first.pointer}: ${first.message}`, {
-    ...(first.hint === null ? {} : { hint: first.hint }),
-    details: { errors: mistakes.map(({ pointer, message }) => ({ pointer, message })) },
+  const hint = first.hint ?? (first.allowed === null ? null : `allowed: ${first.allowed}`)
+  throw new BanyanError('invalid', `${first.path === '' ? 'the rule' : first.path}: ${first.message}`, {
+    ...(hint === null ? {} : { hint }),
+    details: { errors: mistakes.map(({ path, message }) => ({ pointer: path, message })) },
   })
 }
 
@@ -96,8 +105,8 @@ function tried(rule: Rule, items: readonly SignatureView[]): TriedRule {
   const unknown: TriedRule['unknown'] = []
   for (const { signature, field, state, severity, differences } of items) {
     const judged = differences.map(place => ({ place, covered: covers(rule, place) }))
-    const hidden = judged.filter(({ covered }) => covered === 'yes').map(({ place }) => place)
-    const open = judged.filter(({ covered }) => covered === 'unknown').map(({ place }) => place)
+    const hidden = judged.filter(({ covered }) => covered === true).map(({ place }) => place)
+    const open = judged.filter(({ covered }) => covered === null).map(({ place }) => place)
     if (hidden.length > 0) {
       hides.push({
         signature,
@@ -114,7 +123,7 @@ function tried(rule: Rule, items: readonly SignatureView[]): TriedRule {
     }
   }
   return {
-    text: describeRule(rule),
+    text: textOf(rule),
     hides,
     unknown,
     hidden: sum(hides),

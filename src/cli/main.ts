@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { BanyanError } from '../model/errors.ts'
 import { DEFAULT_ADMIN, TOKEN_FILE } from './access.ts'
 import { addChangeCommands } from './commands/change.ts'
+import { addCompareCommand } from './commands/compare.ts'
 import { addConfigCommands } from './commands/config.ts'
 import { addDivergenceCommands } from './commands/divergences.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
@@ -86,6 +87,7 @@ export function createProgram(io: CliIo): { readonly program: Command; readonly 
   addChangeCommands(program, session)
   addDivergenceCommands(program, session)
   addReportCommand(program, session)
+  addCompareCommand(program, session)
   addRuleCommands(program, session)
   addUserCommands(program, session)
   addTokenCommands(program, session)

@@ -19,8 +19,9 @@ export interface ReportVerdict {
 /** All that is needed of a report; `banyan compare` makes one of its own. */
 export type Judged = Pick<ReportAnswer, 'matchBySeverity' | 'items' | 'totals'>
 
-export function judgeReport({ matchBySeverity, items }: Judged, { minMatch, severity }: ReportBound): ReportVerdict {
-  const { of, interval } = matchBySeverity[severity]
+export function judgeReport({ matchBySeverity, items, totals }: Judged, bounds: ReportBound): ReportVerdict {
+  const { minMatch, severity } = bounds
+  const { of, count, interval } = matchBySeverity[severity]
   if (of === 0) return { verdict: 'inconclusive', because: 'nothing was compared' }
   const weighs = (one: Severity) => SEVERITIES.indexOf(one) >= SEVERITIES.indexOf(severity)
   if (minMatch === null) {
@@ -49,6 +50,10 @@ export function judgeReport({ matchBySeverity, items }: Judged, { minMatch, seve
   if (interval === null)
     return { verdict: 'inconclusive', because: `there is no interval yet to hold against ${bound}` }
   if (interval[1] < minMatch) return { verdict: 'divergent', because: `the match rate is below ${bound}` }
+  // An undecided comparison may be anything.
+  if (count / (of + totals.undecided) < minMatch) {
+    return { verdict: 'inconclusive', because: `${totals.undecided} undecided comparisons are too many for ${bound}` }
+  }
   if (interval[0] >= minMatch) return { verdict: 'good', because: `the match rate is above ${bound}` }
   return { verdict: 'inconclusive', because: `${bound} is within the interval: more comparisons are needed` }
 }

@@ -349,3 +349,52 @@ t.test('rules: those of the file and those that were added, with what they did',
   ])
   t.equal(rules.length, 2, 'of this route only')
 })
+
+t.test('adding a rule: read, logged, shown; what is wrong with it has a pointer', async t => {
+  const all = house()
+  const body = { ignore: '$.request_id', reason: 'an id of each request', owner: 'team-orders', until: '2100-01-01' }
+  const { rule: added } = await asked(t, all, 'addRule', { body })
+  t.match(added, {
+    id: /^rule-[0-9a-f]{10}$/,
+    source: 'added',
+    does: 'ignore',
+    paths: ['$.request_id'],
+    expired: false,
+  })
+  t.match(added, { owner: 'team-orders', reason: 'an id of each request', until: Date.parse('2100-01-01') })
+  t.match(added.text, /request_id/)
+  t.notMatch(added.text, /team-orders/, 'what has a field of its own is not said twice')
+  t.match(all.commands[0], { type: 'add-rule', route: 'orders', rule: { id: added.id } })
+  for (const [wrong, pointer] of [
+    [{ ignore: '$[' }, '/ignore'],
+    [{ ignores: '$.a' }, ''],
+    [{ tolerance: '$.a' }, /^(\/tolerance)?$/],
+  ] as const) {
+    const refused = await refusal(asked(t, all, 'addRule', { body: wrong }))
+    t.match(refused, { code: 'invalid', details: { errors: [{ pointer }] } }, JSON.stringify(wrong))
+  }
+  t.equal(all.commands.length, 1)
+  await asked(t, all, 'removeRule', { params: { rule: added.id } })
+  t.match(all.commands[1], { type: 'remove-rule', route: 'orders', id: added.id })
+})
+
+t.test('trying a rule: what it would hide, and what cannot be known; nothing is changed', async t => {
+  const all = house()
+  const hidden = await asked(t, all, 'tryRule', { body: { ignore: '$.lines[*].total_cents' } })
+  t.match(hidden, { hidden: 12, of: 12, unknown: [] })
+  t.same(hidden.hides, [
+    {
+      signature: signature.signature,
+      field: 'total_cents',
+      state: 'divergent',
+      severity: 'medium',
+      whole: true,
+      count: 12,
+      places: [{ template: '/orders/:id', kind: 'value', path: '/lines/*/total_cents' }],
+    },
+  ])
+  const open = await asked(t, all, 'tryRule', { body: { tolerance: '$.lines[*].total_cents', absolute: 1 } })
+  t.match(open, { hidden: 0, hides: [], unknown: [{ signature: signature.signature, count: 12 }] })
+  t.match(await asked(t, all, 'tryRule', { body: { ignore: '$.other' } }), { hidden: 0, hides: [], unknown: [] })
+  t.same(all.done, [])
+})

@@ -23,7 +23,7 @@ t.test('the tree: totals, field, rate, example; what is quiet at the end', async
   t.equal(
     out,
     `orders  /orders/*  since 2026-01-02T10:00:00Z
-120,345 eligible: 98,000 match (98.8 %, 95 %: 98.7 to 98.8), 790 tolerated, 300 noise, 1,234 divergent
+120,345 eligible: 99,090 of 100,324 match (98.8 %, 95 %: 98.7 to 98.8), 790 tolerated, 300 noise, 1,234 divergent
 not compared: 8 without the other side’s answer, 10 skipped, 3 dropped, 20,000 not sampled (method 10, queue 3)
 
 MEDIUM  total_cents  value  1,234×  1.2 %, 95 %: 1.1 to 1.4  0123456789ab

@@ -6,7 +6,7 @@ import { BanyanError } from '../../src/model/errors.ts'
 import { mistake, status } from './answers.ts'
 import { fakeAdmin, run } from './fake-admin.ts'
 
-const LATER = 'compare outbox ramp'.split(' ')
+const LATER = 'outbox ramp'.split(' ')
 
 t.test('help', async t => {
   const { code, out, err } = await run(null, ['--help'])

@@ -56,9 +56,18 @@ t.test('as JSON, with the verdict', async t => {
 
 t.test('the verdict', async t => {
   const share = (interval: [number, number] | null, of = 1000) => ({ of, count: of, rate: 1, interval })
-  const judged = (medium: ReturnType<typeof share>, items: ReportAnswer['items'], bound: Partial<ReportBound> = {}) =>
+  const judged = (
+    medium: ReturnType<typeof share>,
+    items: ReportAnswer['items'],
+    bound: Partial<ReportBound> = {},
+    open = 0,
+  ) =>
     judgeReport(
-      { matchBySeverity: { low: share([0, 1]), medium, high: share([0, 1]) }, items, totals: report.totals },
+      {
+        matchBySeverity: { low: share([0, 1]), medium, high: share([0, 1]) },
+        items,
+        totals: { ...report.totals, undecided: open },
+      },
       { minMatch: null, severity: 'medium', ...bound },
     ).verdict
   const undecided = { ...signature, state: 'undecided' as const }
@@ -80,5 +89,6 @@ t.test('the verdict', async t => {
   t.equal(judged(share([0.99, 0.9989]), [], { minMatch: 0.999 }), 'divergent')
   t.equal(judged(share([0.99, 0.9995]), [], { minMatch: 0.999 }), 'inconclusive')
   t.equal(judged(share([0.9995, 1]), [], { minMatch: 1 }), 'inconclusive', 'never certain')
+  t.equal(judged(share([0.9995, 1]), [], { minMatch: 0.999 }, 50), 'inconclusive', 'undecided ones may be anything')
   t.equal(judged(share(null), [], { minMatch: 0.5 }), 'inconclusive')
 })

@@ -4,7 +4,6 @@ import { EXIT } from '../io.ts'
 import type { Session } from '../session.ts'
 
 const LATER = [
-  ['compare', 'compare both sides'],
   ['outbox', 'dual writes that are owed'],
   ['ramp', 'raise the weight by evidence'],
 ] as const

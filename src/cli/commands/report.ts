@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReportAnswer } from '../../admin/api-compare.ts'
 import { SEVERITIES, type Severity } from '../../model/comparison.ts'
+import type { ExitCode } from '../io.ts'
 import { exitOf, judgeReport } from '../report-verdict.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
@@ -60,7 +61,7 @@ export function addVerdictOptions(command: Command): Command {
 }
 
 /** Prints it, and answers with the exit code of its verdict. */
-export function sayReport(session: Session, report: ReportAnswer, flags: VerdictFlags): number {
+export function sayReport(session: Session, report: ReportAnswer, flags: VerdictFlags): ExitCode {
   const verdict = judgeReport(report, { minMatch: flags.minMatch ?? null, severity: flags.severity })
   if (flags.json === true) session.json({ ...verdict, ...report })
   else if (flags.markdown === true) session.data(reportMarkdown(report, verdict))

@@ -115,7 +115,7 @@ function addRules(program: Command, session: Session): void {
   examples(add, [
     "banyan rules add orders --ignore '$.request_id' --reason 'an id of each request'",
     "banyan rules add orders --expect '$.total' --owner team-orders --reason 'rounding was fixed' --until 30d",
-    'banyan rules add orders \'{"keyed": {"path": "$.lines", "by": ["sku"]}, "reason": "no order"}\'',
+    'banyan rules add orders \'{"keyed": "$.lines", "by": "sku", "reason": "in no order"}\'',
   ])
 
   const expire = rules

@@ -30,7 +30,7 @@ export function isOpen(state: string): boolean {
   return state !== 'noise' && state !== 'ignored'
 }
 
-/** `12,345 eligible: 11,900 of 12,020 match (99 %, 95 %: 98.4 to 99.3) …`, and what was not compared. */
+/** `12,345 eligible: 11,900 of 12,020 match (99 %, 95 %: 98.4 to 99.3) …`; what is tolerated or noise matches, too. */
 export function totalsView(totals: Totals, match: Share): readonly string[] {
   const counted = (results: typeof COMPARED | typeof NOT_COMPARED) =>
     results.flatMap(result => (totals[result] > 0 ? [`${number(totals[result])} ${NAMES[result] ?? result}`] : []))
@@ -39,7 +39,10 @@ export function totalsView(totals: Totals, match: Share): readonly string[] {
     .toSorted(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${safe(reason)} ${number(count)}`)
   const unasked = counted(NOT_COMPARED)
-  const compared = match.of === 0 ? 'nothing was compared yet' : `${number(totals.match)} match (${shareText(match)})`
+  const compared =
+    match.of === 0
+      ? 'nothing was compared yet'
+      : `${number(match.count)} of ${number(match.of)} match (${shareText(match)})`
   return [
     `${[`${number(totals.eligible)} eligible: ${compared}`, ...counted(COMPARED)].join(', ')}`,
     ...(unasked.length === 0
