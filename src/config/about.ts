@@ -10,6 +10,8 @@ export interface About {
   readonly default?: unknown
   /** Set on a key whose feature is not built yet: the schema that it will have. */
   readonly later?: z.ZodType
+  /** What a value looks like, where something else checks it. */
+  readonly shape?: z.ZodType
   /** Shown as `***`; given only by the environment or a file. */
   readonly secret?: boolean
   /** `file:PATH` may stand here. */
@@ -122,7 +124,8 @@ export function allowed(schema: z.ZodType): string {
 
 function inner(schema: z.ZodType): z.ZodType | null {
   const about = aboutOf(schema)
-  if (about.later !== undefined) return about.later
+  const described = about.later ?? about.shape
+  if (described !== undefined) return described
   if (about.json !== undefined) return null
   if (schema instanceof z.ZodExactOptional || schema instanceof z.ZodPrefault) return schema.def.innerType as z.ZodType
   if (schema instanceof z.ZodPipe) return schema.def.in as z.ZodType

@@ -1,14 +1,19 @@
 // What is kept of differences: values only for a while, and never what shall not be kept.
+import { ruleMistakes } from '../compare/rules/parse.ts'
 import type { EpochMs } from '../model/units.ts'
-import { type Data, list, type Path } from './check-data.ts'
+import { type Data, isMapping, list, type Path } from './check-data.ts'
 import type { Finding } from './mistakes.ts'
 import { moment } from './moment.ts'
+import { pathOf } from './positions.ts'
 
 const DAY_MS = 86_400_000
 const MAX_DAYS = 30
 const MOMENT = moment()
 
 export function* checkCompare(compare: Data, path: Path, now: EpochMs): Generator<Finding> {
+  for (const [index, rule] of list(compare.rules).entries()) {
+    if (isMapping(rule)) yield* checkRule(rule, [...path, 'rules', index], now)
+  }
   yield* checkUntil(compare, [...path, 'valuesUntil'], now)
   const redacted = new Set(list(compare.redact))
   for (const [index, kept] of list(compare.keep).entries()) {
@@ -18,6 +23,19 @@ export function* checkCompare(compare: Data, path: Path, now: EpochMs): Generato
       message: 'it stands under redact, too',
       allowed: 'paths that are not redacted',
       hint: 'leave it out of one of them',
+    }
+  }
+}
+
+function* checkRule(rule: Data, path: Path, now: EpochMs): Generator<Finding> {
+  for (const { path: pointer, message, allowed, hint, level } of ruleMistakes(rule, now)) {
+    yield {
+      path: [...path, ...pathOf(pointer)],
+      ...(message === 'unknown key' ? { at: 'key' } : {}),
+      message,
+      allowed,
+      hint,
+      ...(level === 'warning' ? { level } : {}),
     }
   }
 }

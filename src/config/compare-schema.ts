@@ -1,27 +1,12 @@
 // The schema of `compare`: how the answers of both sides are compared, what counts as a difference, and what is kept of it.
 import { z } from 'zod'
-import { isPath, readPath } from '../compare/rules/path.ts'
-import type { RulePath } from '../model/comparison.ts'
 import { moment } from './moment.ts'
 import { headerName } from './patterns.ts'
-import { duration, form, percent, size, Wrong } from './values.ts'
+import { jsonPath, rule } from './rule-schema.ts'
+import { duration, percent, size } from './values.ts'
 
 const MOST = 100_000_000
 const KIB = 2 ** 10
-
-function jsonPath() {
-  return form<RulePath>({
-    allowed: 'a JSONPath (RFC 9535), as $.items[*].id',
-    pattern: '\\$[\\s\\S]*',
-    read(text) {
-      const path = readPath(text)
-      if (isPath(path)) return text
-      const hint = /^[\w.[\]*]+$/.test(text) ? `write $.${text}` : null
-      return new Wrong(`not a JSONPath: ${path.message}, at character ${path.position}`, hint)
-    },
-    write: text => text,
-  })
-}
 
 const shape = {
   status: z
@@ -46,8 +31,9 @@ const shape = {
     .describe('what one comparison may cost; beyond it the result is undecided')
     .prefault({}),
   rules: z
-    .array(z.record(z.string(), z.unknown()))
-    .describe('what does not count as a difference, or counts less')
+    .array(rule)
+    .max(1000)
+    .describe('what does not count as a difference, or weighs more or less; one action each')
     .prefault([]),
   noise: z
     .strictObject({

@@ -19,6 +19,11 @@ function schemaOf(schema: z.ZodType): Record<string, unknown> {
         const { $schema, description = '', ...later } = schemaOf(about.later)
         Object.assign(jsonSchema, later, { description: `(${NOT_YET}) ${description}` })
       }
+      if (about.shape !== undefined) {
+        const { $schema, ...shape } = schemaOf(about.shape)
+        for (const key of ['propertyNames', 'additionalProperties']) delete jsonSchema[key as 'propertyNames']
+        Object.assign(jsonSchema, shape)
+      }
       if (about.default !== undefined) jsonSchema.default = about.default as never
     },
   }) as Record<string, unknown>

@@ -1,4 +1,5 @@
 // What a route says of shadowing and comparing → the policies that shadow and compare read.
+import { ruleFrom } from '../compare/rules/parse.ts'
 import { type ComparePolicy, DEFAULT_COMPARE_POLICY, type ShadowPolicy } from '../model/comparison.ts'
 import type { ShadowBounds } from '../model/snapshot.ts'
 import type { EpochMs } from '../model/units.ts'
@@ -46,7 +47,7 @@ export function compareOf({ compare }: RouteConfig, loadedAt: EpochMs): CompareP
       keys: budget.keys,
       differences: budget.differences,
     },
-    rules: [],
+    rules: compare.rules.map((rule, index) => ruleFrom(rule, `file:${index}`)),
     noisePercent: compare.noise.percent,
     redact: compare.redact,
     keep: compare.keep,
