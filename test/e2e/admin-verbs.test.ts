@@ -72,12 +72,37 @@ t.test('every operation answers what its schema says, in many states', async t =
   await api('GET', '/who?key=u1')
   await api('GET', '/routes/orders/pins')
   await api('GET', '/config')
+  await api('GET', '/routes/orders/divergences?since=1h&severity=medium')
+  await api('GET', '/routes/orders/report')
+  await api('GET', '/routes/orders/noise')
+  const rule = { ignore: '$.request_id', reason: 'an id of each request' }
+  await api('POST', '/routes/orders/rules/try', rule)
+  const added = (await api('POST', '/routes/orders/rules', rule)).json.rule
+  t.match((await api('GET', '/routes/orders/rules')).json.rules, [
+    { id: added.id, does: 'ignore', reason: rule.reason },
+  ])
+  await api('DELETE', `/routes/orders/rules/${added.id}?reason=done`)
+  t.same((await api('GET', '/routes/orders/rules')).json.rules, [])
+  await api('DELETE', '/routes/orders/suspensions')
+  await api('POST', '/forget', { key: 'u1' })
+  for (const [method, path] of [
+    ['GET', '/divergences/none'],
+    ['DELETE', '/divergences/none'],
+    ['POST', '/divergences/none/replay'],
+    ['DELETE', '/routes/orders/noise/none'],
+  ] as const) {
+    t.equal((await api(method, path)).status, 404, `${method} ${path}`)
+  }
   hold(t, 'GET', '/openapi.json', await ask(banyan.admin, 'GET', '/api/v1/openapi.json', { token: null }))
   // These have their own files.
   const elsewhere = ['pin', 'unpin', 'link', 'events', 'configCheck', 'configReload']
+  // These need something to be found first: test/admin/divergences.test.ts.
+  const ofDivergences = ['divergence', 'acknowledge', 'replay', 'revokeNoise']
   t.same(
-    Object.keys(operations).filter(name => !answered.has(name as keyof typeof operations)),
-    elsewhere,
+    Object.keys(operations)
+      .filter(name => !answered.has(name as keyof typeof operations))
+      .toSorted(),
+    [...elsewhere, ...ofDivergences].toSorted(),
   )
 })
 
