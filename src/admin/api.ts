@@ -549,7 +549,8 @@ export const operations = {
   events: {
     method: 'GET',
     path: '/events',
-    summary: 'Server-sent events with ids; `Last-Event-ID` resumes',
+    summary:
+      'Server-sent events with ids; `Last-Event-ID` resumes. `divergence`: one is new or has changed its state: route, signature, state, kind, field, severity',
     scope: 'read',
     answer: null,
   },
