@@ -122,6 +122,7 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
       case 'hop':
       case 'keep-alive':
       case 'connection':
+      case 'shadow':
       case 'twin':
         line = ''
         break

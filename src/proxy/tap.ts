@@ -7,12 +7,11 @@ import type { AskBounds, Original } from '../shadow/original.ts'
 import type { AskLimits, AskOutcome, Question } from '../upstream/ask.ts'
 import { NO_BODY, requestFraming } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
+import { SHADOW_HEADER } from '../wire/names.ts'
 import type { Accepted } from './accept.ts'
 import { answerCrossing, type CopyChanges, ownLocation, sideRequest } from './crossing.ts'
 import type { ProxyParts } from './parts.ts'
 import { isUpgrade } from './tunnel.ts'
-
-export const SHADOW_HEADER = 'X-Banyan-Shadow'
 
 /** Conditions and ranges: the other side's validators mean nothing to this one. */
 const LEFT_OUT = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range']
@@ -105,8 +104,6 @@ function makeChanges({ shadow, rewrites }: Route, side: Side): CopyChanges {
   const wanted = shadow?.headers ?? null
   const remove = new Set([...LEFT_OUT, ...(own?.remove ?? []), ...(wanted?.remove ?? [])])
   if (shadow?.cookies === 'none') remove.add('cookie')
-  // Nobody but us may say that a request is a copy.
-  remove.add(SHADOW_HEADER.toLowerCase())
   const set = [...(own?.set ?? []), ...(wanted?.set ?? [])]
   for (const [name] of wanted?.set ?? []) remove.add(name.toLowerCase())
   if (shadow?.mark === true) set.push([SHADOW_HEADER, '1'])

@@ -1,6 +1,7 @@
 // Asking the other side, too: which requests are copied, who may be asked now, and where everything is counted.
 //
 // Nothing here can be waited for: every bound that is reached drops the copy, counts it, and lets go of what was held.
+import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { isSame } from '../compare/compare.ts'
 import { redactTarget } from '../compare/redact.ts'
@@ -140,10 +141,10 @@ export function createShadow(parts: ShadowParts): Shadow {
 
   function admissionOf(route: Route, side: Side): Admission {
     let one = admissions.get(route.id)
-    // A reload may have changed the caps; what is under way under the old ones ends there.
-    if (one === undefined || (one.route !== route && one.route.shadow !== route.shadow)) {
-      const caps = (route.shadow ?? one?.route.shadow)?.caps
-      if (caps === undefined) throw new Error(`route ${route.id} is not shadowed`)
+    const caps = (route.shadow ?? one?.route.shadow)?.caps
+    if (caps === undefined) throw new Error(`route ${route.id} is not shadowed`)
+    // A reload may have changed the caps; what is under way under the old ones ends there. The same caps go on counting.
+    if (one === undefined || (one.route !== route && !isDeepStrictEqual(one.route.shadow?.caps, caps))) {
       one = { route, legacy: new Admission(caps.legacy, clock), new: new Admission(caps.new, clock) }
       admissions.set(route.id, one)
     }

@@ -24,6 +24,8 @@ export type Kind =
   | 'trailer'
   | 'trace'
   | 'loop'
+  /** Says that a request is a copy, which only we may say: dropped. */
+  | 'shadow'
   | 'location'
   | 'link'
   | 'challenge'
@@ -35,6 +37,7 @@ export type Kind =
   | 'encoding'
 
 export const LOOP_HEADER = 'X-Banyan-Loop'
+export const SHADOW_HEADER = 'X-Banyan-Shadow'
 
 const FORWARDED = [
   'x-forwarded-for',
@@ -55,7 +58,7 @@ const TARGETED = [
   'surrogate-control',
   'x-accel-expires',
 ]
-const OWN = [...FORWARDED, LOOP_HEADER.toLowerCase()]
+const OWN = [...FORWARDED, LOOP_HEADER.toLowerCase(), SHADOW_HEADER.toLowerCase()]
 
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ...HOP.map(name => [name, 'hop'] as const),
@@ -73,6 +76,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['trailer', 'trailer'],
   ['traceparent', 'trace'],
   [LOOP_HEADER.toLowerCase(), 'loop'],
+  [SHADOW_HEADER.toLowerCase(), 'shadow'],
   ['location', 'location'],
   ['content-location', 'location'],
   ['link', 'link'],

@@ -2,7 +2,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import type { Test } from 'tap'
-import { type Banyan, type BanyanOptions, eventually, httpBackend, startBanyan } from '../harness.ts'
+import {
+  type ApiAnswer,
+  type Banyan,
+  type BanyanOptions,
+  configured,
+  eventually,
+  httpBackend,
+  startBanyan,
+} from '../harness.ts'
 import { ask } from '../operator.ts'
 import { metricOf } from '../scripted.ts'
 
@@ -40,11 +48,12 @@ export interface Totals {
 
 export interface Shadowed {
   readonly banyan: Banyan
-  readonly config: Record<string, unknown>
   readonly heard: readonly Heard[]
   of(side: Side): readonly Heard[]
   send(target: string, more?: Sent): Promise<Got>
   totals(): Promise<Totals>
+  /** Another configuration of the same sides. */
+  reload(wanted: Wanted): Promise<ApiAnswer>
   /** Waits until so many requests have ended in their bucket. */
   counted(requests: number): Promise<Totals>
   // biome-ignore lint/suspicious/noExplicitAny: tests read what they expect
@@ -63,6 +72,14 @@ export const json =
   (_, reply) =>
     reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 
+/** Only when the promise has come. */
+export const once =
+  (gate: Promise<unknown>, serve: Serve): Serve =>
+  async (heard, reply) => {
+    await gate
+    return serve(heard, reply)
+  }
+
 export async function shadowed(t: Test, wanted: Wanted = {}): Promise<Shadowed> {
   const heard: Heard[] = []
   const side = (side: Side) =>
@@ -74,12 +91,11 @@ export async function shadowed(t: Test, wanted: Wanted = {}): Promise<Shadowed> 
       await (wanted[side] ?? json({ ok: true }))(one, reply)
     })
   const [legacy, fresh] = [await side('legacy'), await side('new')]
-  const config = configOf(legacy, fresh, wanted)
-  const banyan = await startBanyan(t, config, wanted.options)
+  let config = configOf(legacy, fresh, wanted)
+  const banyan = await startBanyan(t, config, { reread: async () => configured(config), ...wanted.options })
   const totals = async (): Promise<Totals> => (await banyan.api('GET', '/routes/shop/divergences')).json.totals
   return {
     banyan,
-    config,
     heard,
     of: side => heard.filter(one => one.side === side),
     send: (target, { method = 'GET', headers = {}, body } = {}) =>
@@ -89,6 +105,10 @@ export async function shadowed(t: Test, wanted: Wanted = {}): Promise<Shadowed> 
         body,
       }),
     totals,
+    reload(more) {
+      config = configOf(legacy, fresh, { ...wanted, ...more })
+      return banyan.api('POST', '/config/reload', {})
+    },
     async counted(requests) {
       await eventually(
         async () => (await metricOf(banyan.health, 'banyan_shadow_eligible_total{route="shop"}')) === requests,
@@ -126,9 +146,7 @@ export function configOf(
 
 /** What of the results was more than nothing. */
 export function resultsOf({ eligible: _, unasked: __, since: ___, ...results }: Totals): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(results as Record<string, number>).filter(([, count]) => count > 0),
-  )
+  return Object.fromEntries(Object.entries(results as Record<string, number>).filter(([, count]) => count > 0))
 }
 
 /** What is wrong with them; empty: every request is in one bucket, and whatever was not asked has a reason. */
