@@ -127,7 +127,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
     if (route === undefined || route.sides.legacy === null || route.sides.new === null) {
       throw new BanyanError('not_replayable', `route ${signature.route} has no two sides any more`)
     }
-    const request = shadow.remembered(signature) ?? keptRequest(signature)
+    const request = shadow.remembered(signature) ?? keptRequest(signature, route)
     if (request === null) {
       throw new BanyanError('not_replayable', 'the request is not kept: of this one only paths, kinds and types are', {
         hint: 'it can be replayed for a while after it was seen, or with compare.values: redacted',
@@ -236,9 +236,15 @@ function shadowedRoutes(plan: Plan): readonly Route[] {
   return plan.routes.filter(route => route.shadow !== null)
 }
 
-function keptRequest({ latest, exemplar, route }: SignatureView): Omit<PlainRequest, 'authorization'> | null {
+/** The exemplar keeps no Host: the route's own, or what legacy is called by. */
+function keptRequest(
+  { latest, exemplar }: SignatureView,
+  { match, sides }: Route,
+): Omit<PlainRequest, 'authorization'> | null {
+  const named = match.host === null || match.host.startsWith('*') ? null : match.host
+  const host = named ?? sides.legacy?.host ?? new URL(sides.legacy?.origins[0] ?? 'http://legacy').host
   for (const one of [latest, exemplar]) {
-    if (one?.target != null) return { method: one.method, target: one.target, host: route }
+    if (one?.target != null) return { method: one.method, target: one.target, host }
   }
   return null
 }

@@ -350,8 +350,8 @@ export const compareOperations = {
     summary: 'Ask a suspended template again; without a template: all of the route',
     scope: 'operate',
     params: RouteParams,
-    query: z.strictObject({ template: z.string().max(1024).optional() }),
-    answer: z.object({ resumed: z.array(Suspension) }),
+    query: z.strictObject({ template: z.string().max(1024).optional(), reason: reason.optional() }),
+    answer: Applied.extend({ resumed: z.array(Suspension) }),
   },
   report: {
     method: 'GET',

@@ -121,7 +121,10 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
       return { ...applied, noise }
     },
     async resume(call) {
-      return { resumed: await shadow.resume(routeOf(control, call).id, call.query.template ?? null) }
+      const route = routeOf(control, call).id
+      const template = (call.query.template ?? null) as string | null
+      const { applied } = await control.apply({ type: 'resume-shadow', route, template, ...said(call) })
+      return { ...applied, resumed: await shadow.resume(route, template) }
     },
     async report(call) {
       const route = routeOf(control, call)

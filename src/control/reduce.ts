@@ -100,6 +100,8 @@ export function reduce(state: ControlState, command: Command, plan: Plan, moment
       return logOnly(state, moment, routeOf(plan, command.route).id, { signature: command.signature })
     case 'revoke-noise':
       return logOnly(state, moment, routeOf(plan, command.route).id, { place: command.place })
+    case 'resume-shadow':
+      return logOnly(state, moment, routeOf(plan, command.route).id, { template: command.template })
     case 'forget':
       // As with pins: the beginning of the hash tells users apart, and is not enough to find one by guessing.
       return logOnly(state, moment, command.keyHash.slice(0, 8), null)

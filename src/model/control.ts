@@ -140,6 +140,8 @@ export type Command = {
   | { readonly type: 'acknowledge'; readonly route: RouteId; readonly signature: string }
   /** The place as `NoiseView` names it. */
   | { readonly type: 'revoke-noise'; readonly route: RouteId; readonly place: string }
+  /** A template that was suspended is asked again; null: all of the route. */
+  | { readonly type: 'resume-shadow'; readonly route: RouteId; readonly template: string | null }
   /** Everything that is kept of a user; by `hashOfKey`. */
   | { readonly type: 'forget'; readonly keyHash: string }
   | { readonly type: 'rotate-seed'; readonly seed: string }

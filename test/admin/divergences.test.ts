@@ -298,7 +298,7 @@ t.test('an audit entry first, then the ledger', async t => {
   t.match(acknowledged, { revision: 43, signature: signature.signature, route: 'orders' })
   t.match(await asked(t, all, 'revokeNoise', { params }), { noise: { id: noise.id } })
   t.match(await asked(t, all, 'forget', { body: { key: 'user-7' } }), { forgotten: 2 })
-  t.same(await asked(t, all, 'resume', { query: { template: '/login' } }), { resumed: view.suspended })
+  t.match(await asked(t, all, 'resume', { query: { template: '/login' } }), { revision: 43, resumed: view.suspended })
   const hash = hashOfKey('user-7')
   t.same(all.done, [
     'control acknowledge',
@@ -307,6 +307,7 @@ t.test('an audit entry first, then the ledger', async t => {
     'revoke orders noise-1',
     'control forget',
     `forget ${hash}`,
+    'control resume-shadow',
     'resume orders /login',
   ])
   t.match(all.commands[0], { actor: ACTOR, reason: 'known', route: 'orders', signature: signature.signature })

@@ -62,6 +62,7 @@ export function addDivergenceCommands(program: Command, session: Session): void 
   addShow(divergences, session)
   addReplay(divergences, session)
   addAck(divergences, session)
+  addResume(divergences, session)
 }
 
 async function list(session: Session, route: string | undefined, flags: Flags): Promise<number> {
@@ -177,4 +178,32 @@ function addAck(divergences: Command, session: Session): void {
       }),
     )
   examples(ack, ['banyan divergences ack 0123456789ab --reason "fixed in 1.4.2"'])
+}
+
+function addResume(divergences: Command, session: Session): void {
+  const resume = divergences
+    .command('resume')
+    .argument('<route>', 'id of a route')
+    .argument('[template]', 'as `banyan divergences` names it (default: every suspended one of the route)')
+    .summary('ask a suspended template again')
+    .description(
+      'Ask a template again that was suspended because its answers set session cookies or redirect to a login. It is not suspended again before the next start.',
+    )
+    .addOption(reasonOption())
+    .option('--json', "the API's answer")
+    .action(
+      session.action(
+        async (route: string, template: string | undefined, flags: { readonly reason?: string }, command: Command) => {
+          const { json } = command.optsWithGlobals<{ readonly json?: true }>()
+          const client = await session.client()
+          const query = { ...bodyOf(flags), ...(template === undefined ? {} : { template }) }
+          const answer = await aboutRoute(client, route, () => client.call('resume', { params: { id: route }, query }))
+          if (json === true) session.json(answer)
+          else if (answer.resumed.length === 0) session.data(`${safe(route)}: nothing was suspended`)
+          else for (const one of answer.resumed) session.data(`${safe(one.template)}: ${one.side} is asked again`)
+          return judgeApplied(session, answer)
+        },
+      ),
+    )
+  examples(resume, ['banyan divergences resume orders /orders/:id --reason "send.cookies is set now"'])
 }
