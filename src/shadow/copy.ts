@@ -56,6 +56,8 @@ export class Copy implements Copying {
   #early: Promise<Reply> | null = null
   #template: string | null = null
   #key: string | null | undefined
+  /** It was counted. */
+  #isOver = false
 
   constructor(desk: Desk, original: Original, policies: Policies) {
     this.#desk = desk
@@ -145,6 +147,8 @@ export class Copy implements Copying {
     const legacy = end.side === 'legacy' ? primary : reply.answer
     const repeat = this.#desk.wantsRepeat(this) ? await this.#repeat(legacy) : null
     const [legacyMs, newMs] = end.side === 'legacy' ? [end.ms, reply.ms] : [reply.ms, end.ms]
+    if (this.#isOver) return
+    this.#isOver = true
     this.#account.close()
     const result = this.#desk.compared(this, { finding, repeat, legacyMs, newMs })
     if (result === 'divergent' || (result === 'undecided' && finding.result === 'different')) {
@@ -190,6 +194,11 @@ export class Copy implements Copying {
     return asked
   }
 
+  /** The proxy ends: whatever it waits for, it is counted now. */
+  stop(): void {
+    this.#end('dropped', 'stopping')
+  }
+
   /** Gives back what is held; nothing was counted. */
   close(): void {
     this.#account.close()
@@ -208,6 +217,8 @@ export class Copy implements Copying {
   }
 
   #end(result: ShadowResult, reason: UnaskedReason | null): void {
+    if (this.#isOver) return
+    this.#isOver = true
     this.#account.close()
     this.#desk.ended(this, result, reason)
   }

@@ -117,7 +117,7 @@ export interface Shadow {
   /** A request of a signature that was seen lately; null: none is known any more. */
   remembered(signature: SignatureView): RememberedRequest | null
   retain(routes: ReadonlySet<RouteId>): void
-  /** From now on nobody is asked. */
+  /** From now on nobody is asked, and what is under way is counted as it is. */
   stop(): void
 }
 
@@ -137,6 +137,8 @@ export function createShadow(parts: ShadowParts): Shadow {
   const askedAgainAt = new Map<RouteId, Milliseconds>()
   const policies = new WeakMap<readonly Rule[], Map<ComparePolicy, ComparePolicy>>()
   let exemplars = { second: 0, left: 0 }
+  /** Not counted yet. */
+  const underWay = new Set<Copy>()
   let isStopped = false
 
   function admissionOf(route: Route, side: Side): Admission {
@@ -285,6 +287,7 @@ export function createShadow(parts: ShadowParts): Shadow {
     compareSelf: (copy, first, again) => compareBoth(copy, first, again, 'legacy', false),
     wantsRepeat: ({ policies }) => parts.random() * 100 < policies.compare.noisePercent,
     compared(copy, compared) {
+      underWay.delete(copy)
       const { route } = copy.original
       const { rules, noisePercent } = copy.policies.compare
       const learning = noisePercent > 0
@@ -292,7 +295,10 @@ export function createShadow(parts: ShadowParts): Shadow {
       parts.counted(route.id, result, null)
       return result
     },
-    ended: ({ original }, result, reason) => count(original.route, result, reason),
+    ended(copy, result, reason) {
+      underWay.delete(copy)
+      count(copy.original.route, result, reason)
+    },
     askAgain(copy, finding) {
       const { route } = copy.original
       const now = clock.monotonic()
@@ -321,7 +327,9 @@ export function createShadow(parts: ShadowParts): Shadow {
         count(route, 'skipped', why)
         return null
       }
-      return new Copy(desk, original, { shadow: policy, compare: comparePolicyOf(route) })
+      const copy = new Copy(desk, original, { shadow: policy, compare: comparePolicyOf(route) })
+      underWay.add(copy)
+      return copy
     },
     suspensions,
     isSilent: (route, side) => admissions.get(route)?.[side].breaker.isOpen ?? false,
@@ -341,6 +349,7 @@ export function createShadow(parts: ShadowParts): Shadow {
     },
     stop() {
       isStopped = true
+      for (const copy of underWay) copy.stop()
     },
   }
 }

@@ -120,6 +120,7 @@ t.test('the first hour, block by block', async t => {
   await stop()
   t.ok(blocks >= 9, `${blocks} blocks`)
   t.match(all, /of 3 identical/)
+  t.match(all, /cancel_reason +missing/, 'the first divergence')
   t.match(all, /rolled back: order on legacy.* in [0-9.]+ms/)
   t.match(all, /whole: \d+ entries/)
   t.same(files.map(dataOf), before, 'no data has changed')
