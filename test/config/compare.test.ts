@@ -1,6 +1,9 @@
-// What a configuration says of comparing: the policy that it compiles to, and what is refused. Rules have their own tests
-// beside compare/rules; here is how they come in.
+// What a configuration says of comparing: the policy that it compiles to, and what is refused. What a rule
+// means has its own tests (test/compare/rules); here is how rules come in.
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
+import { ruleFrom } from '../../src/compare/rules/parse.ts'
+import { jsonSchema } from '../../src/config/json-schema.ts'
 import { loadText } from '../../src/config/load.ts'
 import { DEFAULT_COMPARE_POLICY } from '../../src/model/comparison.ts'
 import { compiled, linesOf, planOf, routeWith, twoSided, wordsOf } from './read.ts'
@@ -153,4 +156,86 @@ t.test('what the date means for the plan', async t => {
   )
   t.equal(await until({ values: 'redacted', valuesUntil: '2026-05-01' }), null, 'it has passed')
   t.equal(await until({ values: 'paths', valuesUntil: '2026-06-08' }), null)
+})
+
+// ---- rules
+
+const PATHS = ['$.request_id', 'header:etag', 'status']
+const RULES = [
+  { ignore: PATHS, owner: 'team-orders', reason: 'an id of each request', until: '2026-12-01' },
+  { unordered: '$.tags' },
+  { keyed: '$.items', by: ['sku', 'size'] },
+  { keyed: '$.items', by: 'sku' },
+  { tolerance: ['$.price', '$.tax'], absolute: 0.01, relative: '1%', time: '2s' },
+  { tolerance: '$.price', relative: 0.01 },
+  { normalise: '$.id', as: 'uuid' },
+  { normalise: '$.build', pattern: 'v[0-9]+', replace: 'v' },
+  { equal: '$..note', what: ['null=absent', '""=null'] },
+  { idMap: '$..id' },
+  { expect: '$.total', kinds: ['value', 'type'], reason: 'rounded', owner: 'ann', until: '2026-12-01T10:00:00Z' },
+  { severity: '$.debug', is: 'low' },
+]
+
+t.test('rules come in as they are read everywhere else, with their place as id', async t => {
+  const { rules } = await compareOf({ rules: RULES })
+  t.same(
+    rules,
+    RULES.map((rule, index) => ruleFrom(rule, `file:${index}`)),
+  )
+  t.match(rules[0], { id: 'file:0', does: 'ignore', paths: PATHS, until: Date.parse('2026-12-01T00:00:00Z') })
+})
+
+t.test('editors take every form of a rule, and refuse what is none', async t => {
+  const validate = new Ajv2020({ allowUnionTypes: true }).compile(jsonSchema())
+  const inFile = (rule: object) => ({ defaults: { compare: { rules: [rule] } } })
+  for (const rule of RULES) t.ok(validate(inFile(rule)), `${JSON.stringify(rule)} ${JSON.stringify(validate.errors)}`)
+  const wrong = [
+    { ignored: '$.a' },
+    { ignore: 'a' },
+    { ignore: [] },
+    { tolerance: '$.a', relative: 'a lot' },
+    { tolerance: '$.a', time: '2 s' },
+    { normalise: '$.a', as: 'guid' },
+    { equal: '$.a', what: 'null=0' },
+    { expect: '$.a', kinds: ['values'] },
+    { severity: '$.a', is: 'none' },
+    { ignore: '$.a', until: 'tomorrow' },
+  ]
+  for (const rule of wrong) {
+    t.notOk(validate(inFile(rule)), JSON.stringify(rule))
+    t.not((await wordsOf(inFile(rule))).length, 0, JSON.stringify(rule))
+  }
+})
+
+t.test('each mistake of a rule has its place, and is told once', async t => {
+  const text = `routes:
+  - id: a
+    match: { path: /a }
+    legacy: http://l
+    compare:
+      rules:
+        - { ignore: request_id }
+        - { ignroe: $.a }
+        - { ignore: $.a, unordered: $.b }
+        - { keyed: [$.a, "$.b["], by: id }
+        - { tolerance: $.a, relative: 5 }
+        - { ignore: $.a, why: x }
+        - { normalise: $.a, pattern: "(a+)+" }
+        - { ignore: $.a, until: 2001-01-01 }
+        - ignore
+`
+  const lines = await linesOf(text)
+  t.match(lines, [
+    /^7:21 \/routes\/0\/compare\/rules\/0\/ignore not a path/,
+    /^8:11 \/routes\/0\/compare\/rules\/1 what is to be done\?/,
+    /^9:11 \/routes\/0\/compare\/rules\/2 either ignore or unordered/,
+    /^10:27 \/routes\/0\/compare\/rules\/3\/keyed\/1 not a JSONPath: unclosed \[ \], at character 5/,
+    /^11:38 \/routes\/0\/compare\/rules\/4\/relative out of bounds/,
+    /^12:26 \/routes\/0\/compare\/rules\/5\/why unknown key/,
+    /^13:38 \/routes\/0\/compare\/rules\/6\/pattern a regular expression that could take for ever/,
+    /^! 14:33 \/routes\/0\/compare\/rules\/7\/until its time is over/,
+    /^15:11 \/routes\/0\/compare\/rules\/8 must be a mapping/,
+  ])
+  t.equal(lines.length, 9)
+  t.match(await wordsOf({ defaults: { compare: { rules: [{ ignore: 'a.b' }] } } }), [/: write \$\.a\.b$/])
 })

@@ -113,7 +113,9 @@ export async function shadowed(t: Test, wanted: Wanted = {}): Promise<Shadowed> 
       await eventually(
         async () => (await metricOf(banyan.health, 'banyan_shadow_eligible_total{route="shop"}')) === requests,
         `${requests} are counted`,
-      )
+      ).catch(async error => {
+        throw new Error(`${error.message}: ${JSON.stringify(await totals())}`)
+      })
       return totals()
     },
     items: async (query = '') => (await banyan.api('GET', `/routes/shop/divergences${query}`)).json.items,
