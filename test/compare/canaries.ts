@@ -45,7 +45,7 @@ export const escaped = fc
 const holds = (shown: string, text: string) =>
   unescaped(shown).includes(heart(text)) || shown.includes(heart(text)) ? `${text} in ${shown}` : null
 
-/** Throws where it is not. */
+/** Throws where it is still there. */
 export function isGone(shown: string, text: string): void {
   const found = holds(shown, text)
   if (found !== null) throw new Error(found)
