@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { browse } from './browse.ts'
+import { eventually } from './harness.ts'
 import { startMonolith } from './monolith.ts'
 
 const UNDISTURBED = [
@@ -92,7 +93,6 @@ t.test('repeated without cookies: nobody sees anything of it', async t => {
 })
 
 t.test('repeated at the same time: requests of one session wait for each other', async t => {
-  // Whoever is in hand stays so until the second one is there, or there is none to come.
   let release = () => {}
   const work = (request: { readonly method: string; readonly target: string }) =>
     request.target === '/account' && monolith.overlaps.length === 0
@@ -105,9 +105,9 @@ t.test('repeated at the same time: requests of one session wait for each other',
   const cookie = { cookie: 'SID=ann-1' }
   await once(monolith.url, 'POST', '/login', {}, Buffer.from('user=ann'))
   const first = once(monolith.url, 'GET', '/account', cookie)
-  await until(() => monolith.requests.length === 2)
+  await eventually(() => monolith.requests.length === 2, 'the first one is there')
   const second = once(monolith.url, 'GET', '/cart', { ...cookie, 'x-banyan-shadow': '1' })
-  await until(() => monolith.overlaps.length === 1)
+  await eventually(() => monolith.overlaps.length === 1, 'the second one is there')
   clock = 700
   release()
   t.equal((await first).status, 200)
@@ -177,8 +177,4 @@ function once(url: string, method: string, target: string, headers: IncomingHttp
       .on('error', reject)
       .end(body)
   })
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise(resolve => setImmediate(resolve))
 }
