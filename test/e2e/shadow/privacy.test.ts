@@ -62,7 +62,7 @@ for (const values of ['paths', 'redacted']) {
       legacy: serve('a'),
       new: serve('b'),
       compare: { noise: { percent: 0 }, ...(values === 'redacted' ? { values, valuesUntil } : {}) },
-      config: { store: 'sqlite:state.db', log: { access: true } },
+      config: { store: 'sqlite:state.db', log: { access: 'on' } },
       options: { directory },
     })
     const kinds = Object.keys(BODIES)
