@@ -15,9 +15,9 @@ export interface AnswerCopy {
 
 /** A body without its transfer coding, kept whole up to a limit, above it by hashes. */
 export interface BodyCopy {
-  /** What was read. */
+  /** What was read; where `complete` is false it may be what the answer said of itself. */
   readonly length: Bytes
-  /** False: reading was stopped after `length` bytes, and there was more. */
+  /** False: it was not read to its end, and is at least so long. */
   readonly complete: boolean
   /** The first bytes: all of them where `blocks` is null. */
   readonly start: Uint8Array

@@ -181,10 +181,18 @@ export function createShadow(parts: ShadowParts): Shadow {
     return exemplars.left-- > 0
   }
 
+  /** Whom legacy may lock out; null: the copy says nothing of who it is for. */
+  function sessionOf({ original, policies, key }: Copy): string | null {
+    const { route, head } = original
+    if (key !== null) return `${route.unit} ${key}`
+    const carries = policies.shadow.cookies !== 'none' && headerOf(head.headers, 'cookie') !== null
+    return carries ? `${route.unit} ${head.address}` : null
+  }
+
   /** Why legacy is not to be asked now. */
-  function whyNotLegacy(copy: Copy, session: string): UnaskedReason | null {
+  function whyNotLegacy(copy: Copy, session: string | null): UnaskedReason | null {
     const { route } = copy.original
-    if (sessions.has(session)) return 'session_busy'
+    if (session !== null && sessions.has(session)) return 'session_busy'
     const rise = copy.policies.shadow.stopAboveP95
     if (rise === null) return null
     let slowDown = slowDowns.get(route.id)
@@ -263,18 +271,21 @@ export function createShadow(parts: ShadowParts): Shadow {
     enter(copy, side) {
       if (isStopped) return { refused: 'stopping' }
       if (parts.isStrained()) return { refused: 'strained' }
-      const { route, head } = copy.original
-      const session = `${route.unit} ${copy.key ?? head.address}`
+      const { route } = copy.original
+      const session = sessionOf(copy)
       const why = side === 'legacy' ? whyNotLegacy(copy, session) : null
       if (why !== null) return { refused: why }
       const admission = admissionOf(route, side)
       const refused = admission.enter()
       if (refused !== null) return { refused }
-      if (side === 'legacy') sessions.add(session)
+      if (side === 'legacy' && session !== null) sessions.add(session)
       return {
         leave(asked) {
-          if (side === 'legacy') sessions.delete(session)
-          const answered = asked.kind === 'answer' ? true : asked.kind === 'failure' && !asked.ours ? false : null
+          if (side === 'legacy' && session !== null) sessions.delete(session)
+          // What cannot be read to its end is as bad as no answer: it costs much, and tells little.
+          const isGood = asked.kind === 'answer' && asked.answer.body.complete
+          const isBad = asked.kind === 'failure' ? !asked.ours : asked.kind === 'answer' && !isGood
+          const answered = isGood ? true : isBad ? false : null
           admission.leave(answered)
           if (asked.kind !== 'full') parts.asked(route.id, side, asked)
         },

@@ -1,5 +1,5 @@
 // One request whose answer is only looked at: a shadow's. Nobody waits for it, so it is bounded in every way: in time, in the
-// bytes that are read, in the bytes that are held, and it is never repeated.
+// bytes that are read, in the bytes that are held; it is repeated only where nobody can have heard it.
 
 import { BodyCopier } from '../compare/body-copy.ts'
 import type { BodyCopy } from '../model/comparison.ts'
@@ -11,6 +11,8 @@ import { forward } from './forward.ts'
 import { Pins } from './pins.ts'
 import type { Outgoing, Receiver, Sending } from './sending.ts'
 import type { Service } from './service.ts'
+
+const NOTHING = new Uint8Array(0)
 
 export interface AskLimits {
   /** For the whole exchange. */
@@ -57,7 +59,9 @@ class Asking implements Receiver {
   readonly #pins = new Pins()
   readonly #copier: BodyCopier
   #sending: Sending | null = null
+  #askedAt: Milliseconds = 0
   #startedAt: Milliseconds = 0
+  #isSecondTry = false
   #answer: Answer | null = null
 
   constructor(
@@ -76,8 +80,13 @@ class Asking implements Receiver {
   }
 
   begin(): void {
+    this.#askedAt = this.#parts.clock.monotonic()
+    this.#ask(false, 0)
+  }
+
+  #ask(fresh: boolean, spentMs: Milliseconds): void {
     const backend = impatient(this.#question.backend, this.#limits.timeoutMs)
-    const outgoing = { ...this.#question, backend, pins: this.#pins, avoid: null, fresh: false, spentMs: 0 }
+    const outgoing = { ...this.#question, backend, pins: this.#pins, avoid: null, fresh, spentMs }
     this.#sending = forward(this.#parts.serviceOf(backend), outgoing, this)
     this.#sending.send()
   }
@@ -101,6 +110,11 @@ class Asking implements Receiver {
 
   head(answer: Answer): void {
     this.#answer = answer
+    // Its own word is enough: whoever answers a gigabyte costs nothing but the head.
+    const { length } = answer.fields
+    if (this.#question.method === 'HEAD' || length <= this.#limits.readBytes) return
+    this.#leave()
+    this.#done({ length, complete: false, start: NOTHING, blocks: [] })
   }
 
   data(piece: Buffer): void {
@@ -117,14 +131,14 @@ class Asking implements Receiver {
     this.#copier.add(piece)
     if (this.#copier.length <= readBytes) return
     this.#leave()
-    this.#done(false)
+    this.#done(this.#copier.end(false))
   }
 
   flush(): void {}
 
   end(): void {
     this.#sending = null
-    this.#done(true)
+    this.#done(this.#copier.end(true))
   }
 
   upgraded(_: Answer, socket: { destroy(): unknown }): void {
@@ -134,6 +148,12 @@ class Asking implements Receiver {
 
   failed(failure: Failure): void {
     this.#sending = null
+    // A kept connection that was closed under it: it was not heard, and says nothing of the side.
+    if (failure.stale && !this.#isSecondTry && this.#body === null) {
+      this.#isSecondTry = true
+      this.#ask(true, this.#parts.clock.monotonic() - this.#askedAt)
+      return
+    }
     this.#pins.destroy()
     this.#resolve({ kind: 'failure', failure })
   }
@@ -152,11 +172,11 @@ class Asking implements Receiver {
     this.#pins.destroy()
   }
 
-  #done(complete: boolean): void {
+  #done(body: BodyCopy): void {
     // An answer that bound its connection to a user has been kept there: nobody comes back for it.
     this.#pins.destroy()
     const ms = this.#parts.clock.monotonic() - this.#startedAt
-    this.#resolve({ kind: 'answer', answer: this.#answer as Answer, body: this.#copier.end(complete), ms })
+    this.#resolve({ kind: 'answer', answer: this.#answer as Answer, body, ms })
   }
 }
 

@@ -175,5 +175,5 @@ export function operationOf(method: string, path: string) {
 }
 
 function jsonOf(headers: IncomingHttpHeaders, text: string): unknown {
-  return /json/.test(headers['content-type'] ?? '') && text !== '' ? JSON.parse(text) : null
+  return /[/+]json\s*(;|$)/.test(headers['content-type'] ?? '') && text !== '' ? JSON.parse(text) : null
 }

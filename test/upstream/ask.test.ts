@@ -26,8 +26,13 @@ async function asking(t: Test, { serve, limits = {}, body }: Asking) {
   return { outcome, sockets: server.sockets }
 }
 
-function askOf(t: Test, backend: Backend, limits: AskLimits, body: Uint8Array | null): Promise<AskOutcome> {
-  const services = servicesFor(t)
+function askOf(
+  t: Test,
+  backend: Backend,
+  limits: AskLimits,
+  body: Uint8Array | null,
+  services = servicesFor(t),
+): Promise<AskOutcome> {
   const framing = body === null ? ({ kind: 'none' } as const) : ({ kind: 'length', bytes: body.length } as const)
   const length = body === null ? '' : `Content-Length: ${body.length}\r\n`
   const head = `GET /x HTTP/1.1\r\nHost: a\r\n${length}\r\n`
@@ -84,6 +89,31 @@ t.test('a body above what is kept is hashed, and what is longer than is read is 
   })
   t.equal(endless.outcome.kind, 'answer')
   if (endless.outcome.kind === 'answer') t.notOk(endless.outcome.body.complete)
+})
+
+t.test('one that says itself that it is too long is not read at all', async t => {
+  const { outcome } = await asking(t, {
+    serve: socket => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n'),
+  })
+  t.match(outcome, { kind: 'answer', body: { length: 1_000_000_000, complete: false, blocks: [] } })
+})
+
+t.test('a kept connection that is closed under a question is no answer of the side', async t => {
+  let count = 0
+  const server = await listen(t, socket => {
+    socket.on('data', () => {
+      // The first connection is closed when it is used again.
+      if (++count === 2) socket.resetAndDestroy()
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+  })
+  const backend = backendWith({ origins: [`http://127.0.0.1:${server.port}`] })
+  const services = servicesFor(t)
+  t.match(await askOf(t, backend, LIMITS, null, services), { kind: 'answer' })
+  // Out of quarantine.
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.match(await askOf(t, backend, LIMITS, null, services), { kind: 'answer' })
+  t.equal(count, 3)
 })
 
 t.test('one that never ends, never begins or drips is over in time', async t => {
