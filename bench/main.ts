@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bodies } from './bodies.ts'
+import { compare } from './compare.ts'
 import type { Question } from './kit/bench.ts'
 import { type Children, createChildren } from './kit/children.ts'
 import { isMet, type Verdict, verdictText } from './kit/figures.ts'
@@ -17,7 +18,7 @@ import { slow } from './slow.ts'
 import { split } from './split.ts'
 import { tunnels } from './tunnels.ts'
 
-const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels, slow, shadow, noise]
+const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels, slow, shadow, noise, compare]
 
 /** Whatever happens, a question is over by then. */
 const MOST_MINUTES = 30

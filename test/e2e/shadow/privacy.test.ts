@@ -1,7 +1,8 @@
 // What users send and get stays theirs: secrets and people are nowhere in logs, metrics, store, API or command line.
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { createLog } from '../../../src/log.ts'
 import { run } from '../../cli/fake-admin.ts'
 import { call, temporary } from '../harness.ts'
 import { type Serve, shadowed } from './shadowed.ts'
@@ -56,14 +57,16 @@ const serve =
 
 for (const values of ['paths', 'redacted']) {
   t.test(`compare.values: ${values}`, async t => {
-    const directory = temporary(t)
+    const [directory, logs] = [temporary(t), temporary(t)]
+    const file = openSync(join(logs, 'log'), 'a')
+    const log = createLog({ level: 'info', access: true, format: 'json', instance: 'test' }, file)
     const valuesUntil = new Date(Date.now() + 7 * 86_400_000).toISOString().slice(0, 10)
     const shop = await shadowed(t, {
       legacy: serve('a'),
       new: serve('b'),
       compare: { noise: { percent: 0 }, ...(values === 'redacted' ? { values, valuesUntil } : {}) },
-      config: { store: 'sqlite:state.db', log: { access: 'on' } },
-      options: { directory },
+      config: { store: 'sqlite:state.db' },
+      options: { directory, log },
     })
     const kinds = Object.keys(BODIES)
     const headers = { authorization: `Bearer ${BEARER}`, cookie: `SID=${COOKIE}`, 'x-mail': MAIL, 'x-card': CARD }
@@ -108,13 +111,16 @@ for (const values of ['paths', 'redacted']) {
     const whole = JSON.stringify(all)
     const metrics = await (await fetch(`${shop.banyan.health}/metrics`)).text()
     await shop.banyan.stop()
+    closeSync(file)
+    const lines = readFileSync(join(logs, 'log'), 'utf8')
+    t.equal(lines.match(/"msg":"request"/g)?.length, kinds.length, 'the access log is on')
     const stored = readdirSync(directory)
       .map(name => readFileSync(join(directory, name), 'latin1'))
       .join('\n')
     t.match(stored, all[0]?.signature as string, 'the store has it')
 
     const places = {
-      log: shop.banyan.lines.join('\n'),
+      log: lines,
       metrics,
       store: stored,
       API: answers.join('\n'),
