@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createLog } from '../../../src/log.ts'
 import { run } from '../../cli/fake-admin.ts'
-import { call, temporary } from '../harness.ts'
+import { call, eventually, temporary } from '../harness.ts'
 import { type Serve, shadowed } from './shadowed.ts'
 
 const BEARER = 'canary7f3aQ9xTokenBearer'
@@ -59,6 +59,7 @@ for (const values of ['paths', 'redacted']) {
   t.test(`compare.values: ${values}`, async t => {
     const [directory, logs] = [temporary(t), temporary(t)]
     const file = openSync(join(logs, 'log'), 'a')
+    t.teardown(() => closeSync(file))
     const log = createLog({ level: 'info', access: true, format: 'json', instance: 'test' }, file)
     const valuesUntil = new Date(Date.now() + 7 * 86_400_000).toISOString().slice(0, 10)
     const shop = await shadowed(t, {
@@ -111,16 +112,15 @@ for (const values of ['paths', 'redacted']) {
     const whole = JSON.stringify(all)
     const metrics = await (await fetch(`${shop.banyan.health}/metrics`)).text()
     await shop.banyan.stop()
-    closeSync(file)
-    const lines = readFileSync(join(logs, 'log'), 'utf8')
-    t.equal(lines.match(/"msg":"request"/g)?.length, kinds.length, 'the access log is on')
+    const logged = () => readFileSync(join(logs, 'log'), 'utf8')
+    await eventually(() => logged().match(/"msg":"request"/g)?.length === kinds.length, 'the access log has them')
     const stored = readdirSync(directory)
       .map(name => readFileSync(join(directory, name), 'latin1'))
       .join('\n')
     t.match(stored, all[0]?.signature as string, 'the store has it')
 
     const places = {
-      log: lines,
+      log: logged(),
       metrics,
       store: stored,
       API: answers.join('\n'),
