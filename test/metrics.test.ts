@@ -39,6 +39,11 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   banyan_proxy_overhead_seconds: ['histogram', ['route']],
   banyan_route_weight_ratio: ['gauge', ['route', 'kind']],
   banyan_tunnels: ['gauge', ['route', 'side']],
+  banyan_shadow_eligible_total: ['counter', ['route']],
+  banyan_shadow_total: ['counter', ['route', 'result']],
+  banyan_shadow_unasked_total: ['counter', ['route', 'reason']],
+  banyan_shadow_held_bytes: ['gauge', []],
+  banyan_divergences_total: ['counter', ['route', 'kind', 'severity']],
   banyan_rollbacks_total: ['counter', ['route', 'trigger']],
   banyan_rollback_seconds: ['histogram', ['route', 'trigger']],
   banyan_config_revision: ['gauge', []],
@@ -54,6 +59,8 @@ t.test('every promised metric is there, with its type, its labels and a word of 
   metrics.note({ kind: 'leak', route: 'orders', side: 'legacy', where: 'location' })
   metrics.note({ kind: 'token', route: 'orders', what: 'link', result: 'forged' })
   metrics.note({ kind: 'shared-cache', route: 'orders', side: 'new' })
+  metrics.shadowed('orders', 'skipped', 'method')
+  metrics.divergent('orders', 'value', 'medium')
   const families = await read()
   t.match(metrics.contentType, /^text\/plain; version=0\.0\.4/)
   for (const [name, [type, labels]] of Object.entries(PROMISED)) {
@@ -294,3 +301,24 @@ function mulberry32(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+t.test('every shadowed request is in one result, and shadows stand beside primaries', async t => {
+  const { metrics, read } = make(planOf([orders]))
+  metrics.shadowed('orders', 'match', null)
+  metrics.shadowed('orders', 'dropped', 'memory')
+  metrics.shadowed('orders', 'skipped', 'method')
+  metrics.asked('orders', 'new', { kind: 'failure', failure: 'reset', ours: false })
+  metrics.asked('orders', 'new', { kind: 'failure', failure: 'busy', ours: true })
+  const families = await read()
+  const at = (name: string, labels: Record<string, string>) => sampleOf(families, name, { route: 'orders', ...labels })
+  t.equal(at('banyan_shadow_eligible_total', {}), 3)
+  t.equal(at('banyan_shadow_total', { result: 'match' }), 1)
+  t.equal(at('banyan_shadow_unasked_total', { reason: 'memory' }), 1)
+  t.equal(at('banyan_shadow_unasked_total', { reason: 'method' }), 1)
+  t.equal(at('banyan_backend_errors_total', { side: 'new', role: 'shadow', kind: 'reset' }), 1)
+  t.equal(
+    at('banyan_backend_errors_total', { side: 'new', role: 'shadow', kind: 'busy' }) ?? 0,
+    0,
+    'ours is not theirs',
+  )
+})

@@ -49,7 +49,7 @@ t.test('packed, installed into an empty folder, and run from there', { skip, tim
   writeFileSync(join(cwd, 'bad.yaml'), 'routes:\n  - id: Orders\n')
   t.match(await banyan('check', '-c', 'bad.yaml'), { end: 2, stdout: /bad\.yaml:2:9 {2}error {2}not an id/ })
   const demo = await banyan('demo', '--dry-run')
-  t.match(demo, { end: 0, stdout: /5\. restored, and counted/, stderr: '' })
+  t.match(demo, { end: 0, stdout: /6\. restored, and counted/, stderr: '' })
   t.match(demo.stdout, /demo: everything is stopped/)
 
   const { url } = await named(t as Test, 'legacy')

@@ -1,5 +1,5 @@
 // Which elements of two arrays belong together: by position with insertions and removals found, as multisets, or by key.
-import { common } from './align.ts'
+import { type Common, common } from './align.ts'
 import type { Hashes } from './hash.ts'
 import type { Marks } from './marks.ts'
 import type { Meter } from './meter.ts'
@@ -147,6 +147,9 @@ export class Pairer {
   #areMoved(legacy: Side, fresh: Side, different: readonly number[]): boolean {
     const ones = different.map(i => legacy.places[i] as number)
     const others = different.map(i => fresh.places[i] as number)
+    // Mostly the first already is nowhere, which is sooner found than all the hashes are.
+    if (!this.#marked && !others.some(other => this.#isSame(legacy.array, ones[0] as number, fresh.array, other)))
+      return false
     const pairs = this.#byHash(legacy, ones, fresh, others)
     if (pairs.length < ones.length) return false
     const unequal = pairs.filter(([one, other]) => !this.#isSame(legacy.array, one, fresh.array, other))
@@ -162,7 +165,9 @@ export class Pairer {
       this.#inOrder(legacy.places, fresh.places)
       return
     }
-    const { ones, others } = common(hashesOf(legacy), hashesOf(fresh), this.#meter)
+    const { ones, others } = this.#haveNothingCommon(legacy, fresh)
+      ? NOTHING_COMMON
+      : common(hashesOf(legacy), hashesOf(fresh), this.#meter)
     let [at, newAt] = [0, 0]
     for (let k = 0; k <= ones.length; k++) {
       const [one, other] = [ones[k] ?? legacy.places.length, others[k] ?? fresh.places.length]
@@ -171,6 +176,12 @@ export class Pairer {
       at = one + 1
       newAt = other + 1
     }
+  }
+
+  /** Of a few, comparing each with each is cheaper than hashing them. */
+  #haveNothingCommon(legacy: Side, fresh: Side): boolean {
+    if (this.#marked || legacy.places.length * fresh.places.length > MOST_EACH_WITH_EACH) return false
+    return !legacy.places.some(one => fresh.places.some(other => this.#isSame(legacy.array, one, fresh.array, other)))
   }
 
   /** What is equal to none: all of the shorter side have a partner. */
@@ -273,6 +284,9 @@ export class Pairer {
     return pairs
   }
 }
+
+const NOTHING_COMMON: Common = { ones: [], others: [] }
+const MOST_EACH_WITH_EACH = 32
 
 function nothing(): Pairing {
   return { pairs: [], missing: [], extra: [], moved: false, unkeyed: false }

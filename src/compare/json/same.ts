@@ -53,7 +53,9 @@ export class Sameness {
       this.#otherPath[level] = y
       this.#meter.depth(depth + level)
       if (this.#sameOutside(x, y, level)) continue
-      for (let i = 0; i <= level; i++) this.#different.set(this.#onePath[i] as object, this.#otherPath[i] as object)
+      // What differs at once is as soon found again.
+      for (let i = 0; level > 0 && i <= level; i++)
+        this.#different.set(this.#onePath[i] as object, this.#otherPath[i] as object)
       return false
     }
     return true
