@@ -33,9 +33,27 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ['application/sql', 'text'],
 ])
 
+/** Content types that were read lately: an application has few, and says them in every answer. */
+const known = new Map<string, Media>()
+const MOST_KNOWN = 200
+const LONGEST_KNOWN = 200
+
+const UNSAID: Media = { kind: 'unsaid', charset: null }
+
 /** null: there is no content type. */
 export function mediaOf(contentType: string | null): Media {
-  if (contentType === null || contentType.trim() === '') return { kind: 'unsaid', charset: null }
+  if (contentType === null) return UNSAID
+  const before = known.get(contentType)
+  if (before !== undefined) return before
+  const media = readMedia(contentType)
+  if (contentType.length > LONGEST_KNOWN) return media
+  if (known.size >= MOST_KNOWN) known.clear()
+  known.set(contentType, media)
+  return media
+}
+
+function readMedia(contentType: string): Media {
+  if (contentType.trim() === '') return UNSAID
   const [type = '', ...parameters] = canonicalValue('parameters', contentType).split('; ')
   const charset = parameters.find(parameter => parameter.startsWith('charset='))
   return { kind: kindOf(type), charset: charset?.slice('charset='.length).trim() || null }
