@@ -27,7 +27,7 @@ const MIRROR = ['mirror /mirror;', 'mirror_request_body off;']
 const LEAST_COMPARED = 0.99
 /** Of the requests per second that were reached with every request shadowed. */
 const HALF = 0.5
-const NO_CAPS = { maxRps: 'none', maxConcurrent: 1_000 }
+const NO_CAPS = { maxRps: 'none', maxConcurrent: 128 }
 const EVERY = { shadow: { percent: 100, ...NO_CAPS }, compare: { noise: { percent: 0 } } }
 
 async function run(bench: Bench): Promise<readonly Verdict[]> {
@@ -171,7 +171,6 @@ function start(bench: Bench, name: string, origin: OriginPorts, defaults: Record
     store: 'memory:',
     paths: ['/*'],
     defaults,
-    connections: 1_000,
   }
   return startBanyan(bench.children, bench.directory, origin, options)
 }

@@ -73,7 +73,7 @@ export class Address implements Candidate {
         this.#primary ??= this.#open()
         return this.#primary
       case 'shadow':
-        this.#shadow ??= this.#open()
+        this.#shadow ??= this.#open(true)
         return this.#shadow
       case 'relay':
         this.#relay ??= this.#open()
@@ -104,12 +104,13 @@ export class Address implements Candidate {
     this.#relay?.destroy()
   }
 
-  #open(): Pool {
+  #open(isPatient = false): Pool {
     const { connections, wire, timeouts } = this.#backend
     const pool = new Pool({
       connections,
       reuse: wire.reuse && wire.version === '1.1',
       connectMs: timeouts.connectMs,
+      isPatient,
       clock: this.#clock,
       connect: opened =>
         connectSafely(this.target, socket => {

@@ -21,6 +21,8 @@ export interface PoolOptions {
   /** false: each connection carries one exchange. */
   readonly reuse: boolean
   readonly connectMs: Milliseconds | null
+  /** Whoever wants one has time: one that is in quarantine is waited for, and none is opened instead. */
+  readonly isPatient: boolean
   /** Begins a connection; tells once when it is open, TLS included. */
   connect(opened: (socket: Socket) => void): Socket
   readonly clock: Pick<Clock, 'monotonic'>
@@ -83,6 +85,8 @@ export class Pool {
       return
     }
     this.#waiting.push({ wanting, fresh })
+    // Fewer connections stay busy, which costs both ends less.
+    if (this.#options.isPatient && !fresh && this.#quarantine.length >= this.#waiting.length) return
     if (this.size < this.#options.connections) this.#open()
     // At the limit, an idle one makes room for a fresh one, which is opened when it is gone.
     else if (fresh) (this.#quarantine[0] ?? this.#ready[0])?.destroy()

@@ -11,6 +11,7 @@ function poolTo(t: Test, port: number, options: Partial<PoolOptions> = {}): Pool
     connections: 8,
     reuse: true,
     connectMs: 2_000,
+    isPatient: false,
     clock: realClock,
     connect: opened => connectTo({ host: '127.0.0.1', port, tls: null }, opened),
     ...options,
@@ -33,6 +34,24 @@ t.test('a connection that comes back is in quarantine; another is opened meanwhi
   const third = await take(pool)
   t.equal(third.connection, first.connection)
   t.ok(third.reused)
+})
+
+t.test('who has time waits for one in quarantine, and opens one only where none is left to wait for', async t => {
+  const { port, sockets } = await listen(t)
+  const pool = poolTo(t, port, { isPatient: true })
+  const first = await take(pool)
+  pool.giveBack(first.connection)
+  const [second, third] = await Promise.all([take(pool), take(pool)])
+  t.same(
+    new Set([second.connection, third.connection].map(connection => connection === first.connection)),
+    new Set([true, false]),
+  )
+  t.equal(sockets.size, 2)
+  pool.giveBack(second.connection)
+  const gone = second.connection
+  const fourth = take(pool)
+  gone.destroy()
+  t.not((await fourth).connection, gone, 'one that ends in quarantine is replaced')
 })
 
 t.test('last in, first out, once out of quarantine', async t => {
