@@ -49,6 +49,16 @@ import { createServices } from './upstream/services.ts'
 import { BACKEND_HEADER, createSideDispatcher } from './upstream/side-door.ts'
 import { VERSION } from './version.ts'
 
+/** Changes about a route that leave its users where they are. */
+const MOVES_NOBODY: ReadonlySet<string> = new Set([
+  'link',
+  'add-rule',
+  'remove-rule',
+  'acknowledge',
+  'revoke-noise',
+  'resume-shadow',
+])
+
 /** Unnamed forwarders that are remembered for a warning. */
 const MOST_FORWARDERS = 20
 
@@ -139,7 +149,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         const changed = plan.byId.get(event.subject)
         const concerned = event.subject === '*' ? plan.routes : changed && plan.units.get(changed.unit)
         // The share that was observed before a change says nothing about after it.
-        for (const { id } of concerned ?? []) traffic.restartShare(id)
+        if (!MOVES_NOBODY.has(event.action)) for (const { id } of concerned ?? []) traffic.restartShare(id)
         if (event.trigger !== null) {
           const unit = event.subject === '*' ? null : (plan.byId.get(event.subject)?.unit ?? null)
           const routes = plan.routes.filter(

@@ -173,17 +173,16 @@ t.test('property: a renaming is hidden; a broken one is found', async t => {
 
 t.test('headers and the status', async t => {
   const headers = (legacy: readonly string[], fresh: readonly string[], ...rules: readonly Rule[]) =>
-    compareGiven({ headers: legacy }, { headers: fresh }, { rules, headers: ['retry-after', 'location', 'x-at'] })
-      .result
+    compareGiven({ headers: legacy }, { headers: fresh }, { rules, headers: ['x-left', 'location', 'x-at'] }).result
   const [legacy, fresh] = [
-    ['Retry-After', '30'],
-    ['Retry-After', '31'],
+    ['X-Left', '30'],
+    ['X-Left', '31'],
   ]
   t.equal(headers(legacy, fresh), 'different')
-  t.equal(headers(legacy, fresh, rule({ does: 'ignore' }, 'header:Retry-After')), 'tolerated')
+  t.equal(headers(legacy, fresh, rule({ does: 'ignore' }, 'header:X-Left')), 'tolerated')
   t.equal(headers(legacy, fresh, rule({ does: 'ignore' }, 'header:location')), 'different')
-  t.equal(headers(legacy, fresh, tolerance({ absolute: 1 }, 'header:retry-after')), 'tolerated')
-  t.equal(headers(legacy, fresh, tolerance({ absolute: 0.5 }, 'header:retry-after')), 'different')
+  t.equal(headers(legacy, fresh, tolerance({ absolute: 1 }, 'header:x-left')), 'tolerated')
+  t.equal(headers(legacy, fresh, tolerance({ absolute: 0.5 }, 'header:x-left')), 'different')
   const [at, then] = [
     ['x-at', 'Thu, 15 Jan 2026 10:00:00 GMT'],
     ['x-at', 'Thu, 15 Jan 2026 10:00:01 GMT'],
@@ -209,8 +208,8 @@ t.test('which rules count', async t => {
   t.same(places({ a: 1 }, { a: 2 }, bad), ['value /a'])
   t.equal(compared({ a: 'x' }, { a: 'X' }, rule({ does: 'ignore' }, '$..[?@..b]')).result, 'different')
   const hungry = compareGiven(
-    json('['.repeat(3000) + ']'.repeat(3000)),
-    json('['.repeat(3000) + '1' + ']'.repeat(3000)),
+    json(`${'['.repeat(3000)}${']'.repeat(3000)}`),
+    json(`${'['.repeat(3000)}1${']'.repeat(3000)}`),
     {
       rules: [rule({ does: 'ignore' }, '$..*..*')],
     },
