@@ -21,17 +21,22 @@ export interface Learned {
   readonly test: PairTest
 }
 
+/** What was learned at one place, for people. */
 export interface NoiseEntry {
+  /** Names it, for revoking. */
   readonly id: string
   readonly template: string
   readonly kind: DivergenceKind
   readonly path: string
   readonly state: NoiseState
   readonly prior: Prior | null
+  /** Comparisons that were repeated in this template. */
   readonly repeats: number
+  /** Only new differed; only legacy from itself did; both did. */
   readonly onlyNew: number
   readonly onlySelf: number
   readonly both: number
+  /** Natural logarithm of the evidence, and what it has to reach. */
   readonly evidenceNats: number
   readonly thresholdNats: number
   readonly why: string

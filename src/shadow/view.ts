@@ -1,13 +1,6 @@
 // What people see of shadowing: the shapes that the ledger answers with, and that the admin API and the command line show.
-import type {
-  DivergenceKind,
-  Exemplar,
-  Prior,
-  Rule,
-  Severity,
-  ShadowResult,
-  UnaskedReason,
-} from '../model/comparison.ts'
+import type { NoiseEntry } from '../compare/noise-place.ts'
+import type { DivergenceKind, Exemplar, Rule, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
 import type { RouteId, Side } from '../model/route.ts'
 import type { EpochMs, Milliseconds } from '../model/units.ts'
 
@@ -93,26 +86,8 @@ export interface RuleView {
   readonly expired: boolean
 }
 
-export interface NoiseView {
-  /** Names it, for revoking. */
-  readonly id: string
-  readonly template: string
-  readonly kind: DivergenceKind
-  readonly path: string
-  readonly state: PlaceState
-  readonly prior: Prior | null
-  /** Comparisons that were repeated in this template. */
-  readonly repeats: number
-  /** Only new differed; only the repetition of the primary's side did; both did. */
-  readonly onlyNew: number
-  readonly onlySelf: number
-  readonly both: number
-  /** Natural logarithm of the evidence, and what it has to reach. */
-  readonly evidenceNats: number
-  readonly thresholdNats: number
-  readonly why: string
-  readonly expiresAt: EpochMs | null
-}
+/** What was learned at one place: as the noise book tells it. */
+export type NoiseView = NoiseEntry
 
 export interface LatencyView {
   readonly pairs: number
