@@ -23,14 +23,19 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
 /** More are not in use, but each could multiply the size by a thousand. */
 const MOST_CODINGS = 4
 
+const NAME = 'content-encoding'
+const NO_CODINGS: readonly string[] = []
+
 /** In the order in which they were put on, lower case; `identity` is none. */
 export function codingsOf(headers: HeaderList): readonly string[] {
-  const codings: string[] = []
+  let codings = NO_CODINGS
   for (let i = 0; i < headers.length; i += 2) {
-    if ((headers[i] as string).toLowerCase() !== 'content-encoding') continue
-    codings.push(...split((headers[i + 1] as string).toLowerCase(), ','))
+    const name = headers[i] as string
+    if (name.length !== NAME.length || name.toLowerCase() !== NAME) continue
+    const named = split((headers[i + 1] as string).toLowerCase(), ',')
+    codings = [...codings, ...named.filter(coding => coding !== 'identity')]
   }
-  return codings.filter(coding => coding !== 'identity')
+  return codings
 }
 
 /** `body` is whole. What has no body (HEAD, 304) names a coding all the same. */

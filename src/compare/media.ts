@@ -71,9 +71,13 @@ function kindOf(type: string): Kind {
 /** Whether equal bytes say equal things under both heads. */
 export function isReadAlike(legacy: HeaderList, fresh: HeaderList): boolean {
   return (
-    codingsOf(legacy).join() === codingsOf(fresh).join() &&
+    sameTexts(codingsOf(legacy), codingsOf(fresh)) &&
     mediaOf(headerOf(legacy, 'content-type')).charset === mediaOf(headerOf(fresh, 'content-type')).charset
   )
+}
+
+function sameTexts(ones: readonly string[], others: readonly string[]): boolean {
+  return ones.length === others.length && ones.every((one, i) => one === others[i])
 }
 
 /** As what two bodies are compared. */

@@ -189,6 +189,7 @@ class Walk {
   }
 
   #isEqualByRule(mark: Mark | null, newMark: Mark | null, legacy: Json | undefined, fresh: Json | undefined): boolean {
+    if (mark === null && newMark === null) return false
     // One rule mostly marks both.
     for (const compare of new Set([...(mark?.compare ?? []), ...(newMark?.compare ?? [])])) {
       const { equal, rule } = compare(legacy, fresh)
@@ -223,21 +224,20 @@ class Walk {
     severity ??= (this.#options.severityOf ?? usualSeverity)(kind)
     const newPath = pathOf(at, 'newKey')
     const path = kind === 'extra' ? newPath : pathOf(at, 'key')
-    this.#differences.push({
-      kind,
-      path,
-      ...(kind === 'missing' || newPath === path ? {} : { newPath }),
-      ...(legacy === undefined ? {} : { legacy }),
-      ...(fresh === undefined ? {} : { new: fresh }),
-      severity,
-      ...(note === null ? {} : { note }),
-    })
+    const found: Draft = { kind, path, severity }
+    if (kind !== 'missing' && newPath !== path) found.newPath = newPath
+    if (legacy !== undefined) found.legacy = legacy
+    if (fresh !== undefined) found.new = fresh
+    if (note !== null) found.note = note
+    this.#differences.push(found)
   }
 
   #suppress(rule: RuleId): void {
     this.#suppressed.set(rule, (this.#suppressed.get(rule) ?? 0) + 1)
   }
 }
+
+type Draft = { -readonly [name in keyof Divergence]: Divergence[name] }
 
 function isConfirmed(mark: Mark | null, value: Json | undefined): boolean {
   return mark === null || mark.confirm === null || value === undefined || mark.confirm(value)

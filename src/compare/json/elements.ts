@@ -60,6 +60,7 @@ export class Pairer {
     const start = this.#samePart(legacy, fresh)
     if (start === legacy.length && start === fresh.length) return null
     this.#found = nothing()
+    if (way === 'position' && this.#areInPlace(legacy, fresh, start)) return this.#found
     // Whether a key is the only one is to be seen among all.
     const [ones, others] = this.#withoutIgnored(legacy, fresh, typeof way === 'string' ? start : 0)
     if (way === 'position') this.#byPosition(ones, others)
@@ -76,6 +77,31 @@ export class Pairer {
     while (at < shorter && this.#isSame(legacy, at, fresh, at)) at++
     this.#meter.values(2 * at + 2)
     return at
+  }
+
+  /**
+   * Short arrays of one length where what differs in place is nowhere else: no alignment keeps more of them together. What most
+   * answers that differ look like, so neither hashes nor lists of places are made for them.
+   */
+  #areInPlace(legacy: readonly Json[], fresh: readonly Json[], start: number): boolean {
+    if (this.#marked || legacy.length !== fresh.length) return false
+    const { pairs } = this.#found
+    for (let i = start; i < legacy.length; i++) {
+      if (i > start && this.#isSame(legacy, i, fresh, i)) continue
+      pairs.push([i, i])
+      if (pairs.length * (legacy.length - start) > MOST_EACH_WITH_EACH) break
+    }
+    const isKnown =
+      pairs.length * (legacy.length - start) <= MOST_EACH_WITH_EACH &&
+      pairs.every(([at]) => this.#isNowhereElse(legacy, fresh, at, start))
+    if (!isKnown) pairs.length = 0
+    return isKnown
+  }
+
+  #isNowhereElse(legacy: readonly Json[], fresh: readonly Json[], at: number, start: number): boolean {
+    for (let i = start; i < legacy.length; i++)
+      if (i !== at && (this.#isSame(legacy, at, fresh, i) || this.#isSame(legacy, i, fresh, at))) return false
+    return true
   }
 
   /** The ignored belong together among themselves: whether they are equal is for the walk to see. */

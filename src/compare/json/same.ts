@@ -25,7 +25,8 @@ export class Sameness {
   readonly #unsure: Unsure | null
   /** Of containers that differ, the last that it was found to differ from. */
   readonly #different = new Map<object, object>()
-  /** What is still to be looked at, and how deep it is. */
+  /** What is still to be looked at, and how deep it is: the first `#left` of each. */
+  #left = 0
   readonly #ones: object[] = []
   readonly #others: object[] = []
   readonly #depths: number[] = []
@@ -43,12 +44,12 @@ export class Sameness {
     if (one === other) return true
     if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
     if (this.#different.get(one) === other) return false
-    this.#ones.length = this.#others.length = this.#depths.length = 0
+    this.#left = 0
     this.#push(one, other, 0)
-    while (this.#ones.length > 0) {
-      const x = this.#ones.pop() as object
-      const y = this.#others.pop() as object
-      const level = this.#depths.pop() as number
+    while (this.#left > 0) {
+      const x = this.#ones[--this.#left] as object
+      const y = this.#others[this.#left] as object
+      const level = this.#depths[this.#left] as number
       this.#onePath[level] = x
       this.#otherPath[level] = y
       this.#meter.depth(depth + level)
@@ -62,9 +63,9 @@ export class Sameness {
   }
 
   #push(one: object, other: object, level: number): void {
-    this.#ones.push(one)
-    this.#others.push(other)
-    this.#depths.push(level)
+    this.#ones[this.#left] = one
+    this.#others[this.#left] = other
+    this.#depths[this.#left++] = level
   }
 
   /** Of containers: their scalars; containers in them are left for later. */

@@ -14,11 +14,7 @@ const WITH_EXPONENT = /(?<=^|[\s:,[])-?\d[\d.]*[eE][-+]?\d+/g
 const QUOTE = 34
 const POINT = 46
 const NINE = 57
-const COLON = 58
-
-/** A window on the text, as bytes: several times as fast to look through as the text. */
-const BYTES = new Uint8Array(64 * 1024)
-const WINDOW = Buffer.from(BYTES.buffer)
+const SPACE = 32
 
 export function isLossless(text: string, tree: Json): boolean {
   return (
@@ -61,27 +57,16 @@ function largeExponentsAreExact(text: string): boolean {
   return true
 }
 
-/**
- * Every key ends in `":`, so this is at least the number of them. Strings may add to it; so may characters beyond Latin-1, of
- * which the window has the lower half.
- */
+/** Every key ends in `":`, so this is at least the number of them. Strings may add to it. */
 function mostKeys(text: string): number {
   let count = 0
-  let before = 0
-  let spaced = false
-  for (let start = 0; start < text.length; start += BYTES.length) {
-    const part = text.length <= BYTES.length ? text : text.slice(start, start + BYTES.length)
-    const length = WINDOW.write(part, 'latin1')
-    for (let i = 0; i < length; i++) {
-      const code = BYTES[i] as number
-      if (code === COLON) {
-        if (before === QUOTE) count++
-        else if (before <= 32) spaced = true
-      }
-      before = code
-    }
+  // Search for one character is the engine's fastest way through a text.
+  for (let at = text.indexOf(':'); at !== -1; at = text.indexOf(':', at + 1)) {
+    const before = text.charCodeAt(at - 1)
+    if (before === QUOTE) count++
+    else if (before <= SPACE) return [...text.matchAll(/"\s*:/g)].length
   }
-  return spaced ? [...text.matchAll(/"\s*:/g)].length : count
+  return count
 }
 
 /**
