@@ -235,10 +235,22 @@ export function createMetrics(parts: MetricsParts): Metrics {
         overhead: overheadSeconds.of([timed]),
         legacy: sideOf(id, timed, 'legacy'),
         new: sideOf(id, timed, 'new'),
+        shadow: null,
       }
       bound.set(id, one)
     }
     return one
+  }
+
+  function shadowOf(id: RouteId): BoundShadow {
+    const one = boundOf(id)
+    one.shadow ??= {
+      eligible: eligible.of([id]),
+      results: new Map(SHADOW_RESULTS.map(result => [result, shadows.of([id, result])])),
+      legacy: backendSeconds.of([timedAs(id), 'legacy', 'shadow']),
+      new: backendSeconds.of([timedAs(id), 'new', 'shadow']),
+    }
+    return one.shadow
   }
 
   function sideOf(id: RouteId, timed: string, side: Side): BoundSide {
@@ -266,8 +278,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
         for (const result of TOKEN_RESULTS) tokens.of([route.id, what, result])
       }
       if (route.shadow !== null) {
-        eligible.of([route.id])
-        for (const result of SHADOW_RESULTS) shadows.of([route.id, result])
+        shadowOf(route.id)
         for (const kind of DIVERGENCE_KINDS) {
           for (const severity of SEVERITIES) divergences.of([route.id, kind, severity])
         }
@@ -326,12 +337,13 @@ export function createMetrics(parts: MetricsParts): Metrics {
       for (const timed of new Set(routes.map(timedAs))) rollbackSeconds.of([timed, trigger]).add(ms / 1000)
     },
     shadowed(route, result, reason) {
-      eligible.of([route]).value++
-      shadows.of([route, result]).value++
+      const one = shadowOf(route)
+      one.eligible.value++
+      ;(one.results.get(result) as Count).value++
       if (reason !== null) unasked.of([route, reason]).value++
     },
     asked(route, side, asked) {
-      if (asked.kind === 'answer') backendSeconds.of([timedAs(route), side, 'shadow']).add(asked.ms / 1000)
+      if (asked.kind === 'answer') shadowOf(route)[side].add(asked.ms / 1000)
       else if (!asked.ours) errors.of([route, side, 'shadow', asked.failure]).value++
     },
     divergent(route, kind, severity) {
@@ -352,6 +364,16 @@ interface Bound {
   readonly overhead: Timing
   readonly legacy: BoundSide
   readonly new: BoundSide
+  /** null: it is not shadowed, or was not yet. */
+  shadow: BoundShadow | null
+}
+
+interface BoundShadow {
+  readonly eligible: Count
+  readonly results: ReadonlyMap<ShadowResult, Count>
+  /** Questions to that side. */
+  readonly legacy: Timing
+  readonly new: Timing
 }
 
 interface BoundSide {

@@ -4,12 +4,13 @@ import type { Milliseconds } from './units.ts'
 
 const GROWTH = 1.25
 const FIRST_MS = 0.05
+const BUCKETS_PER_LOG = 1 / Math.log(GROWTH)
 /** 0.05 ms × 1.25^63 ≈ 63 s: beyond it everything is "the slowest". */
 export const LATENCY_BUCKETS = 64
 
 export function latencyBucket(ms: Milliseconds): number {
   if (ms <= FIRST_MS) return 0
-  return Math.min(LATENCY_BUCKETS - 1, Math.ceil(Math.log(ms / FIRST_MS) / Math.log(GROWTH)))
+  return Math.min(LATENCY_BUCKETS - 1, Math.ceil(Math.log(ms / FIRST_MS) * BUCKETS_PER_LOG))
 }
 
 /** `counts` are added up, and are `total` together; null: there are none. */

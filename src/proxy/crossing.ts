@@ -163,18 +163,20 @@ export interface AnswerCrossing {
 
 /**
  * Looks at an answer's Set-Cookie, Location, Link, Cache-Control and ETag: counts, and changes what the route wants changed.
- * An informational answer is an answer, too: browsers take the cookies of a 101, and the links of a 103.
+ * An informational answer is an answer, too: browsers take the cookies of a 101, and the links of a 103. `parts` null: it is
+ * only looked at, so nothing is counted.
  */
 export function answerCrossing(
-  parts: Pick<ProxyParts, 'note'>,
+  parts: Pick<ProxyParts, 'note'> | null,
   accepted: Accepted,
   { route, side }: Decision,
   answer: Answer,
 ): AnswerCrossing | null {
   const { head, request, forwarded, snapshot } = accepted
   const { fields } = answer
-  const letting = fields.aged && isSplit(route, snapshot) ? lettingKeep(request.method, head.headers, answer) : null
-  if (letting !== null) parts.note({ kind: 'shared-cache', route: route.id, side })
+  const mayKeep = fields.aged && (parts !== null || route.cache === 'private-while-split') && isSplit(route, snapshot)
+  const letting = mayKeep ? lettingKeep(request.method, head.headers, answer) : null
+  if (letting !== null) parts?.note({ kind: 'shared-cache', route: route.id, side })
   const toPrivate = route.cache === 'private-while-split' ? letting : null
   const added =
     toPrivate?.has('cache-control') && headerOf(fields.list, 'cache-control') === null
@@ -192,14 +194,14 @@ export function answerCrossing(
       case 'location':
       case 'content-location':
         if (!leakOf('location', value, addressesOf(backend), authority)) return value
-        parts.note({ kind: 'leak', route: route.id, side, where: 'location' })
+        parts?.note({ kind: 'leak', route: route.id, side, where: 'location' })
         // A client of HTTP/1.0 may not have said where it is.
         return route.leaks === 'rewrite' && authority !== ''
           ? rewrittenLocation(value, addressesOf(backend), forwarded.proto, authority)
           : value
       case 'link':
         if (!isOwnName(backend, authority) && countLinks(value, addressesOf(backend)) > 0) {
-          parts.note({ kind: 'leak', route: route.id, side, where: 'link' })
+          parts?.note({ kind: 'leak', route: route.id, side, where: 'link' })
         }
         return value
       case 'etag':
@@ -269,17 +271,17 @@ interface CookieContext {
 }
 
 function cookieAcross(
-  parts: Pick<ProxyParts, 'note'>,
+  parts: Pick<ProxyParts, 'note'> | null,
   value: string,
   { route, side, backend, cookies, authority }: CookieContext,
 ): string {
   let out = value
   if (leakOf('set-cookie', value, addressesOf(backend), authority)) {
-    parts.note({ kind: 'leak', route: route.id, side, where: 'set-cookie' })
+    parts?.note({ kind: 'leak', route: route.id, side, where: 'set-cookie' })
     if (route.leaks === 'rewrite') out = withoutDomain(out)
   }
   if (cookies !== null) out = setCookieFromSide(out, cookies)
-  if (hasBoth(route)) parts.note({ kind: 'set-cookie', route: route.id, side, name: cookieName(out) })
+  if (hasBoth(route)) parts?.note({ kind: 'set-cookie', route: route.id, side, name: cookieName(out) })
   return out
 }
 
@@ -305,14 +307,15 @@ function lettingKeep(method: string, asked: readonly string[], { status, fields 
     hasAuthorization: headerOf(asked, 'authorization') !== null,
     vary: joined(fields.list, 'vary'),
   }
-  const names = new Set(['cache-control'])
-  for (const { kind, lower } of fields.known) if (kind === 'cache') names.add(lower)
-  for (const lower of names) {
+  const names: string[] = []
+  const look = (lower: string) => {
     const value = joined(fields.list, lower)
     const cacheControl = value === null ? null : inCacheWords(lower, value)
-    if (!sharedCacheMayKeep({ ...facts, cacheControl })) names.delete(lower)
+    if (sharedCacheMayKeep({ ...facts, cacheControl })) names.push(lower)
   }
-  return names.size > 0 ? names : null
+  look('cache-control')
+  for (const { kind, lower } of fields.known) if (kind === 'cache' && lower !== 'cache-control') look(lower)
+  return names.length > 0 ? new Set(names) : null
 }
 
 const addresses = new WeakMap<Backend, ReadonlySet<string>>()

@@ -226,7 +226,7 @@ export class Serving implements Receiver {
       special: crossing?.special ?? null,
     })
     this.#reply.begin(answer.status, text, out)
-    this.#copy?.answered(answer.status, headersAsGiven(this.#accepted, this.#placement.decision.side, answer))
+    this.#copy?.answered(answer.status, headersAsGiven(this.#accepted, this.#placement.decision.side, answer, crossing))
     if (streams && answer.fields.isEventStream) this.#streams()
   }
 

@@ -9,7 +9,7 @@ import { NO_BODY, requestFraming } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import { SHADOW_HEADER } from '../wire/names.ts'
 import type { Accepted } from './accept.ts'
-import { answerCrossing, type CopyChanges, ownLocation, sideRequest } from './crossing.ts'
+import { type AnswerCrossing, answerCrossing, type CopyChanges, ownLocation, sideRequest } from './crossing.ts'
 import type { ProxyParts } from './parts.ts'
 import { isUpgrade } from './tunnel.ts'
 
@@ -68,13 +68,18 @@ export class Tapped implements Original {
     const framing = body === null ? NO_BODY : { kind: 'length' as const, bytes: body.length }
     const decision = { ...this.#accepted.decision, side }
     const copy = copyChanges(route, side)
+    const request = sideRequest(this.#parts, this.#accepted, { decision, backend, framing, copy })
+    // Field by field: what is spread is slow to make, and this is made for every request.
     const question = {
-      ...sideRequest(this.#parts, this.#accepted, { decision, backend, framing, copy }),
       side,
       backend,
+      method: request.method,
+      head: request.head,
       framing,
-      binds: false,
+      upgrade: request.upgrade,
       expects: false,
+      binds: false,
+      stick: request.stick,
     }
     const asked = await this.#parts.askShadow(question, body, bounds)
     if (asked.kind === 'full') return asked
@@ -82,7 +87,8 @@ export class Tapped implements Original {
       const { kind } = asked.failure
       return { kind: 'failure', failure: kind, ours: kind === 'busy' || kind === 'circuit' }
     }
-    const headers = headersAsGiven(this.#accepted, side, asked.answer)
+    const crossing = answerCrossing(null, this.#accepted, decision, asked.answer)
+    const headers = headersAsGiven(this.#accepted, side, asked.answer, crossing)
     const answer: AnswerCopy = { status: asked.answer.status, headers, body: asked.body }
     return { kind: 'answer', answer, ms: asked.ms }
   }
@@ -111,11 +117,14 @@ function makeChanges({ shadow, rewrites }: Route, side: Side): CopyChanges {
 }
 
 /** An answer's fields as a client of the side gets them, with redirects to the side's own address told by their path only. */
-export function headersAsGiven(accepted: Accepted, side: Side, answer: Answer): HeaderList {
-  const { fields } = answer
+export function headersAsGiven(
+  accepted: Accepted,
+  side: Side,
+  { fields }: Answer,
+  crossing: AnswerCrossing | null,
+): HeaderList {
   if (!fields.special) return fields.list
   const decision = { ...accepted.decision, side }
-  const crossing = answerCrossing(SILENT, accepted, decision, answer)
   const given: string[] = []
   for (let i = 0; i < fields.known.length; i++) {
     const name = fields.list[2 * i] as string
@@ -126,6 +135,3 @@ export function headersAsGiven(accepted: Accepted, side: Side, answer: Answer): 
   }
   return given
 }
-
-/** Looking at a copy counts nothing. */
-const SILENT = { note() {} }

@@ -18,7 +18,7 @@ import type { HeaderList } from '../model/exchange.ts'
 import type { Side } from '../model/route.ts'
 import type { Bytes, Milliseconds } from '../model/units.ts'
 import { isSafe } from '../routing/decide.ts'
-import { isDirected, isOfCondition, otherSide, partsOf } from './eligible.ts'
+import { isDirected, isOfCondition, otherSide } from './eligible.ts'
 import type { Account } from './memory.ts'
 import type { Copying, Original, PrimaryEnd } from './original.ts'
 import type { Desk } from './shadow.ts'
@@ -74,7 +74,7 @@ export class Copy implements Copying {
   }
 
   get template(): string {
-    this.#template ??= this.#desk.templateOf(partsOf(this.original.head.target).path)
+    this.#template ??= this.#desk.templateOf(this.original.head.target)
     return this.#template
   }
 

@@ -1,18 +1,18 @@
 // Why a request is not asked of the other side, as far as its head can tell. Pure. The first reason that applies counts.
 
-import { actionOf } from '../inventory/signs.ts'
+import { actionInQuery } from '../inventory/signs.ts'
 import type { DenyPattern, ShadowPolicy, UnaskedReason } from '../model/comparison.ts'
 import type { Side } from '../model/route.ts'
 import { isSafe } from '../routing/decide.ts'
-import { normalisePath } from '../routing/target.ts'
 import type { Original } from './original.ts'
+import { type Paths, queryOf } from './paths.ts'
 
 export function otherSide(side: Side): Side {
   return side === 'legacy' ? 'new' : 'legacy'
 }
 
 /** null: nothing in its head speaks against it. */
-export function whyNot(original: Original, policy: ShadowPolicy): UnaskedReason | null {
+export function whyNot(original: Original, policy: ShadowPolicy, paths: Paths): UnaskedReason | null {
   const { route, head, upgrades, binds, bodyBytes } = original
   // The relay's answer is compared there, outside these totals.
   if (!isSafe(head.method) && route.data === 'separate') return 'writes'
@@ -20,9 +20,12 @@ export function whyNot(original: Original, policy: ShadowPolicy): UnaskedReason 
   if (upgrades) return 'upgrade'
   if (binds) return 'bound_connection'
   if (bodyBytes !== null && bodyBytes > policy.maxRequestBytes) return 'request_too_large'
-  const { path, query } = partsOf(head.target)
+  const { path, acts } = paths.of(head.target)
+  const query = queryOf(head.target)
   if (policy.deny.some(pattern => denies(pattern, path, query))) return 'denied'
-  if (policy.denyActions && isSafe(head.method) && actionOf(path.split('/').slice(1), query) !== null) return 'action'
+  if (policy.denyActions && isSafe(head.method) && (acts || (query !== null && actionInQuery(query) !== null))) {
+    return 'action'
+  }
   return null
 }
 
@@ -37,13 +40,6 @@ export function isOfCondition(status: number): boolean {
 /** The asked side is one that the route lets be asked. */
 export function isDirected({ direction }: ShadowPolicy, asked: Side): boolean {
   return direction === 'both' || direction === asked
-}
-
-export function partsOf(target: string): { readonly path: string; readonly query: string | null } {
-  const mark = target.indexOf('?')
-  return mark === -1
-    ? { path: normalisePath(target), query: null }
-    : { path: normalisePath(target.slice(0, mark)), query: target.slice(mark + 1) }
 }
 
 function denies(pattern: DenyPattern, path: string, query: string | null): boolean {

@@ -99,7 +99,10 @@ export function createLedger(options: LedgerOptions): Ledger {
   function bookOf(route: RouteId): RouteBook {
     let book = books.get(route)
     if (book === undefined) {
-      book = new RouteBook({ route, now: clock.now(), spaces, changed: record => changed.add(keyOf(route, record)) })
+      // With every comparison the counts change.
+      const counts = keyOf(route, 'counts')
+      const isChanged = (record: string) => changed.add(record === 'counts' ? counts : keyOf(route, record))
+      book = new RouteBook({ route, now: clock.now(), spaces, changed: isChanged })
       books.set(route, book)
     }
     return book

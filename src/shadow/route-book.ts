@@ -47,6 +47,8 @@ export interface Outcome {
   readonly news: readonly Signature[]
 }
 
+const MATCH: Outcome = { result: 'match', divergent: [], news: [] }
+
 interface StoredBook {
   readonly format: typeof FORMAT
   readonly template: string
@@ -97,6 +99,15 @@ export class RouteBook {
       this.#noise.pair(template, finding.places, repeat.places, at)
       this.#parts.changed('noise')
     }
+    this.#counts.suppressed(rules, finding, at)
+    this.#latency.add(legacyMs, newMs)
+    this.#templates.compared(template, at)
+    this.#parts.changed('counts')
+    // Nearly all of them.
+    if (finding.result === 'match') {
+      this.#counts.compared('match', 'low')
+      return MATCH
+    }
     const judged = finding.places.map(place => ({ place, state: this.#verdict(template, place, at).state }))
     const divergent = judged.filter(({ state }) => state === 'divergent').map(({ place }) => place)
     const result = resultOf(finding, new Set(judged.map(({ state }) => state)))
@@ -104,16 +115,12 @@ export class RouteBook {
       result,
       divergent.reduce<Severity>((worst, place) => worse(worst, place.severity), 'low'),
     )
-    this.#counts.suppressed(rules, finding, at)
-    this.#latency.add(legacyMs, newMs)
-    this.#templates.compared(template, at)
     const seen = this.#kept.see(
       template,
       judged.map(({ place, state }) => ({ place, counts: state !== 'noise' })),
       at,
     )
     if (finding.exemplar !== null) for (const { id } of seen) this.#exemplars.add(id, finding.exemplar)
-    this.#parts.changed('counts')
     return { result, divergent, news: this.#news(divergent) }
   }
 

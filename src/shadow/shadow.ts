@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { isSame } from '../compare/compare.ts'
 import { redactTarget } from '../compare/redact.ts'
-import { templateOf } from '../inventory/template.ts'
 import type {
   AnswerCopy,
   Asked,
@@ -26,13 +25,12 @@ import { whyNot } from './eligible.ts'
 import type { Ledger } from './ledger.ts'
 import type { Memory } from './memory.ts'
 import type { Copying, Original } from './original.ts'
+import { Paths } from './paths.ts'
 import { SlowDown } from './slow-down.ts'
 import { Suspensions } from './suspensions.ts'
 import type { SignatureView } from './view.ts'
 import { isWithin } from './window.ts'
 
-/** Paths whose template is known. */
-const TEMPLATES = 5_000
 /** Requests that can be asked again. */
 const REMEMBERED = 1_000
 const REMEMBERED_CHARACTERS = 1024 * 1024
@@ -77,7 +75,7 @@ export interface Compared {
 /** What a copy may ask of the room. */
 export interface Desk {
   readonly memory: Memory
-  templateOf(path: string): string
+  templateOf(target: string): string
   isSuspended(copy: Copy, side: Side): boolean
   /** False: an operator has said that it may be asked all the same. */
   suspend(copy: Copy, side: Side, why: string): boolean
@@ -123,7 +121,7 @@ export interface Shadow {
 
 export function createShadow(parts: ShadowParts): Shadow {
   const { clock, ledger, comparer, memory } = parts
-  const templates = new LRUCache<string, string>({ max: TEMPLATES })
+  const paths = new Paths()
   const remembered = new LRUCache<string, RememberedRequest>({
     max: REMEMBERED,
     maxSize: REMEMBERED_CHARACTERS,
@@ -253,14 +251,7 @@ export function createShadow(parts: ShadowParts): Shadow {
 
   const desk: Desk = {
     memory,
-    templateOf(path) {
-      let template = templates.get(path)
-      if (template === undefined) {
-        template = templateOf(path)
-        templates.set(path, template)
-      }
-      return template
-    },
+    templateOf: target => paths.of(target).template,
     isSuspended: ({ original, template }, side) => suspensions.has(original.route.id, side, template),
     suspend({ original, template }, side, why) {
       if (suspensions.has(original.route.id, side, template)) return true
@@ -272,16 +263,16 @@ export function createShadow(parts: ShadowParts): Shadow {
       if (isStopped) return { refused: 'stopping' }
       if (parts.isStrained()) return { refused: 'strained' }
       const { route } = copy.original
-      const session = sessionOf(copy)
+      const session = side === 'legacy' ? sessionOf(copy) : null
       const why = side === 'legacy' ? whyNotLegacy(copy, session) : null
       if (why !== null) return { refused: why }
       const admission = admissionOf(route, side)
       const refused = admission.enter()
       if (refused !== null) return { refused }
-      if (side === 'legacy' && session !== null) sessions.add(session)
+      if (session !== null) sessions.add(session)
       return {
         leave(asked) {
-          if (side === 'legacy' && session !== null) sessions.delete(session)
+          if (session !== null) sessions.delete(session)
           // What cannot be read to its end is as bad as no answer: it costs much, and tells little.
           const isGood = asked.kind === 'answer' && asked.answer.body.complete
           const isBad = asked.kind === 'failure' ? !asked.ours : asked.kind === 'answer' && !isGood
@@ -332,7 +323,7 @@ export function createShadow(parts: ShadowParts): Shadow {
         return null
       }
       const why =
-        whyNot(original, policy) ??
+        whyNot(original, policy, paths) ??
         (policy.window !== null && !isWithin(policy.window, clock.now()) ? ('window' as const) : null)
       if (why !== null) {
         count(route, 'skipped', why)

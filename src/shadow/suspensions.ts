@@ -18,7 +18,7 @@ export class Suspensions {
   readonly #resumed = new Set<string>()
 
   has(route: RouteId, side: Side, template: string): boolean {
-    return this.#suspended.has(keyOf(route, side, template))
+    return this.#suspended.size > 0 && this.#suspended.has(keyOf(route, side, template))
   }
 
   /** True: it is suspended now. */

@@ -86,7 +86,22 @@ class Asking implements Receiver {
 
   #ask(fresh: boolean, spentMs: Milliseconds): void {
     const backend = impatient(this.#question.backend, this.#limits.timeoutMs)
-    const outgoing = { ...this.#question, backend, pins: this.#pins, avoid: null, fresh, spentMs }
+    const { side, method, head, framing, upgrade, expects, binds, stick } = this.#question
+    const outgoing: Outgoing = {
+      side,
+      backend,
+      method,
+      head,
+      framing,
+      upgrade,
+      expects,
+      binds,
+      pins: this.#pins,
+      stick,
+      avoid: null,
+      fresh,
+      spentMs,
+    }
     this.#sending = forward(this.#parts.serviceOf(backend), outgoing, this)
     this.#sending.send()
   }

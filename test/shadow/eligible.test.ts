@@ -3,6 +3,9 @@ import t from 'tap'
 import type { DenyPattern, ShadowPolicy, UnaskedReason } from '../../src/model/comparison.ts'
 import { isDirected, isOfCondition, whyNot } from '../../src/shadow/eligible.ts'
 import type { Original } from '../../src/shadow/original.ts'
+import { Paths } from '../../src/shadow/paths.ts'
+
+const paths = new Paths()
 
 const POLICY = {
   methods: new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY']),
@@ -54,7 +57,7 @@ const CASES: readonly (readonly [string, Original, ShadowPolicy, UnaskedReason |
 ]
 
 for (const [name, request, policy, expected] of CASES) {
-  t.test(name, async t => t.equal(whyNot(request, policy), expected))
+  t.test(name, async t => t.equal(whyNot(request, policy, paths), expected))
 }
 
 t.test('which side may be asked', async t => {
