@@ -65,6 +65,10 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
     publish: event => parts.publish('divergence', event),
     divergent: (route, kind, severity) => metrics.divergent(route, kind, severity),
     suspended: route => shadow.suspensions.of(route),
+    rulesOf(id) {
+      const route = current().plan.byId.get(id)
+      return route === undefined ? [] : shadow.policyOf(route).rules
+    },
   })
   const broken = (error: unknown) =>
     log('error', 'a shadow failed inside the proxy', { error: String((error as Error).stack ?? error) })

@@ -60,7 +60,7 @@ export function compareAnswers(
       new: fresh.status,
       severity: 'high',
     }
-    // A rule hides the status and no more: what is under it is still compared.
+    // A rule hides the status and no more: what is under it is still compared. Else a rule about 200 and 201 would hide every 500.
     if (found.addPlain(difference, session?.status ?? null)) return concluded(found)
   }
   if (!sameHeaders(legacy.headers, fresh.headers, policy.headers)) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { afterPair, evidenceOf, isWorse, type PairTest, UNTESTED } from '../evidence/pair-test.ts'
 import type { DivergenceKind, FoundPlace, Prior } from '../model/comparison.ts'
 import type { EpochMs } from '../model/units.ts'
-import { EXPIRES_AFTER_MS, type NoiseState, verdictOf } from './noise-verdict.ts'
+import { EXPIRES_AFTER_MS, type NoiseState, unlearned, verdictOf } from './noise-verdict.ts'
 
 /** Plain data: it is stored as it is. */
 export interface Learned {
@@ -19,6 +19,8 @@ export interface Learned {
   readonly at: EpochMs
   readonly selfAt: EpochMs | null
   readonly test: PairTest
+  /** An operator has revoked it: what its values look like does not excuse it. */
+  readonly countsAnyway: boolean
 }
 
 /** What was learned at one place, for people. */
@@ -47,7 +49,19 @@ export interface NoiseEntry {
 type Named = Pick<FoundPlace, 'kind' | 'path'>
 
 export function begun({ kind, path, prior }: Named & Pick<FoundPlace, 'prior'>, since: number, at: EpochMs): Learned {
-  return { kind, path, prior, since, onlyNew: 0, onlySelf: 0, both: 0, at, selfAt: null, test: UNTESTED }
+  return {
+    kind,
+    path,
+    prior,
+    since,
+    onlyNew: 0,
+    onlySelf: 0,
+    both: 0,
+    at,
+    selfAt: null,
+    test: UNTESTED,
+    countsAnyway: false,
+  }
 }
 
 /** After a repeat in which new differed from legacy there, legacy from itself, or both. */
@@ -63,10 +77,16 @@ export function useOf({ at, test }: Learned): number {
   return isWorse(test) ? Number.MAX_SAFE_INTEGER : at
 }
 
-export function entryOf(template: string, templateRepeats: number, learned: Learned, at: EpochMs): NoiseEntry {
+export function entryOf(
+  template: string,
+  templateRepeats: number,
+  learned: Learned,
+  at: EpochMs,
+  learning: boolean,
+): NoiseEntry {
   const { kind, path, prior, onlyNew, onlySelf, both, selfAt } = learned
   const repeats = templateRepeats - learned.since
-  const { state, why } = verdictOf(kind, prior, { ...learned, repeats }, at)
+  const { state, why } = learning ? verdictOf(kind, prior, { ...learned, repeats }, at) : unlearned(prior)
   const { nats, threshold } = evidenceOf(learned.test)
   return {
     id: idOf(template, learned),

@@ -47,30 +47,45 @@ export class NoiseBook {
     const [ofNew, ofSelf] = [byKey(a), byKey(b)]
     for (const [key, place] of new Map([...ofSelf, ...ofNew])) {
       const learned = known.places.get(key) ?? begun(place, known.since, at)
-      known.places.set(key, { ...counted(learned, ofNew.has(key), ofSelf.has(key), at), prior: place.prior })
+      const prior = learned.countsAnyway ? null : place.prior
+      known.places.set(key, { ...counted(learned, ofNew.has(key), ofSelf.has(key), at), prior })
     }
     if (this.#size() > MOST_PLACES) this.#forgetPlaces()
   }
 
   /** What is thought of a difference that was found now. `learning`: answers of this route are repeated. */
   state(template: string, place: FoundPlace, at: EpochMs, learning: boolean): Verdict {
-    if (!learning) return unlearned(place.prior)
     const known = this.#templates.get(template)
     const learned = known?.places.get(keyOf(place)) ?? begun(place, known?.since ?? 0, at)
+    const prior = learned.countsAnyway ? null : place.prior
+    if (!learning) return unlearned(prior)
     const repeats = (known?.repeats ?? 0) - learned.since
-    return verdictOf(place.kind, place.prior, { ...learned, repeats }, at)
+    return verdictOf(place.kind, prior, { ...learned, repeats }, at)
   }
 
-  list(at: EpochMs): NoiseEntry[] {
-    return this.#all().map(([template, { repeats }, learned]) => entryOf(template, repeats, learned, at))
+  list(at: EpochMs, learning = true): NoiseEntry[] {
+    return this.#all().map(([template, { repeats }, learned]) => entryOf(template, repeats, learned, at, learning))
   }
 
-  /** What was learned at a place is forgotten: it begins anew. False: there is no such place. */
+  /** Of a place of which nothing was learned. */
+  entry(template: string, place: FoundPlace, at: EpochMs, learning: boolean): NoiseEntry {
+    const { repeats = 0, since = 0 } = this.#templates.get(template) ?? {}
+    return entryOf(template, repeats, begun(place, since, at), at, learning)
+  }
+
+  /** What was learned at a place is forgotten: it begins anew, and what it looks like does not excuse it. False: there is none. */
   revoke(id: string): boolean {
     const found = this.#all().find(([template, , learned]) => idOf(template, learned) === id)
     if (found === undefined) return false
     const [, { repeats, places }, learned] = found
-    places.set(keyOf(learned), begun(learned, repeats, learned.at))
+    places.set(keyOf(learned), { ...begun({ ...learned, prior: null }, repeats, learned.at), countsAnyway: true })
+    return true
+  }
+
+  /** The same of a place of which nothing was learned. */
+  revokeUnlearned(template: string, place: FoundPlace, at: EpochMs): boolean {
+    const { places, repeats } = this.#template(template, at)
+    places.set(keyOf(place), { ...begun({ ...place, prior: null }, repeats, at), countsAnyway: true })
     return true
   }
 

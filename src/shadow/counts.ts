@@ -16,6 +16,8 @@ import type { Share, Totals } from './view.ts'
 const DEAD_AFTER = 1000
 
 export interface RuleHits {
+  /** It takes part since then, as far as is known here. */
+  readonly since: EpochMs
   readonly hits: number
   readonly lastHit: EpochMs | null
   /** That it took part in, since it is known here. */
@@ -26,6 +28,8 @@ export interface RuleHits {
 type Named = { readonly id: string }
 
 interface RuleCount {
+  /** It takes part since then. */
+  since: EpochMs
   hits: number
   lastHit: EpochMs | null
   comparisons: number
@@ -73,7 +77,7 @@ export class Counts {
     const inForce = new Set(rules.map(({ id }) => id))
     for (const id of this.#rules.keys()) if (!inForce.has(id)) this.#rules.delete(id)
     for (const id of inForce) {
-      const count = this.#rules.get(id) ?? { hits: 0, lastHit: null, comparisons: 0 }
+      const count = this.#rules.get(id) ?? { since: at, hits: 0, lastHit: null, comparisons: 0 }
       this.#rules.set(id, { ...count, comparisons: count.comparisons + 1 })
     }
     for (const { rule, count } of suppressed) {

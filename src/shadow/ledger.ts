@@ -35,6 +35,8 @@ export interface LedgerOptions {
   /** Of each comparison, each place that is divergent. */
   readonly divergent: (route: RouteId, kind: DivergenceKind, severity: Severity) => void
   readonly suspended: (route: RouteId) => readonly Suspension[]
+  /** In force now. */
+  readonly rulesOf: (route: RouteId) => readonly Rule[]
 }
 
 export interface DivergenceEvent {
@@ -90,7 +92,7 @@ export interface Ledger {
 }
 
 export function createLedger(options: LedgerOptions): Ledger {
-  const { clock, keepBytes, ageMs } = options
+  const { clock, keepBytes, ageMs, rulesOf } = options
   const spaces = { places: new Space(keepBytes * FOR_PLACES), exemplars: new Space(keepBytes * (1 - FOR_PLACES)) }
   const books = new Map<RouteId, RouteBook>()
   const changed = new Set<string>()
@@ -120,9 +122,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     for (const book of books.values()) book.removeBefore(now - ageMs)
   }
 
-  function find<T>(ask: (book: RouteBook) => T | null): T | null {
-    for (const book of books.values()) {
-      const found = ask(book)
+  function find<T>(ask: (book: RouteBook, route: RouteId) => T | null): T | null {
+    for (const [route, book] of books) {
+      const found = ask(book, route)
       if (found !== null) return found
     }
     return null
@@ -145,13 +147,13 @@ export function createLedger(options: LedgerOptions): Ledger {
     view(route, query) {
       const now = clock.now()
       sweep(now)
-      return (books.get(route) ?? unknown(route, now)).view(query, options.suspended(route), now)
+      return (books.get(route) ?? unknown(route, now)).view(query, rulesOf(route), options.suspended(route), now)
     },
-    signature: id => find(book => book.signature(id, clock.now())),
+    signature: id => find((book, route) => book.signature(id, rulesOf(route), clock.now())),
     acknowledge: id => find(book => book.acknowledge(id) || null) ?? false,
     forget: keyHash => [...books.values()].reduce((sum, book) => sum + book.forget(keyHash), 0),
     noise: route => books.get(route)?.noise(clock.now()) ?? [],
-    revokeNoise: (route, id) => books.get(route)?.revokeNoise(id) ?? false,
+    revokeNoise: (route, id) => books.get(route)?.revokeNoise(id, clock.now()) ?? false,
     rules: route => books.get(route)?.rules() ?? new Map(),
     load(records) {
       const isLast = (key: string) => key.includes(' exemplars-')

@@ -3,19 +3,21 @@
 
 import { worse } from '../compare/found-places.ts'
 import { NoiseBook } from '../compare/noise.ts'
+import { idOf } from '../compare/noise-place.ts'
 import type { Verdict } from '../compare/noise-verdict.ts'
 import type { Finding, FoundPlace, Rule, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
 import type { RouteId } from '../model/route.ts'
 import type { EpochMs, Milliseconds } from '../model/units.ts'
+import { Acknowledged, type StoredAcknowledged } from './acknowledged.ts'
 import { Counts, type StoredCounts } from './counts.ts'
 import { type ExemplarPair, Exemplars } from './exemplars.ts'
-import { type HidingRule, hidingRule } from './hiding.ts'
+import { hidingRule } from './hiding.ts'
 import { Kept, type Place, type Signature } from './kept.ts'
 import { LatencyPairs } from './latency-pairs.ts'
 import { inOrder, isAsked, type Row, rowOf, type SignatureQuery, viewOf } from './signature-row.ts'
 import type { Space } from './space.ts'
 import { type StoredTemplates, Templates } from './templates.ts'
-import type { NoiseView, RouteShadowView, SignatureView, Suspension } from './view.ts'
+import type { NoiseView, PlaceView, RouteShadowView, SignatureView, Suspension } from './view.ts'
 
 /** Of what is written down. What another version wrote is not read. */
 const FORMAT = 1
@@ -56,6 +58,7 @@ interface StoredBook {
   readonly overflow: number
   readonly counts: StoredCounts
   readonly templates: StoredTemplates
+  readonly acknowledged: StoredAcknowledged
   readonly latency: ConstructorParameters<typeof LatencyPairs>[0]
 }
 
@@ -65,13 +68,11 @@ export class RouteBook {
   readonly #exemplars: Exemplars
   #counts: Counts
   #templates = new Templates()
+  #acknowledged = new Acknowledged()
   #latency = new LatencyPairs()
   #noise = new NoiseBook()
   /** Answers of the route are repeated, as far as is known. */
   #learning = false
-  /** Of the last comparison, and what they hide. */
-  #rules: readonly Rule[] = []
-  #hidingRule: HidingRule = () => null
   /** The route's, for people. */
   template = ''
 
@@ -93,8 +94,6 @@ export class RouteBook {
 
   compared({ template, finding, repeat, legacyMs, newMs, learning, rules }: Seen, at: EpochMs): Outcome {
     this.#learning = learning
-    if (rules !== this.#rules) this.#hidingRule = hidingRule(rules)
-    this.#rules = rules
     if (repeat !== null && repeat.result !== 'undecided' && finding.result !== 'undecided') {
       this.#noise.pair(template, finding.places, repeat.places, at)
       this.#parts.changed('noise')
@@ -133,9 +132,11 @@ export class RouteBook {
     }
   }
 
-  view(query: SignatureQuery, suspended: readonly Suspension[], at: EpochMs): RouteShadowView {
+  /** `rules`: those in force now. */
+  view(query: SignatureQuery, rules: readonly Rule[], suspended: readonly Suspension[], at: EpochMs): RouteShadowView {
+    const judge = this.#judge(rules, at)
     const rows = [...this.#kept.signatures.values()]
-      .map(signature => this.#row(signature, at))
+      .map(signature => rowOf(signature, judge))
       .filter(row => isAsked(row, query))
       .sort(inOrder)
     return {
@@ -151,12 +152,16 @@ export class RouteBook {
     }
   }
 
-  signature(id: string, at: EpochMs): SignatureView | null {
+  signature(id: string, rules: readonly Rule[], at: EpochMs): SignatureView | null {
     const signature = this.#kept.signatures.get(id)
-    return signature === undefined ? null : this.#view(this.#row(signature, at))
+    return signature === undefined ? null : this.#view(rowOf(signature, this.#judge(rules, at)))
   }
 
   acknowledge(id: string): boolean {
+    const signature = this.#kept.signatures.get(id)
+    if (signature === undefined) return false
+    this.#acknowledged.add(id, this.#templates.comparisons(signature.places.map(place => place.template)))
+    this.#parts.changed('counts')
     return this.#kept.remove(id)
   }
 
@@ -164,13 +169,22 @@ export class RouteBook {
     return this.#exemplars.removeWhere(exemplar => exemplar.keyHash === keyHash)
   }
 
+  /** What was learned, and what is taken for noise before anything was. */
   noise(at: EpochMs): readonly NoiseView[] {
-    return this.#noise.list(at)
+    const learned = this.#noise.list(at, this.#learning)
+    const known = new Set(learned.map(({ id }) => id))
+    const unlearned = [...this.#kept.signatures.values()]
+      .flatMap(({ places }) => places)
+      .filter(place => place.prior !== null && !known.has(idOf(place.template, place)))
+    return [...learned, ...unlearned.map(place => this.#noise.entry(place.template, place, at, this.#learning))]
   }
 
-  revokeNoise(id: string): boolean {
+  revokeNoise(id: string, at: EpochMs): boolean {
+    const place = [...this.#kept.signatures.values()]
+      .flatMap(({ places }) => places)
+      .find(place => idOf(place.template, place) === id)
     this.#parts.changed('noise')
-    return this.#noise.revoke(id)
+    return this.#noise.revoke(id) || (place !== undefined && this.#noise.revokeUnlearned(place.template, place, at))
   }
 
   rules() {
@@ -228,18 +242,20 @@ export class RouteBook {
       overflow: this.#kept.overflow,
       counts: this.#counts.toJSON(),
       templates: this.#templates.toJSON(),
+      acknowledged: this.#acknowledged.toJSON(),
       latency: this.#latency.toJSON(),
     }
     return book
   }
 
-  #readBook({ template, learning, overflow, counts, templates, latency }: StoredBook): void {
+  #readBook({ template, learning, overflow, counts, templates, acknowledged, latency }: StoredBook): void {
     this.template = template
     this.#learning = learning
     // What did not find room while it was read comes on top.
     this.#kept.overflow += overflow
     this.#counts = new Counts(this.#parts.now, counts)
     this.#templates = new Templates(templates)
+    this.#acknowledged = new Acknowledged(acknowledged)
     this.#latency = new LatencyPairs(latency)
   }
 
@@ -247,20 +263,26 @@ export class RouteBook {
     return this.#noise.state(template, place, at, this.#learning)
   }
 
-  #row(signature: Signature, at: EpochMs): Row {
-    return rowOf(signature, (place: Place) => {
-      const rule = this.#hidingRule(place, at)
-      if (rule !== null) return { state: 'ignored', why: `hidden by ${rule} by now` }
-      return this.#verdict(place.template, place, at)
-    })
+  #judge(rules: readonly Rule[], at: EpochMs): (place: Place) => Pick<PlaceView, 'state' | 'why'> {
+    const known = this.#counts.rules()
+    const hidingOf = hidingRule(rules, id => known.get(id) ?? null)
+    return place => {
+      const hiding = hidingOf(place, at)
+      if (hiding === null) return this.#verdict(place.template, place, at)
+      const { rule, isSure } = hiding
+      return { state: 'ignored', why: isSure ? `hidden by ${rule} by now` : `not seen since ${rule} hides differences` }
+    }
   }
 
   #view(row: Row): SignatureView {
     const { id, places } = row.signature
+    const comparisons = this.#templates.comparisons(places.map(place => place.template))
+    const all = comparisons.reduce((sum, [, count]) => sum + count, 0)
+    const names = comparisons.map(([name]) => name)
     return viewOf(row, {
       route: this.#parts.route,
       template: this.template,
-      comparisons: this.#templates.comparisons(new Set(places.map(place => place.template))),
+      comparisons: all - this.#acknowledged.before(id, names),
       exemplars: this.#exemplars.of(id),
     })
   }

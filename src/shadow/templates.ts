@@ -24,9 +24,10 @@ export class Templates {
     }
   }
 
-  comparisons(templates: ReadonlySet<string>): number {
-    const names = new Set([...templates].map(template => (this.#counts.has(template) ? template : OTHERS)))
-    return [...names].reduce((sum, name) => sum + (this.#counts.get(name)?.count ?? 0), 0)
+  /** By the names under which they are counted. */
+  comparisons(templates: Iterable<string>): readonly (readonly [name: string, count: number])[] {
+    const names = new Set(Array.from(templates, template => (this.#counts.has(template) ? template : OTHERS)))
+    return [...names].map(name => [name, this.#counts.get(name)?.count ?? 0])
   }
 
   /** What is still in use stays. */

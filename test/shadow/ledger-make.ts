@@ -1,5 +1,5 @@
 // Ledgers and findings for tests.
-import type { Exemplar, Finding, FoundPlace } from '../../src/model/comparison.ts'
+import type { Exemplar, Finding, FoundPlace, Rule } from '../../src/model/comparison.ts'
 import type { Route } from '../../src/model/route.ts'
 import {
   type ComparedPair,
@@ -70,6 +70,7 @@ export function world(options: Partial<LedgerOptions> = {}, kept = new Map<strin
   const clock = { at: from, now: () => clock.at }
   const published: DivergenceEvent[] = []
   const divergent: string[] = []
+  const rules = new Map<string, readonly Rule[]>()
   const ledger = createLedger({
     clock,
     keepBytes: 1024 * 1024,
@@ -77,6 +78,7 @@ export function world(options: Partial<LedgerOptions> = {}, kept = new Map<strin
     publish: event => published.push(event),
     divergent: (...labels) => divergent.push(labels.join(' ')),
     suspended: () => [],
+    rulesOf: route => rules.get(route) ?? [],
     ...options,
   })
   ledger.load(kept)
@@ -96,8 +98,10 @@ export function world(options: Partial<LedgerOptions> = {}, kept = new Map<strin
       save()
       return world(options, kept, clock.at)
     },
-    compare: (route, finding, more = {}) =>
-      ledger.compared({
+    compare(route, finding, more = {}) {
+      // Those of the last comparison are in force.
+      rules.set(route.id, more.rules ?? route.compare.rules)
+      return ledger.compared({
         route,
         template: '/t',
         finding,
@@ -106,6 +110,7 @@ export function world(options: Partial<LedgerOptions> = {}, kept = new Map<strin
         newMs: 20,
         learning: false,
         ...more,
-      }),
+      })
+    },
   }
 }

@@ -225,8 +225,8 @@ t.test('rules: hits, comparisons, dead; what is not in force is forgotten', asyn
   t.same(
     [...one.restarted().ledger.rules('orders')],
     [
-      ['file:0', { hits: 3, lastHit: START, comparisons: 1000, dead: false }],
-      ['file:1', { hits: 0, lastHit: null, comparisons: 1000, dead: true }],
+      ['file:0', { since: START, hits: 3, lastHit: START, comparisons: 1000, dead: false }],
+      ['file:1', { since: START, hits: 0, lastHit: null, comparisons: 1000, dead: true }],
     ],
   )
   one.compare(ruled, MATCH, { rules: route('orders', ['rule-1']).compare.rules })
@@ -267,6 +267,70 @@ t.test('a rule that hides a place by now: it is ignored, until the rule is over'
   clock.at += 10
   t.same(states(), { ...before, '404 → 400': 'divergent' })
 })
+
+t.test(
+  'what a rule hides by values is ignored once the rule has hidden something and it is not seen any more',
+  async t => {
+    const { ledger, compare, clock } = world()
+    compare(orders, different('/total', '/lines/*/amount', '/name'))
+    const said = { owner: null, reason: null, until: null }
+    const rules: readonly Rule[] = [
+      { ...said, id: 'rule-1', does: 'tolerance', paths: ['$.total'], absolute: 1, relative: null, timeMs: null },
+      { ...said, id: 'rule-2', does: 'keyed', paths: ['$.lines'], by: ['id'] },
+      { ...said, id: 'rule-3', does: 'severity', paths: ['$.name'], severity: 'low' },
+    ]
+    const states = () => ledger.view('orders', EVERYTHING).items.map(({ field, state }) => `${field} ${state}`)
+    const divergent = ['amount divergent', 'name divergent', 'total divergent']
+    clock.at += 1
+    compare(orders, MATCH, { rules })
+    t.same(states().sort(), divergent, 'nothing was hidden yet')
+    const hidden = {
+      ...MATCH,
+      result: 'tolerated' as const,
+      suppressed: ['rule-1', 'rule-2'].map(rule => ({ rule, count: 1 })),
+    }
+    compare(orders, hidden, { rules })
+    t.same(states().sort(), ['amount ignored', 'name divergent', 'total ignored'])
+    t.match(ledger.view('orders', { ...EVERYTHING, path: '/total' }).items[0]?.why, /^not seen since rule-1/)
+    clock.at += 1
+    compare(orders, different('/total'), { rules })
+    t.same(states().sort(), ['amount ignored', 'name divergent', 'total divergent'], 'the tolerance was not enough')
+    compare(orders, MATCH)
+    t.same(states().sort(), divergent, 'the rules are gone')
+  },
+)
+
+t.test('what was acknowledged is new, and its rate is of what was compared since; also after a restart', async t => {
+  let one = world()
+  for (let i = 0; i < 40; i++) one.compare(orders, different('/a'))
+  for (let i = 0; i < 60; i++) one.compare(orders, MATCH)
+  const rateOf = () => one.ledger.view('orders', EVERYTHING).items[0]?.rate
+  t.equal(rateOf(), 0.4)
+  const [signature] = one.ledger.view('orders', EVERYTHING).items
+  t.ok(one.ledger.acknowledge(signature?.signature ?? ''))
+  one = one.restarted()
+  for (let i = 0; i < 9; i++) one.compare(orders, MATCH)
+  one.compare(orders, different('/a'))
+  t.equal(rateOf(), 0.1)
+  t.equal(one.restarted().ledger.view('orders', EVERYTHING).items[0]?.rate, 0.1)
+})
+
+t.test(
+  'what only looks like noise is listed, and counts once it is revoked; also where nothing is learned',
+  async t => {
+    for (const learning of [true, false]) {
+      const one = world()
+      const found = different(place('/at', { prior: 'timestamp' }))
+      t.equal(one.compare(orders, found, { learning }), 'noise')
+      const [noise] = one.ledger.noise('orders')
+      t.match(noise, { path: '/at', state: 'noise', prior: 'timestamp' })
+      t.ok(one.ledger.revokeNoise('orders', noise?.id ?? ''))
+      const counts = learning ? 'undecided' : 'divergent'
+      t.equal(one.restarted().compare(orders, found, { learning }), counts)
+      t.match(one.ledger.noise('orders'), [{ path: '/at', state: counts, prior: null }])
+    }
+  },
+)
 
 t.test('latency in pairs', async t => {
   const one = world()
