@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { badShadows } from './bad-shadows.ts'
 import { bodies } from './bodies.ts'
 import { compare } from './compare.ts'
 import type { Question } from './kit/bench.ts'
@@ -18,7 +19,18 @@ import { slow } from './slow.ts'
 import { split } from './split.ts'
 import { tunnels } from './tunnels.ts'
 
-const QUESTIONS: readonly Question[] = [split, rollback, matching, bodies, tunnels, slow, shadow, noise, compare]
+const QUESTIONS: readonly Question[] = [
+  split,
+  rollback,
+  matching,
+  bodies,
+  tunnels,
+  slow,
+  shadow,
+  badShadows,
+  noise,
+  compare,
+]
 
 /** Whatever happens, a question is over by then. */
 const MOST_MINUTES = 30
@@ -29,7 +41,7 @@ Measures Banyan against named peers in one run on the same cores, and prints rat
 Everything is on 127.0.0.1; it ends by itself, and Ctrl-C ends what it started.
 
 Questions (default: all):
-${QUESTIONS.map(({ name, asks }) => `  ${name.padEnd(10)} ${asks}`).join('\n')}
+${QUESTIONS.map(({ name, asks }) => `  ${name.padEnd(12)} ${asks}`).join('\n')}
 
 Options:
   --quick          shorter and rougher: 2 rounds of 1 s, 20 rollbacks

@@ -41,13 +41,18 @@ answerParent(async ({ port, perSecond, measureMs, pids }: SteadyRequest): Promis
   /** When those that wait for a free connection began to. */
   const waiting: number[] = []
   let asked = 0
+  let next = 0
   for (;;) {
     const now = performance.now()
     const idle = waiting.length === 0 && !lines.some(line => line.isBusy())
     if ((idle && now > from + measureMs) || now > from + measureMs + MOST_WAIT_MS) break
     if (lines.every(line => line.isBroken())) break
     for (; asked < total && from + (asked * 1000) / perSecond <= now; asked++) waiting.push(now)
-    for (const line of lines) if (waiting.length > 0 && line.isFree()) line.ask(waiting.shift() as number)
+    // In turn: one that is never used would be closed for it.
+    for (let i = 0; i < LINES && waiting.length > 0; i++) {
+      const line = lines[next++ % LINES] as Line
+      if (line.isFree()) line.ask(waiting.shift() as number)
+    }
     await new Promise(resolve => setTimeout(resolve, 1))
   }
   const used = between(before, readCores(pids))

@@ -6,7 +6,7 @@ import { CONNECTIONS, type LoadRequest, type Round, requestOf, USERS } from './l
 /** A body that the full origin answers. */
 const BYTES = 200
 
-export async function warmUp({ children, turns }: Bench, port: number, pids: readonly number[]): Promise<void> {
+export async function warmUp({ children, turns }: Bench, port: number, pids: readonly number[]): Promise<Round> {
   const load = children.startFile('load generator', 'kit/load-process.ts', LOAD_CORE)
   const request: LoadRequest = {
     port,
@@ -17,7 +17,9 @@ export async function warmUp({ children, turns }: Bench, port: number, pids: rea
     measureMs: turns.measureMs,
     pids: { proxy: pids, origins: [] },
   }
-  const { wrong, firstWrong } = await load.ask<Round>(request, turns.warmupMs + turns.measureMs + 15_000)
+  const round = await load.ask<Round>(request, turns.warmupMs + turns.measureMs + 15_000)
   await load.stop()
+  const { wrong, firstWrong } = round
   if (wrong > 0) throw new Error(`${wrong} small requests went wrong before the measuring; the first:\n${firstWrong}`)
+  return round
 }
