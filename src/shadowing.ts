@@ -2,7 +2,7 @@
 import type { ShadowFace } from './admin/divergences.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
-import type { AnswerCopy, Finding } from './model/comparison.ts'
+import type { AnswerCopy, Exemplar, Finding } from './model/comparison.ts'
 import { BanyanError } from './model/errors.ts'
 import type { Route, RouteId } from './model/route.ts'
 import type { Plan, Snapshot } from './model/snapshot.ts'
@@ -94,11 +94,15 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
   swapped()
 
   let saving: Promise<void> = Promise.resolve()
+  let isSaving = false
+  /** Not before. */
   let saveAt: Milliseconds = 0
   const timer = setInterval(() => {
-    if (clock.monotonic() < saveAt) return
-    saveAt = clock.monotonic() + SAVE_EVERY_MS
-    saving = saving.then(save)
+    if (isSaving || clock.monotonic() < saveAt) return
+    isSaving = true
+    saving = save().finally(() => {
+      isSaving = false
+    })
   }, SAVE_EVERY_MS)
   timer.unref()
 
@@ -131,15 +135,14 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
     if (route === undefined || route.sides.legacy === null || route.sides.new === null) {
       throw new BanyanError('not_replayable', `route ${signature.route} has no two sides any more`)
     }
-    const request = shadow.remembered(signature) ?? keptRequest(signature, route)
+    const { latest, exemplar } = signature
+    const safe = { ...signature, latest: ifSafe(latest), exemplar: ifSafe(exemplar) }
+    const request = shadow.remembered(safe) ?? keptRequest(safe, route)
     if (request === null) {
+      // First: waiting for another one, or keeping values, would not help.
+      refuseUnsafe(latest ?? exemplar, safe)
       throw new BanyanError('not_replayable', 'the request is not kept: of this one only paths, kinds and types are', {
         hint: 'it can be replayed for a while after it was seen, or with compare.values: redacted',
-      })
-    }
-    if (!isSafe(request.method)) {
-      throw new BanyanError('not_replayable', `${request.method} may change something`, {
-        hint: 'GET, HEAD, OPTIONS and QUERY without a body can be asked again',
       })
     }
     const original = parts.originalOf(route, { ...request, authorization })
@@ -251,6 +254,18 @@ function keptRequest(
     if (one?.target != null) return { method: one.method, target: one.target, host }
   }
   return null
+}
+
+function ifSafe(exemplar: Exemplar | null): Exemplar | null {
+  return exemplar !== null && isSafe(exemplar.method) ? exemplar : null
+}
+
+/** `seen`: some request of the signature; `safe`: those of it that may be asked again. */
+function refuseUnsafe(seen: Exemplar | null, safe: Pick<SignatureView, 'latest' | 'exemplar'>): void {
+  if (seen === null || safe.latest !== null || safe.exemplar !== null) return
+  throw new BanyanError('not_replayable', `${seen.method} is never asked again: it may change something`, {
+    hint: 'only GET, HEAD, OPTIONS and QUERY without a body are',
+  })
 }
 
 function verdictOf(signature: SignatureView, finding: Finding) {

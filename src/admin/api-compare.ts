@@ -230,7 +230,7 @@ const ruleInput = z
   .record(z.string().max(64), z.unknown())
   .refine(rule => Object.keys(rule).length > 0, { message: 'must be a rule, such as {"ignore": "$.request_id"}' })
   .describe(
-    'one rule as in compare.rules of routes.yaml: {"ignore": "$.request_id", "reason": "…", "owner": "…", "until": "…"}',
+    'one rule as in compare.rules of routes.yaml: {"ignore": "$.request_id", "reason": "…", "owner": "…", "until": "…"}; to be added it needs a reason',
   )
 
 const SignatureParams = z.object({ signature: z.string().max(64) })
@@ -283,7 +283,7 @@ export const compareOperations = {
     method: 'POST',
     path: '/divergences/:signature/replay',
     summary:
-      'Ask both sides again now, without credentials; X-Banyan-Forward-Authorization is passed on as Authorization',
+      'Ask both sides again now, without credentials; X-Banyan-Forward-Authorization is passed on as Authorization. Only safe methods are asked again',
     scope: 'operate',
     andScope: 'bodies',
     params: SignatureParams,
@@ -318,7 +318,7 @@ export const compareOperations = {
   addRule: {
     method: 'POST',
     path: '/routes/:id/rules',
-    summary: 'Add a rule to a route; it counts from now on',
+    summary: 'Add a rule to a route, with the reason why; it counts from now on',
     scope: 'operate',
     params: RouteParams,
     body: ruleInput,
@@ -347,7 +347,8 @@ export const compareOperations = {
   resume: {
     method: 'DELETE',
     path: '/routes/:id/suspensions',
-    summary: 'Ask a suspended template again; without a template: all of the route',
+    summary:
+      'Ask a suspended template again; without a template: all of the route. One that is not suspended is refused',
     scope: 'operate',
     params: RouteParams,
     query: z.strictObject({ template: z.string().max(1024).optional(), reason: reason.optional() }),

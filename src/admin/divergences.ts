@@ -53,6 +53,8 @@ export interface DivergenceParts {
   readonly said: (call: Call) => { readonly actor: Call['actor']; readonly reason: string | null }
 }
 
+const ONE_OF_ANY: ShadowQuery = { since: null, severity: null, kind: null, path: null, state: null, limit: 1 }
+
 /** `since` that is smaller is a time until now. */
 const LONGEST_SPAN_MS = 400 * 86_400_000
 
@@ -76,6 +78,16 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
     }
     requireScope(call.caller, scope, signature.route, control.plan())
     return signature
+  }
+
+  /** Before control is asked: what changes nothing leaves no audit entry. */
+  async function refuseUnlessSuspended(route: RouteId, template: string): Promise<void> {
+    const { suspended } = await shadow.view(route, ONE_OF_ANY)
+    const templates = [...new Set(suspended.map(one => one.template))]
+    if (templates.includes(template)) return
+    throw new BanyanError('unknown_suspension', `${template} is not suspended in route ${route}`, {
+      hint: templates.length === 0 ? 'no template of it is' : `suspended are: ${templates.join(', ')}`,
+    })
   }
 
   async function viewOf(call: Call) {
@@ -123,6 +135,7 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
     async resume(call) {
       const route = routeOf(control, call).id
       const template = (call.query.template ?? null) as string | null
+      if (template !== null) await refuseUnlessSuspended(route, template)
       const { applied } = await control.apply({ type: 'resume-shadow', route, template, ...said(call) })
       return { ...applied, resumed: await shadow.resume(route, template) }
     },

@@ -15,6 +15,7 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
   unknown_signature: [404, 'Unknown Divergence'],
   unknown_rule: [404, 'Unknown Rule'],
   unknown_noise: [404, 'Unknown Noise'],
+  unknown_suspension: [404, 'Unknown Suspension'],
   unknown_side: [404, 'Unknown Side'],
   method_refused: [405, 'Method Not Allowed'],
   frozen: [409, 'Frozen'],

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { covers } from '../compare/rules/covers.ts'
 import { describeRule } from '../compare/rules/describe.ts'
+import { mistake, type RuleMistake } from '../compare/rules/mistakes.ts'
 import { ruleFrom, ruleMistakes } from '../compare/rules/parse.ts'
 import type { Rule, StoredRule } from '../model/comparison.ts'
 import { BanyanError } from '../model/errors.ts'
@@ -37,7 +38,8 @@ export function createRuleHandlers(parts: DivergenceParts): Readonly<Record<Rule
     rules: async call => ({ rules: await rulesOf(parts, routeOf(control, call)) }),
     async addRule(call) {
       const route = routeOf(control, call)
-      const rule = ruleOf(call, `rule-${randomBytes(5).toString('hex')}`, clock.now())
+      const mistakes = [...ruleMistakes(call.body, clock.now()), ...reasonMistakes(call.body)]
+      const rule = ruleOf(call, `rule-${randomBytes(5).toString('hex')}`, mistakes)
       const { applied } = await control.apply({ type: 'add-rule', route: route.id, rule, ...changing(call) })
       return { ...applied, rule: (await rulesOf(parts, route)).find(one => one.id === rule.id) }
     },
@@ -48,7 +50,7 @@ export function createRuleHandlers(parts: DivergenceParts): Readonly<Record<Rule
     },
     async tryRule(call) {
       const route = routeOf(control, call)
-      const rule = ruleOf(call, 'rule-tried', clock.now())
+      const rule = ruleOf(call, 'rule-tried', ruleMistakes(call.body, clock.now()))
       return tried(rule, (await shadow.view(route.id, EVERYTHING)).items)
     },
   }
@@ -87,16 +89,27 @@ function textOf(rule: Rule): string {
   return describeRule({ ...rule, owner: null, reason: null, until: null })
 }
 
-/** What is only a warning here, an end in the past, control refuses. */
-function ruleOf(call: Call, id: string, at: EpochMs): Rule {
-  const mistakes = ruleMistakes(call.body, at).filter(({ level }) => level === 'error')
+/** A file is reviewed, and says why in its history; of what is added while it runs nobody knows later, unless it says so. */
+function reasonMistakes({ reason = null }: Readonly<Record<string, unknown>>): readonly RuleMistake[] {
+  if (reason !== null && (typeof reason !== 'string' || reason.trim() !== '')) return []
+  return [mistake('/reason', 'missing: a rule that is added says why', { hint: '"reason": "an id of each request"' })]
+}
+
+/** What would only be a warning in a file, an end in the past, is refused here: nothing is gained by such a rule. */
+function ruleOf(call: Call, id: string, mistakes: readonly RuleMistake[]): Rule {
   const [first] = mistakes
   if (first === undefined) return ruleFrom(call.body, id)
-  const hint = first.hint ?? (first.allowed === null ? null : `allowed: ${first.allowed}`)
+  const hint = hintOf(first)
   throw new BanyanError('invalid', `${first.path === '' ? 'the rule' : first.path}: ${first.message}`, {
     ...(hint === null ? {} : { hint }),
     details: { errors: mistakes.map(({ path, message }) => ({ pointer: path, message })) },
   })
+}
+
+function hintOf({ hint, allowed }: RuleMistake): string | null {
+  if (allowed === null) return hint
+  if (hint === null) return `allowed: ${allowed}`
+  return `${hint}${hint.endsWith('?') ? '' : ';'} allowed: ${allowed}`
 }
 
 /** Of stored differences only places are known, not values: what looks at values cannot be told. */

@@ -29,6 +29,15 @@ const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
   429: EXIT.forbidden,
 }
 
+/** What shows the same as a call that hints name. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  '/routes': 'banyan routes',
+  '/routes/{id}/rules': 'banyan rules <route>',
+  '/routes/{id}/noise': 'banyan noise <route>',
+  '/routes/{id}/divergences': 'banyan divergences <route>',
+  '/tokens': 'banyan token list',
+}
+
 const UNREACHABLE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'there is no such host',
@@ -94,8 +103,10 @@ function refused(operation: Operation, received: Received, answer: unknown, opti
   const detail = said.detail ?? said.title
   const exit = EXIT_BY_STATUS[status] ?? EXIT.error
   const notes = [
-    ...(said.errors ?? []).map(({ pointer, message }) => `${pointer === '' ? '/' : pointer}: ${message}`),
-    ...(said.hint === undefined ? [] : [said.hint]),
+    ...(said.errors ?? [])
+      .filter(one => !isSaidBy(detail, one))
+      .map(({ pointer, message }) => `${pointer === '' ? '/' : pointer}: ${message}`),
+    ...(said.hint === undefined ? [] : [withCommands(said.hint)]),
     ...(said.currentRevision === undefined ? [] : [`the revision is now ${said.currentRevision}`]),
   ]
   if (exit === EXIT.forbidden) {
@@ -111,6 +122,24 @@ function refused(operation: Operation, received: Received, answer: unknown, opti
   if (detail === undefined && exit === EXIT.error) notes.push(whereIsIt(options.admin))
   const message = detail ?? `${options.admin.origin} answered ${status} (${received.type})`
   return new CliError(exit, message, { notes, status })
+}
+
+/** The only mistake, or the first of several, is often the whole sentence already. */
+function isSaidBy(sentence: string | undefined, { pointer, message }: { pointer: string; message: string }): boolean {
+  if (sentence === undefined) return false
+  return (
+    sentence === message ||
+    sentence === `${pointer}: ${message}` ||
+    (pointer === '' && sentence.endsWith(`: ${message}`))
+  )
+}
+
+/** The API tells its callers which call to make; who types commands is told the command. */
+export function withCommands(hint: string): string {
+  return hint.replace(/GET \/api\/v1(\/[\w{}/]+)/g, (call, path: string) => {
+    const command = COMMANDS[path]
+    return command === undefined ? call : `\`${command}\``
+  })
 }
 
 /** No answer at all, or not all of it. */

@@ -1,7 +1,8 @@
 // A rule as it is typed: the JSON of one, or flags for the common ones. What is wrong with it, the API says.
 import { type Command, Option } from 'commander'
+import type { EpochMs, Milliseconds } from '../model/units.ts'
 import { CliError, EXIT } from './io.ts'
-import { readSpan } from './values.ts'
+import { readUntil } from './values.ts'
 
 export interface RuleFlags {
   readonly ignore?: readonly string[]
@@ -10,7 +11,8 @@ export interface RuleFlags {
   readonly expect?: readonly string[]
   readonly reason?: string
   readonly owner?: string
-  readonly until?: string
+  /** Milliseconds: from now. */
+  readonly until?: Milliseconds | string
 }
 
 /** Flag → key of the rule. */
@@ -27,13 +29,18 @@ export function addRuleOptions(command: Command): Command {
       new Option('--id-map <path>', `ids there may differ, if they do consistently: ${PATH}`).argParser(collect),
     )
     .addOption(new Option('--expect <path>', `a wanted difference: ${PATH}`).argParser(collect))
-    .option('-m, --reason <text>', 'why')
+    .option('-m, --reason <text>', 'why; none is added without')
     .option('--owner <name>', 'who answers for it')
-    .option('--until <when>', 'it counts until then: a time from now such as 30d, or a date such as 2026-12-31')
+    .addOption(
+      new Option(
+        '--until <when>',
+        'it counts until then: a time from now such as 30d, or a date such as 2026-12-31',
+      ).argParser(readUntil),
+    )
 }
 
 /** `now`: for `--until 30d`. */
-export function ruleOf(json: string | undefined, flags: RuleFlags, now: () => number): Record<string, unknown> {
+export function ruleOf(json: string | undefined, flags: RuleFlags, now: () => EpochMs): Record<string, unknown> {
   const actions = ACTIONS.filter(action => flags[action] !== undefined)
   if ((json === undefined) === (actions.length === 0) || actions.length > 1) {
     throw new CliError(EXIT.usage, json === undefined && actions.length === 0 ? 'which rule?' : 'one rule at a time', {
@@ -51,6 +58,14 @@ export function ruleOf(json: string | undefined, flags: RuleFlags, now: () => nu
   return rule
 }
 
+/** To add one: whoever comes upon it later has to know why. */
+export function needReason({ reason }: Readonly<Record<string, unknown>>): void {
+  if (reason !== undefined && reason !== null && reason !== '') return
+  throw new CliError(EXIT.usage, 'why? A rule that is added says so', {
+    notes: ['with --reason \'an id of each request\', or as JSON: "reason": "an id of each request"'],
+  })
+}
+
 function parsed(json: string): object {
   try {
     const rule: unknown = JSON.parse(json)
@@ -59,7 +74,7 @@ function parsed(json: string): object {
   throw new CliError(EXIT.usage, 'that is not a rule in JSON', { notes: [`such as ${EXAMPLE}`] })
 }
 
-function untilOf(text: string, now: () => number): string {
-  if (!/^[\d.]+(s|m|h|d)$/.test(text)) return text
-  return new Date(now() + readSpan(text)).toISOString().replace(/\.\d+Z$/, 'Z')
+function untilOf(until: Milliseconds | string, now: () => EpochMs): string {
+  if (typeof until === 'string') return until
+  return new Date(now() + until).toISOString().replace(/\.\d+Z$/, 'Z')
 }

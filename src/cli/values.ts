@@ -25,13 +25,22 @@ export function readDuration(text: string): Milliseconds {
   return durationMs
 }
 
-/** For `--for`: from a second to 400 days. */
+/** From a second to 400 days. */
 export function readSpan(text: string): Milliseconds {
   const durationMs = readDuration(text)
   if (durationMs < 1000 || durationMs > 400 * 86_400_000) {
     throw new InvalidArgumentError('Allowed: a time from 1s to 400d, such as 2h or 7d.')
   }
   return durationMs
+}
+
+/** For `--until`: a time from now, or a moment as it was written. Which moments there are, the API says. */
+export function readUntil(text: string): Milliseconds | string {
+  if (/^\d+(\.\d+)?(s|m|h|d)$/.test(text)) return readSpan(text)
+  if (/^\d{4}-\d\d-\d\d|^\d{8}T/.test(text)) return text
+  throw new InvalidArgumentError(
+    'Allowed: a time from now such as 30d (1s to 400d), a day such as 2026-12-31 (its beginning, UTC), or a time such as 2026-12-31T12:00:00Z.',
+  )
 }
 
 export function readSide(text: string): 'legacy' | 'new' {

@@ -1,4 +1,5 @@
 // Rules that operators add to a route and remove again. Pure, as all of reduce.
+import { isDeepStrictEqual } from 'node:util'
 import type { Rule, StoredRule } from '../model/comparison.ts'
 import type { Command, ControlState } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
@@ -24,6 +25,16 @@ export function addRule(
   if ([...route.compare.rules, ...ofRoute.map(one => one.rule)].some(({ id }) => id === rule.id)) {
     throw new BanyanError('rule_exists', `route ${route.id} has a rule ${rule.id} already`, {
       hint: 'remove that one first, or take another id',
+    })
+  }
+  const same = [...route.compare.rules, ...ofRoute.map(one => one.rule)].find(
+    one => isStanding(one, moment.at) && doesTheSame(one, rule),
+  )
+  if (same !== undefined) {
+    throw new BanyanError('rule_exists', `route ${route.id} has that rule already: ${same.id}`, {
+      hint: same.id.startsWith('file:')
+        ? 'it is in the configuration'
+        : `to change its owner, reason or end, end ${same.id} first`,
     })
   }
   const stored: StoredRule = { route: route.id, rule, by: command.actor.name, at: moment.at }
@@ -52,7 +63,21 @@ export function removeRule(
 
 /** Rules that are over go when the list is touched. */
 function standingAt(rules: readonly StoredRule[], at: EpochMs): readonly StoredRule[] {
-  return rules.filter(({ rule }) => rule.until === null || rule.until > at)
+  return rules.filter(({ rule }) => isStanding(rule, at))
+}
+
+function isStanding({ until }: Rule, at: EpochMs): boolean {
+  return until === null || until > at
+}
+
+/** At the same places, with the same parameters; whoever wanted it, why, and until when. */
+function doesTheSame(one: Rule, other: Rule): boolean {
+  return isDeepStrictEqual(meaningOf(one), meaningOf(other))
+}
+
+function meaningOf({ id: _, owner: __, reason: ___, until: ____, paths, ...action }: Rule): unknown {
+  const names = paths.map(path => (path.startsWith('header:') ? path.toLowerCase() : path))
+  return { ...action, paths: new Set(names) }
 }
 
 function withRules(
@@ -64,8 +89,8 @@ function withRules(
   return { state: { ...state, revision, rules, changed: { ...state.changed, [unit]: revision } } }
 }
 
-function refuseOver({ until }: Rule, at: EpochMs): void {
-  if (until === null || until > at) return
+function refuseOver(rule: Rule, at: EpochMs): void {
+  if (isStanding(rule, at)) return
   throw new BanyanError('invalid', 'the rule would end before it begins', {
     hint: 'a later time, or none',
     details: { errors: [{ pointer: '/until', message: 'must be in the future' }] },

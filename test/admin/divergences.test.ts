@@ -314,6 +314,19 @@ t.test('an audit entry first, then the ledger', async t => {
   t.notMatch(JSON.stringify(all.commands), 'user-7', 'the key itself is nowhere')
 })
 
+t.test('resuming what is not suspended is refused, and leaves no entry', async t => {
+  const all = house()
+  t.match(await refusal(asked(t, all, 'resume', { query: { template: '/foo' } })), {
+    code: 'unknown_path',
+    message: '/foo is not suspended in route orders',
+    hint: 'suspended are: /login',
+  })
+  const none = house({ view: () => ({ ...view, suspended: [] }) })
+  t.match(await refusal(asked(t, none, 'resume', { query: { template: '/login' } })), { hint: 'no template of it is' })
+  t.same([...all.done, ...none.done], [])
+  await asked(t, none, 'resume', {})
+})
+
 t.test('what is not there, and whose route it is', async t => {
   const all = house()
   const params = { signature: signature.signature }
@@ -368,15 +381,39 @@ t.test('adding a rule: read, logged, shown; what is wrong with it has a pointer'
   t.match(all.commands[0], { type: 'add-rule', route: 'orders', rule: { id: added.id } })
   for (const [wrong, pointer] of [
     [{ ignore: '$[' }, '/ignore'],
-    [{ ignores: '$.a' }, ''],
+    [{ ignores: '$.a' }, '/ignores'],
     [{ tolerance: '$.a' }, /^(\/tolerance)?$/],
+    [{ ignore: '$.a', until: '2020-01-01' }, '/until'],
+    [{ ignore: '$.a', until: 'yesterday' }, '/until'],
   ] as const) {
-    const refused = await refusal(asked(t, all, 'addRule', { body: wrong }))
-    t.match(refused, { code: 'invalid', details: { errors: [{ pointer }] } }, JSON.stringify(wrong))
+    for (const call of ['addRule', 'tryRule'] as const) {
+      const refused = await refusal(asked(t, all, call, { body: { ...wrong, reason: 'x' } }))
+      t.match(refused, { code: 'invalid', details: { errors: [{ pointer }] } }, `${call} ${JSON.stringify(wrong)}`)
+    }
   }
+  t.match(await refusal(asked(t, all, 'addRule', { body: { tolerence: '$.a', absolute: 1, reason: 'x' } })), {
+    message: '/tolerence: unknown key',
+    hint: /^did you mean tolerance\? allowed: ignore, .*severity/,
+  })
   t.equal(all.commands.length, 1)
   await asked(t, all, 'removeRule', { params: { rule: added.id } })
   t.match(all.commands[1], { type: 'remove-rule', route: 'orders', id: added.id })
+})
+
+t.test('a rule is not added without a reason, and may be tried', async t => {
+  const all = house()
+  for (const reason of [undefined, null, '', '  ']) {
+    t.match(await refusal(asked(t, all, 'addRule', { body: { ignore: '$.a', reason } })), {
+      code: 'invalid',
+      message: /^\/reason: missing/,
+      details: { errors: [{ pointer: '/reason' }] },
+    })
+  }
+  t.match(await refusal(asked(t, all, 'addRule', { body: { ignore: 'a' } })), {
+    details: { errors: [{ pointer: '/ignore' }, { pointer: '/reason' }] },
+  })
+  t.same(all.done, [])
+  await asked(t, all, 'tryRule', { body: { ignore: '$.a' } })
 })
 
 t.test('trying a rule: what it would hide, and what cannot be known; nothing is changed', async t => {

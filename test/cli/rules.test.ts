@@ -1,8 +1,13 @@
 // rules, noise, forget: what is sent and shown; a rule by JSON and by flags; that a user's key is repeated nowhere.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
+import { withCommands } from '../../src/cli/answer.ts'
 import { applied, problem, routes } from './answers.ts'
 import { fakeAdmin, reply, run } from './fake-admin.ts'
 import { noise, rule, rules } from './shadow-answers.ts'
+
+const SOURCES = join(import.meta.dirname, '../../src')
 
 t.test('rules: of the file and added, dead and expired', async t => {
   const admin = await fakeAdmin({ 'GET /routes/orders/rules': { rules }, 'GET /routes/cart/rules': { rules: [] } })
@@ -34,8 +39,8 @@ t.test('rules add: JSON or flags', async t => {
       ['--ignore', '$.a', '--ignore', '$.b', '-m', 'x', '--owner', 'team', '--until', '2026-12-31'],
       { ignore: ['$.a', '$.b'], reason: 'x', owner: 'team', until: '2026-12-31' },
     ],
-    [['--unordered', '$.tags'], { unordered: '$.tags' }],
-    [['--id-map', '$.id'], { idMap: '$.id' }],
+    [['--unordered', '$.tags', '-m', 'x'], { unordered: '$.tags', reason: 'x' }],
+    [['--id-map', '$.id', '-m', 'x'], { idMap: '$.id', reason: 'x' }],
     [['{"ignore":"$.a"}', '--reason', 'x'], { ignore: '$.a', reason: 'x' }],
   ]
   for (const [argv, body] of asked) {
@@ -45,7 +50,8 @@ t.test('rules add: JSON or flags', async t => {
     t.same(admin.seen.at(-1)?.body, body)
   }
   const before = Date.now()
-  await run(admin, ['rules', 'add', 'orders', '--expect', '$.total', '--until', '30d', '--if-revision', '42'])
+  const wanted = ['--expect', '$.total', '-m', 'x', '--until', '30d', '--if-revision', '42']
+  await run(admin, ['rules', 'add', 'orders', ...wanted])
   const { until } = admin.seen.at(-1)!.body as { until: string }
   t.ok(Math.abs(Date.parse(until) - before - 30 * 86_400_000) < 60_000, until)
   t.equal(admin.seen.at(-1)?.headers['if-match'], '"42"')
@@ -57,6 +63,11 @@ t.test('rules add: JSON or flags', async t => {
     [['ignore'], /not a rule in JSON/],
     [['{"ignore":"$.a"}', '--ignore', '$.b'], /one rule at a time/],
     [['--ignore', '$.a', '--expect', '$.b'], /one rule at a time/],
+    [['--ignore', '$.a'], /^banyan: why\? .*\n {2}with --reason '/],
+    [['--ignore', '$.a', '--reason', ''], /why\?/],
+    [['{"ignore":"$.a"}'], /why\?/],
+    [['--ignore', '$.a', '-m', 'x', '--until', 'yesterday'], /'yesterday' is invalid.* such as 30d/],
+    [['--ignore', '$.a', '-m', 'x', '--until', '500d'], /1s to 400d/],
   ] as const) {
     const { code, err } = await run(admin, ['rules', 'add', 'orders', ...argv])
     t.equal(code, 2, argv.join(' '))
@@ -73,9 +84,30 @@ t.test('rules: what is wrong with one, the API says', async t => {
       reply(response, 400, problem(400, 'invalid', '/ignore: not a JSONPath', { errors })),
   })
   t.teardown(() => admin.close())
-  const { code, err } = await run(admin, ['rules', 'add', 'orders', '--ignore', '$['])
+  const { code, err } = await run(admin, ['rules', 'add', 'orders', '--ignore', '$[', '-m', 'x'])
   t.equal(code, 2)
-  t.match(err, '/ignore: not a JSONPath')
+  t.equal(err, 'banyan: /ignore: not a JSONPath\n', 'once')
+})
+
+t.test('what the API would have asked is told as a command', async t => {
+  const hint = 'GET /api/v1/routes/{id}/rules lists them'
+  const admin = await fakeAdmin({
+    'GET /routes': routes,
+    'DELETE /routes/orders/rules/rule-x': response =>
+      reply(response, 404, problem(404, 'unknown_rule', 'route orders has no added rule rule-x', { hint })),
+  })
+  t.teardown(() => admin.close())
+  const { err } = await run(admin, ['rules', 'expire', 'orders', 'rule-x'])
+  t.match(err, /\n {2}`banyan rules <route>` lists them\n/)
+})
+
+t.test('every call that a hint of the house names has its command', async t => {
+  const sources = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const calls = sources.flatMap(
+    name => readFileSync(join(SOURCES, name), 'utf8').match(/(?<=')GET \/api\/v1\/[^']*/g) ?? [],
+  )
+  t.ok(calls.length >= 5)
+  for (const call of calls) t.match(withCommands(call), /^`banyan /, call)
 })
 
 t.test('rules try: what it would hide, and what cannot be known', async t => {
@@ -131,6 +163,27 @@ t.test('rules expire, noise, noise revoke', async t => {
     out: /^orders: forgot \/orders\/:id \/served_at value · revision 43/,
   })
   t.same(JSON.parse((await run(admin, ['noise', 'revoke', 'orders', 'noise-1', '--json'])).out), { ...applied, noise })
+})
+
+t.test('rules and noise at 80 columns: neither rule nor place is cut, why goes below', async t => {
+  const text = `ignores ${'$.orders[*].lines[*].request_id, '.repeat(3)}$.trace`
+  const path = '/orders/*/lines/*/discounts/*/total_cents_of_the_line'
+  const why = 'only new differed in 2515 of 2622 repeats, legacy never differed from itself: evidence 1738.0 over 5.3'
+  const admin = await fakeAdmin({
+    'GET /routes/orders/rules': { rules: [{ ...rule, text, until: noise.expiresAt }] },
+    'GET /routes/orders/noise': { noise: [{ ...noise, id: 'ef124a4985c6', path, why }] },
+  })
+  t.teardown(() => admin.close())
+  for (const [command, whole, below] of [
+    ['rules', text, 'an id of each request'],
+    ['noise', path, 'evidence 1738.0 over 5.3'],
+  ] as const) {
+    const { out } = await run(admin, [command, 'orders'], { tty: true, columns: 80, env: { NO_COLOR: '1' } })
+    t.match(out, whole)
+    t.match(out.split('\n').slice(1).join('\n'), below)
+    t.notMatch(out, '…')
+    t.notMatch(out, / $/m)
+  }
 })
 
 t.test('forget: the key is sent, and repeated nowhere', async t => {

@@ -9,6 +9,7 @@ import {
   readPercent,
   readRevision,
   readTimer,
+  readUntil,
 } from '../../src/cli/values.ts'
 
 t.test('percents', async t => {
@@ -33,6 +34,16 @@ t.test('times', async t => {
   for (const wrong of ['', '0', '0s', '-1s', '5 weeks', 's', '1e3']) t.throws(() => readDuration(wrong), /250ms/, wrong)
   t.throws(() => readTimer('25d'), /24d/, 'a timer of Node would fire at once')
   t.equal(readDurationOrNone('none'), 'none')
+})
+
+t.test('ends: a time from now, or a moment as it was written', async t => {
+  t.equal(readUntil('30d'), 30 * 86_400_000)
+  t.equal(readUntil('1.5h'), 5_400_000)
+  for (const moment of ['2026-12-31', '2026-12-31T12:00:00Z', '20261231T120000Z']) t.equal(readUntil(moment), moment)
+  for (const wrong of ['', '5', 'yesterday', '30 days', '1.2.3d', '1796083200']) {
+    t.throws(() => readUntil(wrong), /such as 30d .* such as 2026-12-31 .* such as 2026-12-31T12:00:00Z/, wrong)
+  }
+  t.throws(() => readUntil('401d'), /1s to 400d/)
 })
 
 t.test('numbers', async t => {

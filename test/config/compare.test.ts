@@ -227,7 +227,7 @@ t.test('each mistake of a rule has its place, and is told once', async t => {
   const lines = await linesOf(text)
   t.match(lines, [
     /^7:21 \/routes\/0\/compare\/rules\/0\/ignore not a path/,
-    /^8:11 \/routes\/0\/compare\/rules\/1 what is to be done\?/,
+    /^8:13 \/routes\/0\/compare\/rules\/1\/ignroe unknown key/,
     /^9:11 \/routes\/0\/compare\/rules\/2 either ignore or unordered/,
     /^10:26 \/routes\/0\/compare\/rules\/3\/keyed\/1 not a JSONPath: unclosed \[ \], at character 5/,
     /^11:39 \/routes\/0\/compare\/rules\/4\/relative out of bounds/,

@@ -10,7 +10,7 @@ import { matching, route } from '../routing/make.ts'
 import { command, EMPTY, PLAN, planOf, rollback } from './make.ts'
 
 function rule(id: string, more: Partial<Rule> = {}): Rule {
-  return { id, does: 'ignore', paths: ['$.at'], owner: null, reason: 'as planned', until: null, ...more } as Rule
+  return { id, does: 'ignore', paths: [`$['${id}']`], owner: null, reason: 'as planned', until: null, ...more } as Rule
 }
 
 const add = (one: Rule, on = 'orders') => command({ type: 'add-rule', route: on, rule: one })
@@ -69,6 +69,37 @@ t.test('what is over goes when the list is touched, and its id is free again', a
   t.same(idsOf(after(brief, add(rule('rule-1')), 100).state), ['orders/rule-2', 'cart/rule-3', 'orders/rule-1'])
   t.same(idsOf(after(brief, remove('rule-2'), 200).state), [])
   t.same(idsOf(after(brief, remove('rule-1'), 200).state), ['orders/rule-2'], 'also one that is over can be removed')
+})
+
+t.test('what a rule does already, at the same places, is not added again', async t => {
+  const tolerance = {
+    does: 'tolerance',
+    paths: ['$.a', 'header:X-Id'],
+    absolute: 1,
+    relative: null,
+    timeMs: null,
+  } as const
+  const state = all([add(rule('rule-1', { ...tolerance, until: 100 }))])
+  const again = (more: Partial<Rule>) => () => after(state, add(rule('rule-2', { ...tolerance, ...more } as never)), 99)
+  for (const more of [{}, { reason: 'another', owner: 'bob', until: 300 }, { paths: ['header:x-id', '$.a'] }]) {
+    t.throws(again(more), { code: 'rule_exists', message: /already: rule-1$/, hint: /end rule-1 first/ })
+  }
+  for (const more of [{ paths: ['$.a'] }, { absolute: 2 }, { does: 'ignore' }] as Partial<Rule>[]) {
+    t.doesNotThrow(again(more), JSON.stringify(more))
+  }
+  const same = add(rule('rule-2', tolerance))
+  t.same(idsOf(after(state, same, 100).state), ['orders/rule-2'], 'the other one is over')
+  t.equal(idsOf(after(state, { ...same, route: 'cart' } as Command).state).length, 2, 'of another route')
+  const inFile = (until: number | null) => {
+    const rules = [rule('file:0', { ...tolerance, until })]
+    return planOf([route(0, matching('/*'), { id: 'orders', compare: { ...DEFAULT_COMPARE_POLICY, rules } })])
+  }
+  t.throws(() => after(EMPTY, same, 50, inFile(null)), {
+    code: 'rule_exists',
+    message: /file:0/,
+    hint: /configuration/,
+  })
+  t.doesNotThrow(() => after(EMPTY, same, 50, inFile(50)))
 })
 
 t.test('at most 200 a route, and 64 KiB of all', async t => {

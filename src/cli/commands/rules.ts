@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { EXIT } from '../io.ts'
 import { safe } from '../print.ts'
 import { aboutRoute } from '../route-id.ts'
-import { addRuleOptions, type RuleFlags, ruleOf } from '../rule-input.ts'
+import { addRuleOptions, needReason, type RuleFlags, ruleOf } from '../rule-input.ts'
 import type { Session } from '../session.ts'
 import { appliedText, judgeApplied } from '../views/applied.ts'
 import { noiseView, rulesView, triedView } from '../views/rules.ts'
@@ -91,7 +91,7 @@ function addRules(program: Command, session: Session): void {
       .argument('[rule]', 'the rule as JSON')
       .summary('add a rule')
       .description(
-        'Add a rule to a route; it counts from now on, survives restarts, and belongs into the file in the long run.',
+        'Add a rule to a route, and say why. It counts from now on, survives restarts, and belongs into the file in the long run.',
       ),
   )
     .addOption(revisionOption())
@@ -100,6 +100,7 @@ function addRules(program: Command, session: Session): void {
       session.action(async (route: string, json: string | undefined, _: unknown, command: Command) => {
         const flags = command.optsWithGlobals<RuleFlags & ChangeFlags>()
         const body = ruleOf(json, flags, Date.now)
+        needReason(body)
         const client = await session.client()
         const answer = await aboutRoute(client, route, () =>
           client.call('addRule', { params: { id: route }, body, ifRevision: flags.ifRevision }),

@@ -4,7 +4,7 @@
 //     - { tolerance: [$.price, $.tax], relative: 1% }
 //     - { keyed: $.items, by: [sku, size] }
 import type { DivergenceKind, Equality, Normaliser, Rule, RuleAction, Severity } from '../../model/comparison.ts'
-import { didYouMean } from '../../model/nearest.ts'
+import { didYouMean, nearest } from '../../model/nearest.ts'
 import type { EpochMs, Milliseconds } from '../../model/units.ts'
 import { pointerKey } from '../pointer-key.ts'
 import { ALLOWED_PATHS, mistake, mistakesIn, type RuleMistake } from './mistakes.ts'
@@ -72,12 +72,13 @@ class Reader {
     const known = Object.keys(ACTIONS) as RuleAction['does'][]
     const said = known.filter(name => this.#input[name] !== undefined)
     const [does, second] = said
-    if (does === undefined || second !== undefined) {
-      const near = Object.keys(this.#input).flatMap(key => didYouMean(key, known) ?? [])
-      const message =
-        does === undefined ? 'what is to be done?' : `either ${does} or ${second}: one rule does one thing`
-      const hint = does === undefined ? near[0] : null
-      this.mistakes.push(mistake('', message, { allowed: known.join(', '), hint: hint ?? null }))
+    if (does === undefined) {
+      this.#refuseWithoutAction(known)
+      return null
+    }
+    if (second !== undefined) {
+      const message = `either ${does} or ${second}: one rule does one thing`
+      this.mistakes.push(mistake('', message, { allowed: known.join(', ') }))
       return null
     }
     this.#does = does
@@ -87,11 +88,20 @@ class Reader {
     return { ...this.#action(does), id, paths, ...about }
   }
 
-  #refuseUnknown(known: readonly string[]): void {
+  /** A misspelt action is an unknown key, and says what was meant. */
+  #refuseWithoutAction(actions: readonly string[]): void {
+    const known = [...actions, ...Object.values(ACTIONS).flat(), ...ABOUT]
+    this.#refuseUnknown(known, [...actions, ...ABOUT])
+    if (Object.keys(this.#input).some(key => !known.includes(key) && nearest(key, actions) !== null)) return
+    this.mistakes.push(mistake('', 'what is to be done?', { allowed: actions.join(', ') }))
+  }
+
+  /** `told`: those of the known that are listed. */
+  #refuseUnknown(known: readonly string[], told = known): void {
     for (const key of Object.keys(this.#input)) {
       if (known.includes(key)) continue
-      const hint = didYouMean(key, known) ?? ownerOf(key)
-      this.mistakes.push(mistake(`/${pointerKey(key)}`, 'unknown key', { allowed: known.join(', '), hint }))
+      const hint = didYouMean(key, told) ?? ownerOf(key)
+      this.mistakes.push(mistake(`/${pointerKey(key)}`, 'unknown key', { allowed: told.join(', '), hint }))
     }
   }
 

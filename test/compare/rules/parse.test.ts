@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { describeRule } from '../../../src/compare/rules/describe.ts'
+import type { RuleMistake } from '../../../src/compare/rules/mistakes.ts'
 import { ruleFrom, ruleMistakes } from '../../../src/compare/rules/parse.ts'
 
 const NOW = Date.UTC(2026, 0, 15)
@@ -78,7 +79,9 @@ t.test('what is refused', async t => {
     [null, ' not a rule'],
     [[], ' not a rule'],
     [{}, ' what is to be done?'],
-    [{ ingore: '$.a' }, ' what is to be done? (did you mean ignore?)'],
+    [{ ingore: '$.a' }, '/ingore unknown key (did you mean ignore?)'],
+    [{ tolerence: '$.a', absolute: 1 }, '/tolerence unknown key (did you mean tolerance?)'],
+    [{ reason: 'x' }, ' what is to be done?'],
     [{ ignore: '$.a', idMap: '$.b' }, ' either ignore or idMap: one rule does one thing'],
     [{ ignore: '$.a', ownr: 'x' }, '/ownr unknown key (did you mean owner?)'],
     [{ ignore: '$.a', by: 'id' }, '/by unknown key (it belongs to keyed)'],
@@ -120,6 +123,13 @@ t.test('what is refused', async t => {
     const [first] = said(input)
     t.equal(first, words.trim(), JSON.stringify(input))
   }
+  t.same(said({ ingore: '$.a' }).length, 1, 'what is to be done was said, if misspelt')
+  t.same(said({ colour: 'red' }), ['/colour unknown key', 'what is to be done?'])
+  const [{ allowed }] = ruleMistakes({ tolerence: '$.a' }, NOW) as [RuleMistake]
+  t.equal(
+    allowed,
+    'ignore, unordered, keyed, tolerance, normalise, equal, idMap, expect, severity, owner, reason, until',
+  )
   const slow = said({ normalise: '$.a', pattern: '(a+)+$' })
   t.match(slow[0], /^\/pattern a regular expression that could take for ever/)
   t.match(said({ normalise: '$.a', pattern: '(' })[0], /^\/pattern not a regular expression: /)

@@ -79,7 +79,13 @@ t.test('rules: tried, added, in force, removed; each in the audit log', async t 
     entries.slice(0, 2).map(({ action }: { action: string }) => action),
     ['remove-rule', 'add-rule'],
   )
-  t.equal((await api('POST', '/routes/shop/rules', { ignore: '$[' })).status, 400)
+  t.equal((await api('POST', '/routes/shop/rules', { ignore: '$[', reason: 'x' })).status, 400)
+  t.match((await api('POST', '/routes/shop/rules', { ignore: '$.total' })).json, { code: 'invalid', detail: /reason/ })
+  t.equal((await api('POST', '/routes/shop/rules', rule)).status, 200)
+  t.match(await api('POST', '/routes/shop/rules', { ...rule, reason: 'again' }), {
+    status: 409,
+    json: { code: 'rule_exists', detail: /already: rule-/ },
+  })
 })
 
 t.test('acknowledged, forgotten, asked again', async t => {
@@ -101,6 +107,32 @@ t.test('acknowledged, forgotten, asked again', async t => {
   t.equal((await api('DELETE', `/divergences/${signature}`)).status, 200)
   t.same(await shop.items('?kind=value'), [])
   t.equal((await api('GET', `/divergences/${signature}`)).status, 404)
+})
+
+t.test('what writes is never asked again, whatever is kept', async t => {
+  const shadow = { methods: ['GET', 'POST'], iKnowThisWrites: true }
+  const shop = await shadowed(t, { ...SIDES, shadow })
+  await shop.send('/orders/1', { method: 'POST', body: '{}' })
+  await shop.counted(1)
+  const [{ signature }] = await shop.items('?kind=value')
+  const before = shop.heard.length
+  const refused = await shop.banyan.api('POST', `/divergences/${signature}/replay`, {})
+  t.match(refused, { status: 409, json: { code: 'not_replayable', detail: /^POST is never asked again/ } })
+  t.equal(shop.heard.length, before)
+  await shop.send('/orders/1')
+  await shop.counted(2)
+  t.match(await shop.banyan.api('POST', `/divergences/${signature}/replay`, {}), { json: { method: 'GET' } })
+})
+
+t.test('a template that is not suspended cannot be resumed', async t => {
+  const shop = await shadowed(t, SIDES)
+  const { api } = shop.banyan
+  t.match(await api('DELETE', '/routes/shop/suspensions?template=%2Ffoo'), {
+    status: 404,
+    json: { hint: /no template/ },
+  })
+  const { entries } = (await api('GET', '/audit')).json
+  t.notOk(entries.some(({ action }: { action: string }) => action === 'resume-shadow'))
 })
 
 t.test('a divergence is an event', async t => {
