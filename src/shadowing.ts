@@ -20,6 +20,8 @@ import type { Store } from './store/store.ts'
 import type { Traffic } from './traffic.ts'
 
 const SAVE_EVERY_MS: Milliseconds = 1_000
+/** Records that are written as text in one turn: no client waits for more of them. */
+const SAVE_AT_ONCE = 200
 /** After a failed save: a full disk is not asked every second. */
 const SAVE_AGAIN_MS: Milliseconds = 10_000
 const REPLAY_TIMEOUT_MS: Milliseconds = 10_000
@@ -108,17 +110,23 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
 
   let unsaved = false
   async function save(): Promise<void> {
-    const changes = ledger.changes()
-    if (changes.put.length === 0 && changes.remove.length === 0) return
-    try {
-      await parts.store.keep(changes)
-      unsaved = false
-    } catch (error) {
-      ledger.unsaved(changes)
-      if (!unsaved)
-        log('warn', 'what was learned of differences could not be saved; it is tried again', { error: String(error) })
-      unsaved = true
-      saveAt = clock.monotonic() + SAVE_AGAIN_MS
+    for (;;) {
+      const changes = ledger.changes(SAVE_AT_ONCE)
+      const count = changes.put.length + changes.remove.length
+      if (count === 0) return
+      try {
+        await parts.store.keep(changes)
+        unsaved = false
+      } catch (error) {
+        ledger.unsaved(changes)
+        if (!unsaved)
+          log('warn', 'what was learned of differences could not be saved; it is tried again', { error: String(error) })
+        unsaved = true
+        saveAt = clock.monotonic() + SAVE_AGAIN_MS
+        return
+      }
+      // What changes meanwhile is for the next time.
+      if (count < SAVE_AT_ONCE) return
     }
   }
 

@@ -1,5 +1,5 @@
 // Turns values into text for a terminal or a pipe: escapes, colours, numbers with units, tables.
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import type { EpochMs, Milliseconds, Percent } from '../model/units.ts'
 import type { CliIo, CliStream } from './io.ts'
 
@@ -18,6 +18,10 @@ export interface Column<Row> {
   readonly right?: true
   /** May be cut with … where a terminal is too narrow. */
   readonly cut?: true
+  /** Of `listing`: what a row is called by, and first where a row has lines of its own. */
+  readonly head?: true
+  /** Of `listing`: a sentence, which goes below the row where a terminal is too narrow. */
+  readonly below?: true
   readonly of: (row: Row) => string
   readonly style?: (row: Row) => Style | null
 }
@@ -25,6 +29,7 @@ export interface Column<Row> {
 const NOTHING = '–'
 const GAP = '  '
 const MIN_CUT = 8
+const INDENT = '  '
 // Controls, format characters (bidi overrides, zero width …), lone surrogates and line separators: what can move a cursor or
 // make text read differently from what it is.
 const HAZARDS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
@@ -82,6 +87,69 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
     lineOf(titles, () => 'bold'),
     ...rows.map((row, i) => lineOf(cells[i]!, column => column.style?.(row) ?? null)),
   ]
+}
+
+/** A table where it fits; else sentences go below their row, then each row has lines of its own. Nothing is cut. */
+export function listing<Row>(columns: readonly Column<Row>[], rows: readonly Row[], look: Look): readonly string[] {
+  const { width } = look
+  if (width === null || widthOf(columns, rows) <= width) return table(columns, rows, look)
+  const beside = columns.filter(column => column.below !== true)
+  if (beside.length === columns.length || widthOf(beside, rows) > width) {
+    return rows.flatMap(row => cardOf(columns, row, look, width))
+  }
+  const [titles = '', ...lines] = table(beside, rows, look)
+  return [titles, ...lines.flatMap((line, i) => [line, ...sentencesOf(columns, rows[i]!, look, width)])]
+}
+
+function cardOf<Row>(columns: readonly Column<Row>[], row: Row, look: Look, width: number): readonly string[] {
+  const cells = columns.map(column => ({ column, text: safe(column.of(row)) })).filter(({ text }) => isSaid(text))
+  const painted = ({ column, text }: (typeof cells)[number]): string => look.paint(column.style?.(row) ?? null, text)
+  const heads = cells.filter(({ column }) => column.head === true)
+  const facts = cells.filter(({ column }) => column.head !== true && column.below !== true)
+  return [
+    ...flow(heads.map(painted), GAP, width, ''),
+    ...flow(
+      facts.map(cell => `${cell.column.title.toLowerCase()} ${painted(cell)}`),
+      GAP,
+      width,
+      INDENT,
+    ),
+    ...sentencesOf(columns, row, look, width),
+  ]
+}
+
+function sentencesOf<Row>(columns: readonly Column<Row>[], row: Row, look: Look, width: number): readonly string[] {
+  return columns
+    .filter(column => column.below === true)
+    .map(column => safe(column.of(row)))
+    .filter(isSaid)
+    .flatMap(text => wrap(text, width, INDENT))
+    .map(line => look.paint('dim', line))
+}
+
+function isSaid(text: string): boolean {
+  return text !== '' && text !== NOTHING
+}
+
+/** Text on as many lines as it needs, broken between words; null: on one. */
+export function wrap(text: string, width: number | null, indent = ''): readonly string[] {
+  return width === null ? [indent + text] : flow(text.split(' '), ' ', width, indent)
+}
+
+/** Pieces one after the other, each whole; from the second line on they stand a little further in. */
+function flow(pieces: readonly string[], gap: string, width: number, indent: string): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const piece of pieces) {
+    const joined = line === '' ? `${lines.length === 0 ? indent : indent + INDENT}${piece}` : `${line}${gap}${piece}`
+    if (line === '' || lengthOf(stripVTControlCharacters(joined)) <= width) {
+      line = joined
+      continue
+    }
+    lines.push(line.trimEnd())
+    line = `${indent}${INDENT}${piece}`
+  }
+  return line === '' ? lines : [...lines, line]
 }
 
 /** How wide a table of these rows is when nothing is cut. */

@@ -16,7 +16,9 @@ const shape = {
   headers: z
     .array(headerName())
     .exactOptional()
-    .describe('headers that are compared; instead of the chosen ones (docs/comparing.md lists them); a list replaces them all'),
+    .describe(
+      'headers that are compared; instead of the chosen ones (docs/comparing.md lists them); a list replaces them all',
+    ),
   maxBody: size(KIB, 256 * KIB * KIB)
     .describe('larger bodies are compared by hash; also the limit of what a body may decompress to')
     .prefault('1MiB'),

@@ -13,6 +13,9 @@ const THREAD_HEAP_MIB = 512
 /** One message; larger ones would hold up the first of them. */
 const MOST_AT_ONCE = 64
 
+/** Findings are booked where clients are served: no more of them in one turn. */
+const MOST_PLACES_A_TURN = 100
+
 /** A body is a part of the bytes that come with the message. */
 export interface Packed {
   readonly status: number
@@ -120,7 +123,17 @@ export function createComparer({ most, broken, thread = THREAD }: ComparerOption
     const findings = JSON.parse(text) as readonly Finding[]
     const done = underWay
     underWay = []
-    for (const [i, { resolve }] of done.entries()) resolve(findings[i] ?? undecided('the comparer lost it'))
+    const turn = (from: number) => {
+      let places = 0
+      let i = from
+      for (; i < done.length && places < MOST_PLACES_A_TURN; i++) {
+        const finding = findings[i] ?? undecided('the comparer lost it')
+        places += finding.places.length
+        done[i]?.resolve(finding)
+      }
+      if (i < done.length) setImmediate(turn, i)
+    }
+    turn(0)
     pump()
   }
 

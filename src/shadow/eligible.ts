@@ -2,6 +2,7 @@
 
 import { actionInQuery } from '../inventory/signs.ts'
 import type { DenyPattern, ShadowPolicy, UnaskedReason } from '../model/comparison.ts'
+import { type HeaderList, headerOf } from '../model/exchange.ts'
 import type { Side } from '../model/route.ts'
 import { isSafe } from '../routing/decide.ts'
 import type { Original } from './original.ts'
@@ -17,6 +18,7 @@ export function whyNot(original: Original, policy: ShadowPolicy, paths: Paths): 
   // The relay's answer is compared there, outside these totals.
   if (!isSafe(head.method) && route.data === 'separate') return 'writes'
   if (!policy.methods.has(head.method)) return 'method'
+  if (isSafe(head.method) && overridesMethod(head.headers)) return 'method'
   if (upgrades) return 'upgrade'
   if (binds) return 'bound_connection'
   if (bodyBytes !== null && bodyBytes > policy.maxRequestBytes) return 'request_too_large'
@@ -42,11 +44,23 @@ export function isDirected({ direction }: ShadowPolicy, asked: Side): boolean {
   return direction === 'both' || direction === asked
 }
 
+/** A side that heeds it takes the request for another than it is. */
+function overridesMethod(headers: HeaderList): boolean {
+  return OVERRIDES.some(name => headerOf(headers, name) !== null)
+}
+
+const OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
+
 function denies(pattern: DenyPattern, path: string, query: string | null): boolean {
   if (pattern.path !== null && !fits(pattern.path, path)) return false
   if (pattern.query === null) return true
   if (query === null) return false
-  const { name, value } = pattern.query
+  if (asks(pattern.query, query)) return true
+  // A side may take `;` for a separator, too.
+  return query.includes(';') && asks(pattern.query, query.replaceAll(';', '&'))
+}
+
+function asks({ name, value }: NonNullable<DenyPattern['query']>, query: string): boolean {
   for (const [found, given] of new URLSearchParams(query)) {
     if (found === name && (value === null || given === value)) return true
   }

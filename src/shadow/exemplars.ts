@@ -94,6 +94,14 @@ function keyOf(signature: string, which: Which): string {
   return `${which} ${signature}`
 }
 
+/** One may be kept for several signatures. */
+const sizes = new WeakMap<Exemplar, Bytes>()
+
 function sizeOf(exemplar: Exemplar): Bytes {
-  return 500 + 2 * JSON.stringify(exemplar).length
+  let size = sizes.get(exemplar)
+  if (size === undefined) {
+    size = 500 + 2 * JSON.stringify(exemplar).length
+    sizes.set(exemplar, size)
+  }
+  return size
 }

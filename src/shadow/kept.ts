@@ -70,11 +70,12 @@ export class Kept implements Tenant {
     return this.#signatures
   }
 
-  /** One comparison's places. Answers with the signatures that they belong to. */
-  see(template: string, found: readonly Judged[], at: EpochMs): readonly Signature[] {
+  /** One comparison's places. Answers with the signature of each; null: there was no room for it. */
+  see(template: string, found: readonly Judged[], at: EpochMs): readonly (Signature | null)[] {
+    const signatures = found.map(({ place }) => this.#seePlace(template, place, at))
     const seen = new Map<Signature, boolean>()
-    for (const { place, counts } of found) {
-      const signature = this.#seePlace(template, place, at)
+    for (const [i, { counts }] of found.entries()) {
+      const signature = signatures[i] ?? null
       if (signature !== null) seen.set(signature, counts || seen.get(signature) === true)
     }
     for (const [signature, counts] of seen) {
@@ -83,7 +84,7 @@ export class Kept implements Tenant {
       signature.lastSeen = at
       this.#changed(signature.id)
     }
-    return [...seen.keys()]
+    return signatures
   }
 
   of({ kind, path }: Pick<FoundPlace, 'kind' | 'path'>): Signature | null {

@@ -83,8 +83,8 @@ export interface Ledger {
   rules(route: RouteId): ReadonlyMap<string, RuleHits>
   /** What an earlier process saved; records of others are left alone. Before anything is counted. */
   load(records: Iterable<readonly [key: string, text: string]>): void
-  /** What is to be saved since it was asked for the last time. */
-  changes(): LedgerChanges
+  /** What is to be saved since it was asked for the last time, so many records at most: writing all of them takes a while. */
+  changes(most?: number): LedgerChanges
   /** They could not be saved: they come again. */
   unsaved(changes: LedgerChanges): void
   /** Other routes are gone, and all that was known of them. */
@@ -173,17 +173,18 @@ export function createLedger(options: LedgerOptions): Ledger {
       }
       sweep(clock.now())
     },
-    changes() {
+    changes(most = Number.POSITIVE_INFINITY) {
       sweep(clock.now())
       const put: (readonly [string, string])[] = []
       const remove: string[] = []
       for (const key of changed) {
+        if (put.length + remove.length >= most) break
+        changed.delete(key)
         const [, route = '', record = ''] = partsOf(key)
         const text = books.get(route)?.textOf(record) ?? null
         if (text === null) remove.push(key)
         else put.push([key, text])
       }
-      changed.clear()
       return { put, remove }
     },
     unsaved({ put, remove }) {

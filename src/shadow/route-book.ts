@@ -5,7 +5,7 @@ import { worse } from '../compare/found-places.ts'
 import { NoiseBook } from '../compare/noise.ts'
 import { idOf } from '../compare/noise-place.ts'
 import type { Verdict } from '../compare/noise-verdict.ts'
-import type { Finding, FoundPlace, Rule, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
+import type { Exemplar, Finding, FoundPlace, Rule, Severity, ShadowResult, UnaskedReason } from '../model/comparison.ts'
 import type { RouteId } from '../model/route.ts'
 import type { EpochMs, Milliseconds } from '../model/units.ts'
 import { Acknowledged, type StoredAcknowledged } from './acknowledged.ts'
@@ -48,6 +48,9 @@ export interface Outcome {
   /** Divergent for the first time. */
   readonly news: readonly Signature[]
 }
+
+/** Signatures, of one comparison, that an exemplar is kept for. */
+const EXEMPLAR_OF = 8
 
 const MATCH: Outcome = { result: 'match', divergent: [], news: [] }
 
@@ -119,8 +122,8 @@ export class RouteBook {
       judged.map(({ place, state }) => ({ place, counts: state !== 'noise' })),
       at,
     )
-    if (finding.exemplar !== null) for (const { id } of seen) this.#exemplars.add(id, finding.exemplar)
-    return { result, divergent, news: this.#news(divergent) }
+    if (finding.exemplar !== null) this.#keepExemplar(seen, finding.exemplar)
+    return { result, divergent, news: newsOf(seen.filter((_, i) => judged[i]?.state === 'divergent')) }
   }
 
   triaged(places: readonly FoundPlace[], verdict: 'persistent' | 'transient'): void {
@@ -287,12 +290,19 @@ export class RouteBook {
     })
   }
 
-  #news(divergent: readonly FoundPlace[]): readonly Signature[] {
-    const signatures = new Set(divergent.map(place => this.#kept.of(place)))
-    const news = [...signatures].filter(signature => signature !== null && !signature.isTold) as Signature[]
-    for (const signature of news) signature.isTold = true
-    return news
+  /** One answer may be wrong in a hundred fields: those that have none yet come first, the next exemplar is for others. */
+  #keepExemplar(seen: readonly (Signature | null)[], exemplar: Exemplar): void {
+    const ids = [...new Set(seen.flatMap(signature => signature?.id ?? []))]
+    const without = ids.filter(id => this.#exemplars.of(id).first === null)
+    const chosen = without.length > 0 ? without : ids
+    for (const id of chosen.slice(0, EXEMPLAR_OF)) this.#exemplars.add(id, exemplar)
   }
+}
+
+function newsOf(divergent: readonly (Signature | null)[]): readonly Signature[] {
+  const news = [...new Set(divergent)].filter(signature => signature !== null && !signature.isTold) as Signature[]
+  for (const signature of news) signature.isTold = true
+  return news
 }
 
 /** One place that is divergent is enough, and as long as one is undecided, nobody knows. */

@@ -51,7 +51,8 @@ async function compare(
   }: RunOptions & { lines?: readonly string[]; flags?: readonly string[] } = {},
 ) {
   const [legacy, fresh] = [await side(t, scripts.legacy), await side(t, scripts.new)]
-  const argv = ['compare', '--legacy', legacy.url, '--new', fresh.url, '--from', '-', '--rate', '10000', ...flags]
+  const fast = ['--rate', '10000', '--repeat-after', '1ms']
+  const argv = ['compare', '--legacy', legacy.url, '--new', fresh.url, '--from', '-', ...fast, ...flags]
   const ran = await run(null, argv, { stdin: lines.join('\n'), ...options })
   return { ...ran, legacy, new: fresh }
 }
@@ -61,7 +62,7 @@ const jsonOf = (out: string) => JSON.parse(out)
 t.test('the same answers: good, each asked once, some of legacy twice', async t => {
   const { code, out, err, legacy, new: fresh } = await compare(t, { legacy: order, new: order })
   t.equal(code, 0)
-  t.match(out, /^good: no divergence in 60 comparisons\ncompare {2}http/)
+  t.match(out, /^good: no divergence in 60 comparisons \(match rate 92\.6 to 100 %, 95 % sure\)\ncompare {2}http/)
   t.match(out, /^60 eligible: 60 of 60 match \(100 %, 95 %: /m)
   t.match(out, /^60 pairs: legacy P50 /m)
   t.match(err, '60 lines: 60 different requests of 1 template, 60 to ask')
@@ -78,7 +79,7 @@ t.test('structure differs: divergent, with field, place and rate', async t => {
   }
   const { code, out } = await compare(t, scripts)
   t.equal(code, 1)
-  t.match(out, /^divergent: total\n/)
+  t.match(out, /^divergent: total, in 60 of 60 comparisons \(match rate 0 to /)
   t.match(out, /^(high|medium) +total +missing +60 +100 %, .* +divergent +GET \/orders\/:id +[0-9a-f]{12}$/m)
   const json = jsonOf((await compare(t, scripts, { flags: ['--json'] })).out)
   t.match(json, {
@@ -107,19 +108,77 @@ t.test('statuses, and other headers', async t => {
   ])
 })
 
-t.test('a value that differs often enough is proven; too few are not known well enough', async t => {
-  const scripts = {
-    legacy: order,
-    new: (target: string) => ({ body: { id: Number(target.split('/').at(-1)), total: 11, tags: ['a'] } }),
-  }
-  const proven = await compare(t, scripts, { flags: ['--noise', '100%'] })
-  t.equal(proven.code, 1)
-  t.match(proven.out, /only new differed in 60 of 60 repeats|^divergent: total/m)
-  const few = await compare(t, scripts, { lines: orders(1, 4), flags: ['--noise', '100%', '--json'] })
+const otherTotal: Script = target => ({ body: { id: Number(target.split('/').at(-1)), total: 11, tags: ['a'] } })
+
+t.test('one URL with another value: asked again until it is proven', async t => {
+  const {
+    code,
+    out,
+    err,
+    legacy,
+    new: fresh,
+  } = await compare(t, { legacy: order, new: otherTotal }, { lines: ['/orders/1'] })
+  t.equal(code, 1)
+  t.match(out, /^divergent: total, in 1 of 1 comparison \(/)
+  t.match(out, /^1 pairs?: /m, 'what is asked again counts once')
+  t.match(err, '1 kind of difference is undecided: asking again, 90 requests at most (--repeat 0: not)')
+  t.same([fresh.seen.length, legacy.seen.length], [1 + 10, 1 + 20], 'ten repeats are enough')
+  const all = await compare(t, { legacy: order, new: otherTotal }, { lines: orders(1, 61), flags: ['--noise', '100%'] })
+  t.equal(all.code, 1)
+  t.same([all.new.seen.length, all.legacy.seen.length], [60, 120], 'proven already')
+})
+
+t.test('a few URLs that only vary by themselves: asked again until that is known', async t => {
+  let n = 0
+  const drifting: Script = target => ({ body: { id: Number(target.split('/').at(-1)), load: `${n++} of many` } })
+  const flags = ['--json', '--min-compared', '3']
+  const { code, out } = await compare(t, { legacy: drifting, new: drifting }, { lines: orders(1, 4), flags })
+  t.equal(code, 0)
+  t.match(JSON.parse(out), {
+    verdict: 'good',
+    totals: { noise: 3, eligible: 3 },
+    noise: [{ path: '/load', repeats: 20 }],
+  })
+})
+
+t.test('what stays undecided says what is missing and how to get it', async t => {
+  const scripts = { legacy: order, new: otherTotal }
+  const not = await compare(t, scripts, { lines: orders(1, 4), flags: ['--repeat', '0', '--noise', '100%'] })
+  t.equal(not.code, 4)
+  t.equal(not.new.seen.length, 3)
+  t.match(not.out, /^inconclusive: undecided in all 3 comparisons: total\n/, 'not: nothing was compared')
+  t.match(not.out, /^Undecided\nGET \/orders\/:id {2}\/total {2}value: 3 of the 20 repeats that are needed/m)
+  t.match(not.out, /^--repeat 30 asks again up to 30 times \(nothing now\): 10 repeats/m)
+  t.notMatch(not.err, '--min-compared')
+  const few = await compare(t, scripts, { lines: orders(1, 4), flags: ['--repeat', '2', '--markdown'] })
   t.equal(few.code, 4)
-  t.match(jsonOf(few.out), { verdict: 'inconclusive', items: [{ state: 'undecided', why: /3 of the 20 repeats/ }] })
-  const all = await compare(t, scripts, { lines: orders(1, 4), flags: ['--noise', '0'] })
-  t.equal(all.code, 1, 'nothing is learned, so everything counts')
+  t.match(
+    few.out,
+    /^## Undecided\n\n- GET \/orders\/:id {2}\/total {2}value: 2 of the 20.*\n- --repeat 30 .*\(2 times now\)/m,
+  )
+  const none = await compare(t, scripts, { lines: orders(1, 4), flags: ['--noise', '0'] })
+  t.equal(none.code, 1, 'nothing is learned, so everything counts')
+})
+
+t.test('good takes enough comparisons, and lesser differences that are undecided do not hide them', async t => {
+  const one = await compare(t, { legacy: order, new: order }, { lines: ['/orders/1'] })
+  t.equal(one.code, 4)
+  t.match(
+    one.out,
+    /^inconclusive: no divergence in 1 comparison \(match rate 0 to 100 %, 95 % sure\), and good takes 20\n/,
+  )
+  t.match(one.err, 'hint: give it more different requests, or --min-compared 1 where these are all there are')
+  t.equal((await compare(t, { legacy: order, new: order }, { lines: orders(1, 21) })).code, 0)
+  t.equal((await compare(t, { legacy: order, new: order }, { lines: ['/a'], flags: ['--min-compared', '1'] })).code, 0)
+  const flags = ['--severity', 'high', '--repeat', '0', '--json']
+  const high = await compare(t, { legacy: order, new: otherTotal }, { lines: orders(1, 7), flags })
+  t.equal(high.code, 4)
+  t.match(JSON.parse(high.out), {
+    because: /^no divergence in 6 comparisons .* good takes 20$/,
+    totals: { undecided: 6 },
+    match: { of: 0 },
+    matchBySeverity: { high: { of: 6, count: 6 } },
+  })
 })
 
 t.test('what legacy does by itself is noise', async t => {
@@ -168,7 +227,8 @@ t.test('only safe methods; suspicious ones when asked for; a HAR', async t => {
   const har = { log: { entries: [{ request: { method: 'GET', url: 'http://shop.example.com/orders/5' } }] } }
   const cwd = await directory(t, { 'a.har': JSON.stringify(har) })
   const [legacy, other] = [await side(t, order), await side(t, order)]
-  const ran = await run(null, ['compare', '--legacy', legacy.url, '--new', other.url, '--from', 'a.har'], { cwd })
+  const argv = ['compare', '--legacy', legacy.url, '--new', other.url, '--from', 'a.har', '--min-compared', '1']
+  const ran = await run(null, argv, { cwd })
   t.equal(ran.code, 0)
   t.same([other.seen[0]?.url, other.seen[0]?.headers.host], ['/orders/5', 'shop.example.com'])
 })
@@ -191,24 +251,39 @@ t.test('values only when asked for, and then without secrets', async t => {
   )
 })
 
+t.test('with their values an example of each difference: the request, and what either side said', async t => {
+  const scripts = { legacy: order, new: otherTotal }
+  const options = { lines: ['/orders/7?token=CANARY'], flags: ['--noise', '0', '--values'] }
+  const { out } = await compare(t, scripts, options)
+  t.match(out, /^Examples\ntotal {2}value {2}GET \/orders\/7\?token=.* {2}\/total: 10 → 11$/m)
+  t.notMatch(out, 'CANARY')
+  const markdown = await compare(t, scripts, { ...options, flags: [...options.flags, '--markdown'] })
+  t.match(markdown.out, /^## Examples\n\n- total {2}value {2}GET \/orders\/7\?.*10 → 11$/m)
+  const status = { legacy: order, new: () => ({ status: 500, body: {} }) }
+  t.match((await compare(t, status, options)).out, /^200 → 500 {2}status {2}GET \/orders\/7.* {2}200 → 500$/m)
+})
+
 t.test('rules of a file', async t => {
-  const scripts = {
-    legacy: order,
-    new: (target: string) => ({ body: { id: Number(target.split('/').at(-1)), total: 11, tags: ['a'] } }),
-  }
+  const scripts = { legacy: order, new: otherTotal }
   const cwd = await directory(t, {
     'rules.json': JSON.stringify([{ ignore: '$.total', reason: 'rounding' }]),
     'bad.json': '{"a": 1}',
-    'wrong.json': JSON.stringify([{ ignore: '$[' }, { nonsense: 1 }]),
+    'wrong.json': JSON.stringify([{ ignore: '$[' }, { ignor: '$.a' }]),
+    'rules.yaml': '- ignore: $.total\n',
   })
   const { code, out } = await compare(t, scripts, { cwd, flags: ['--rules', 'rules.json'] })
   t.equal(code, 0)
   t.match(out, /^60 eligible: 60 of 60 match \(100 %.*60 tolerated/m)
   t.match(out, /^file:0 .*\$\.total +60 +in force .* rounding$/m)
   for (const [file, said] of [
-    ['none.json', /ENOENT/],
-    ['bad.json', /it is not a list/],
-    ['wrong.json', /there are mistakes in it\n {2}\/0.*\n {2}\/1/],
+    [
+      'none.json',
+      /none\.json: it cannot be read: there is no such file\n {2}allowed: a list of rules as JSON, such as \[/,
+    ],
+    ['.', /it cannot be read: it is a directory/],
+    ['bad.json', /it is not a list\n {2}allowed: /],
+    ['rules.yaml', /it is not JSON, line 1, column 2\n {2}allowed: .*\n {2}YAML as in routes\.yaml is not read here/],
+    ['wrong.json', /mistakes in it\n {2}\/0\/ignore: .*; allowed: .*\n {2}\/1.*did you mean ignore\?; allowed: /],
   ] as const) {
     t.match(await compare(t, scripts, { cwd, flags: ['--rules', file] }), { code: 2, out: '', err: said }, file)
   }

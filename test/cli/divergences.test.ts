@@ -1,6 +1,6 @@
 // divergences: the tree, one of them in full, asking again, acknowledging, watching; and that nothing steers the terminal.
 import t from 'tap'
-import { compareOperations } from '../../src/admin/api-compare.ts'
+import { compareOperations, type ShownDifference, type SignatureAnswer } from '../../src/admin/api-compare.ts'
 import { applied, problem, routes } from './answers.ts'
 import { fakeAdmin, reply, run } from './fake-admin.ts'
 import { bare, divergences, noise, report, rules, signature } from './shadow-answers.ts'
@@ -23,12 +23,16 @@ t.test('the tree: totals, field, rate, example; what is quiet at the end', async
   t.equal(
     out,
     `orders  /orders/*  since 2026-01-02T10:00:00Z
-120,345 eligible: 99,090 of 100,324 match (98.8 %, 95 %: 98.7 to 98.8), 790 tolerated, 300 noise, 1,234 divergent
-not compared: 8 without the other side’s answer, 10 skipped, 3 dropped, 20,000 not sampled (method 10, queue 3)
+120,345 eligible: 99,090 of 100,324 match (98.8 %, 95 %: 98.7 to 98.8), of which 300 noise, 790 tolerated; 1,234 divergent
+beside them: 8 without the other side’s answer, 10 skipped (method 10), 3 dropped (queue 3), 20,000 not sampled
+
+1 divergent
 
 MEDIUM  total_cents  value  1,234×  1.2 %, 95 %: 1.1 to 1.4  0123456789ab
         /orders/:id  /lines/*/total_cents
         such as 1200 → 1199  GET /orders/17?note=it's  2026-01-02T10:01:00Z
+
+1 undecided: not known yet whether they are noise
 
 LOW     currency  value  1,234×  currency-id  undecided
         /orders/:id  /lines/*/total_cents
@@ -63,10 +67,117 @@ t.test('what is asked for', async t => {
     ['--kind', 'words'],
     ['--state', 'lost'],
     ['--limit', '0'],
+    ['--path', 'lines'],
+    ['--path', '$.lines'],
+    ['--path', ''],
   ]) {
     t.equal((await run(admin, ['divergences', 'orders', ...wrong])).code, 2, wrong.join(' '))
   }
   t.equal(admin.seen.length, 1)
+  const { err } = await run(admin, ['divergences', 'orders', '--path', 'lines'])
+  t.match(err, /Allowed: a JSON Pointer, which begins with \/, such as \/lines/)
+})
+
+t.test('a filter that nothing passes is no good news, and a limit says what it leaves out', async t => {
+  const [first, ...others] = divergences.items
+  const admin = await fakeAdmin({
+    'GET /routes/orders/divergences': (response, { path }) => {
+      const { searchParams } = new URL(path, 'http://a')
+      const items = searchParams.has('path') ? [] : divergences.items.slice(0, Number(searchParams.get('limit')))
+      reply(response, 200, { ...divergences, items })
+    },
+  })
+  t.teardown(() => admin.close())
+  const none = await run(admin, ['divergences', 'orders', '--path', '/nothing', '--severity', 'high'])
+  t.match(none.out, '\nthose are of the whole route; listed is what --severity high --path /nothing asks for\n')
+  t.match(none.out, '\nnone matches the filter: there are 2 without it\n')
+  t.notMatch(none.out, 'no divergence')
+  const one = await run(admin, ['divergences', 'orders', '--limit', '1'])
+  t.match(one.out, first?.field)
+  t.match(one.out, '\nand 1 more, and 2 that are noise or ignored, not listed: raise --limit\n')
+  const all = await run(admin, ['divergences', 'orders', '--state', 'noise', '--limit', '3'])
+  t.match(all.out, '\nand 1 more, not listed: raise --limit\n')
+  const enough = await run(admin, ['divergences', 'orders', '--limit', String(others.length + 2)])
+  t.notMatch(enough.out, 'not listed')
+})
+
+/** A signature of one place, with an example of those differences. */
+function looking(
+  at: { readonly kind: ShownDifference['kind']; readonly path: string },
+  differences: readonly Partial<ShownDifference>[],
+  answers: NonNullable<SignatureAnswer['latest']>['answers'] = null,
+): SignatureAnswer {
+  const [place] = signature.differences
+  const example = signature.latest
+  if (place === undefined || example === null) throw new Error('the fixture has both')
+  const plain = { ...at, severity: 'high' as const, legacyType: null, newType: null }
+  const latest = { ...example, differences: differences.map(one => ({ ...plain, ...one })), more: 0, answers }
+  return { ...signature, ...at, differences: [{ ...place, ...at }], latest }
+}
+
+async function shown(item: SignatureAnswer, argv: readonly string[], columns?: number): Promise<string> {
+  const admin = await fakeAdmin({
+    'GET /routes/orders/divergences': { ...divergences, items: [item] },
+    [`GET /divergences/${ID}`]: item,
+  })
+  const { out } = await run(admin, argv, columns === undefined ? {} : { tty: true, columns, env: { NO_COLOR: '1' } })
+  await admin.close()
+  t.notMatch(out, / $/m, 'no trailing blanks')
+  return out
+}
+
+const LIST = ['divergences', 'orders']
+const SHOW = ['divergences', 'show', ID]
+
+t.test('such as: the difference of that very place, else none', async t => {
+  const differences = [
+    { path: '/trace/17', legacyType: 'string', newType: 'string' },
+    { path: '/total', legacyType: 'number', newType: 'number', legacy: '1', new: '2' },
+  ]
+  t.match(await shown(looking({ kind: 'value', path: '/total' }, differences), LIST), 'such as 1 → 2  GET')
+  t.match(await shown(looking({ kind: 'value', path: '/trace/*' }, differences), LIST), 'such as another string  GET')
+  t.match(await shown(looking({ kind: 'value', path: '/other' }, differences), LIST), 'such as GET')
+  const status = { kind: 'status' as const, path: '/200/500' }
+  const failed = await shown(
+    looking(status, [{ legacyType: 'number', newType: 'number', legacy: '200', new: '500' }]),
+    SHOW,
+  )
+  t.match(failed, /^status +200 → 500 +high +200 → 500$/m)
+  t.notMatch(failed, '/200/500')
+})
+
+t.test('a body as a whole: what is said of it, and the text around the first difference', async t => {
+  const body = { kind: 'body' as const, path: '' }
+  const empty = looking(body, [{ note: 'new is not JSON: empty' }])
+  t.match(await shown(empty, LIST), /^ {8}\/orders\/:id {2}\(body\)\n {8}such as new is not JSON: empty {2}GET/m)
+  t.match(await shown(empty, SHOW), /^body +\(body\) +high +new is not JSON: empty$/m)
+  t.match(await shown(looking(body, [{}]), LIST), 'such as the bodies differ  GET', 'without the scope bodies')
+  const text = { kind: 'value' as const, path: '' }
+  const strings = { legacyType: 'string', newType: 'string', note: 'line 1, column 301' }
+  t.match(await shown(looking(text, [strings]), LIST), 'such as line 1, column 301: another text  GET')
+  const answer = (body: string) => ({
+    status: 200,
+    headers: [['content-type', 'text/plain']] as [string, string][],
+    body,
+  })
+  const long = ['old', 'new'].map(word => `${'x'.repeat(300)}${word}${'y'.repeat(300)}`)
+  const answers = { legacy: answer(long[0] as string), new: answer(long[1] as string) }
+  const kept = looking(text, [strings], answers)
+  t.match(await shown(kept, LIST), /such as line 1, column 301: "…x+oldy+… → "…x+newy+… {2}GET/)
+  const at80 = await shown(kept, SHOW, 80)
+  t.match(at80, /^…x+oldy+… ≠ …x+newy+…$/m)
+  t.match(at80, /^≠ < > this divergence$/m)
+})
+
+t.test('show: rows that read the same are one', async t => {
+  const rows = Array.from({ length: 50 }, () => ({ path: '/rows/*/v', legacyType: 'string', newType: 'string' }))
+  const item = looking({ kind: 'value', path: '/rows/*/v' }, [
+    ...rows,
+    { path: '/a', legacyType: 'null', newType: 'array' },
+  ])
+  const out = await shown(item, SHOW)
+  t.match(out, /^COUNT +KIND +PATH/m)
+  t.match(out, /^ *50× +value +\/rows\/\*\/v +high +another string\n *1× +value +\/a /m)
 })
 
 t.test('every route with two sides', async t => {
@@ -116,10 +227,12 @@ t.test('show: side by side, the differing line marked, a curl for each side', as
   t.equal(code, 0)
   t.match(out, /why: +only new differed 40 times/)
   t.match(out, 'asked again: 9 differed again, 1 did not')
-  t.match(out, /value +\/lines\/3\/total_cents +medium +1200 → 1199\nand 1 more\n/)
+  t.match(out, /value +\/lines\/3\/total_cents +medium +1200 → 1199\nand 1 more, not listed\n/)
   t.match(out, /^LEGACY +NEW$/m)
   t.match(out, /^ {6}"total_cents": 1200 +≠ {7}"total_cents": 1199$/m)
-  t.match(out, /^etag: "a" +<$/m)
+  t.match(out, /^etag: "a" +~$/m, 'not what is looked at')
+  t.match(out, '\n≠ < > this divergence   ~ differs as well: another divergence, or what does not count')
+  t.equal(out.split('only new differed 40 times').length, 2, 'why, once')
   t.match(out, `legacy: curl -i 'http://10.0.0.5:3001/orders/17?note=it'\\''s'\n`)
   t.match(out, 'without credentials')
   t.same(JSON.parse((await run(admin, ['divergences', 'show', ID, '--json'])).out), signature)

@@ -13,6 +13,7 @@ import {
   status,
 } from './answers.ts'
 import { fakeAdmin, reply, run } from './fake-admin.ts'
+import { divergences } from './shadow-answers.ts'
 
 t.test('status for people', async t => {
   const admin = await fakeAdmin({ 'GET /status': rolledBackStatus })
@@ -197,6 +198,33 @@ t.test('routes', async t => {
   t.match(one.out, /\nlegacy +mono +http:\/\/10\.0\.0\.5:3001 +12\.3 +1000 +10 +1\.00% +4\.2ms +13ms +2\n/)
   t.match(one.out, /last error of legacy: backend_connect/)
   t.match(one.out, /Rollbacks in force\n.*\nrb-7/)
+})
+
+t.test('a route says what comparing its sides came to, if that can be read', async t => {
+  const { totals } = divergences
+  const nothing = { of: 0, count: 0, rate: null, interval: null }
+  const answers = [
+    [
+      divergences,
+      /^compared +99,090 of 100,324 match \(98\.8 %, .*\) since .*; 2 divergences: banyan divergences orders$/m,
+    ],
+    [{ ...divergences, items: [] }, /^compared .*; no divergence$/m],
+    [
+      { ...divergences, match: nothing, totals: { ...totals, eligible: 20_001 } },
+      /^compared +nothing yet of 20,001 eligible requests since/m,
+    ],
+  ] as const
+  for (const [answer, said] of answers) {
+    const admin = await fakeAdmin({ 'GET /routes/orders': route, 'GET /routes/orders/divergences': answer })
+    t.match((await run(admin, ['routes', 'orders'])).out, said)
+    await admin.close()
+  }
+  const unshadowed = { ...divergences, match: nothing, totals: { ...totals, eligible: 0, not_sampled: 0 } }
+  const admin = await fakeAdmin({ 'GET /routes/orders': route, 'GET /routes/orders/divergences': unshadowed })
+  t.teardown(() => admin.close())
+  t.notMatch((await run(admin, ['routes', 'orders'])).out, 'compared')
+  await run(admin, ['routes', 'orders', '--json'])
+  t.equal(admin.seen.length, 3, 'as JSON it is the answer of one call')
 })
 
 t.test('an unknown route: 1, with the near ones', async t => {

@@ -5,6 +5,7 @@ import {
   type Column,
   json,
   type Look,
+  listing,
   lookOf,
   millis,
   moment,
@@ -16,6 +17,7 @@ import {
   span,
   table,
   widthOf,
+  wrap,
 } from '../../src/cli/print.ts'
 
 const plain: Look = { paint: (_, text) => text, width: null }
@@ -102,3 +104,50 @@ t.test('colour only where it is wanted', async t => {
   t.equal(lookOf(io({}), pipe, true).width, null)
   t.equal(lookOf(io({}), tty, true).width, 100)
 })
+
+t.test(
+  'listing: a table where it fits, then sentences below, then lines of its own for each row; nothing is cut',
+  async t => {
+    const columns: readonly Column<readonly string[]>[] = [
+      { title: 'ID', head: true, of: row => row[0] ?? '' },
+      { title: 'STATE', of: row => row[1] ?? '' },
+      { title: 'OWNER', of: row => row[2] ?? '' },
+      { title: 'WHY', below: true, of: row => row[3] ?? '' },
+    ]
+    const rows = [['0123456789ab', 'noise', '–', 'it is like that\x1b everywhere']]
+    t.same(listing(columns, rows, { ...plain, width: null }), [
+      'ID            STATE  OWNER  WHY',
+      '0123456789ab  noise  –      it is like that\\x1b everywhere',
+    ])
+    t.same(listing(columns, rows, { ...plain, width: 30 }), [
+      'ID            STATE  OWNER',
+      '0123456789ab  noise  –',
+      '  it is like that\\x1b',
+      '    everywhere',
+    ])
+    t.same(listing(columns, rows, { ...plain, width: 10 }), [
+      '0123456789ab',
+      '  state noise',
+      '  it is',
+      '    like',
+      '    that\\x1b',
+      '    everywhere',
+    ])
+    const styled: Look = { paint: (_, text) => `\x1b[1m${text}\x1b[22m`, width: 12 }
+    t.equal(
+      listing(
+        [
+          { title: 'A', head: true, of: () => 'abc' },
+          { title: 'B', head: true, of: () => 'defg' },
+          { title: 'LONG', of: () => 'long enough' },
+        ],
+        ['x'],
+        styled,
+      )[0],
+      '\x1b[1mabc\x1b[22m  \x1b[1mdefg\x1b[22m',
+      'colours take no room',
+    )
+    t.same(wrap('a b', null), ['a b'])
+    t.same(wrap('why:  one two', 9), ['why:  one', '  two'])
+  },
+)

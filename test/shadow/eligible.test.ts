@@ -42,6 +42,12 @@ const CASES: readonly (readonly [string, Original, ShadowPolicy, UnaskedReason |
   ['one of unknown length', original('QUERY', '/', { bodyBytes: -1 }), POLICY, null],
   ['a logout', original('GET', '/logout'), POLICY, 'action'],
   ['an action by its query', original('GET', '/x?action=deleteOrder'), POLICY, 'action'],
+  ['a logout of other spelling', original('GET', '/users/log%2Dout'), POLICY, 'action'],
+  ['one behind an escaped slash', original('GET', '/a%2Flogout'), POLICY, 'action'],
+  ['a verb after an id', original('GET', '/orders/5/ship'), POLICY, 'action'],
+  ['a page after an id', original('GET', '/orders/5/edit'), POLICY, null],
+  ['an escaped action', original('GET', '/x?%61ction=%64elete'), POLICY, 'action'],
+  ['one after a semicolon', original('GET', '/x?id=1;action=delete'), POLICY, 'action'],
   ['the same where they may be asked', original('GET', '/logout'), { ...POLICY, denyActions: false }, null],
   ['a denied path', original('GET', '/admin/users'), deny('/admin/*'), 'denied'],
   ['its escapes', original('GET', '/%61dmin/users'), deny('/admin/*'), 'denied'],
@@ -51,10 +57,23 @@ const CASES: readonly (readonly [string, Original, ShadowPolicy, UnaskedReason |
   ['a star in the middle', original('GET', '/a/b/c/export.csv'), deny('/a/*/export*'), 'denied'],
   ['without a star: the whole path', original('GET', '/a/b'), deny('/a'), null],
   ['a denied parameter', original('GET', '/x?a=1&token=5'), deny(null, { name: 'token', value: null }), 'denied'],
+  ['one after a semicolon', original('GET', '/x?a=1;token=5'), deny(null, { name: 'token', value: '5' }), 'denied'],
+  ['one with a semicolon in it', original('GET', '/x?a=1;b'), deny(null, { name: 'a', value: '1;b' }), 'denied'],
   ['with another value', original('GET', '/x?do=view'), deny(null, { name: 'do', value: 'drop' }), null],
   ['both have to hold', original('GET', '/y?v=2'), deny('/x', { name: 'v', value: '2' }), null],
   ['and both do', original('GET', '/x?v=2'), deny('/x', { name: 'v', value: '2' }), 'denied'],
 ]
+
+for (const name of ['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override']) {
+  t.test(`${name}: what it is for a side is not what its method says`, async t => {
+    const headers = ['Accept', '*/*', name, 'DELETE']
+    const get = original('GET', '/a')
+    t.equal(whyNot({ ...get, head: { ...get.head, headers } }, { ...POLICY, denyActions: false }, paths), 'method')
+    const post = original('POST', '/a')
+    const allowed = { ...POLICY, methods: new Set(['POST']) }
+    t.equal(whyNot({ ...post, head: { ...post.head, headers } }, allowed, paths), null, 'somebody allowed that one')
+  })
+}
 
 for (const [name, request, policy, expected] of CASES) {
   t.test(name, async t => t.equal(whyNot(request, policy, paths), expected))

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { CliError, type CliIo, EXIT } from '../io.ts'
 import { linesOf } from './lines.ts'
+import { unreadable } from './unreadable.ts'
 
 const MAX_BYTES = 256 * 1024 * 1024
 
@@ -37,8 +38,7 @@ async function harLines(name: string, { cwd }: CliIo): Promise<readonly string[]
     if ((await stat(path)).size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MiB`)
     return linesOfHar((await readFile(path, 'utf8')).replace(/^\uFEFF/, ''))
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such file' : error instanceof SyntaxError ? 'it is not JSON' : message
+    const why = error instanceof SyntaxError ? 'it is not JSON' : unreadable(error as NodeJS.ErrnoException)
     throw new CliError(EXIT.usage, `${name} cannot be read: ${why}`, { cause: error })
   }
 }

@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { MAX_LINE } from '../../inventory/access-log.ts'
 import { CliError, type CliIo, EXIT } from '../io.ts'
+import { unreadable } from './unreadable.ts'
 
 const NEWLINE = 10
 
@@ -14,18 +15,11 @@ export async function* linesOf(names: readonly string[], io: CliIo, over: AbortS
       yield* splitLines(name === '-' ? io.stdin : open(name, io), over)
     } catch (error) {
       // Not 1: that says that the proxy makes a difference.
-      throw new CliError(EXIT.usage, `${name} cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`, {
+      throw new CliError(EXIT.usage, `${name} cannot be read: ${unreadable(error as NodeJS.ErrnoException)}`, {
         cause: error,
       })
     }
   }
-}
-
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  return (
-    { ENOENT: 'there is no such file', EISDIR: 'it is a directory', EACCES: 'it may not be read' }[code ?? ''] ??
-    message
-  )
 }
 
 function open(name: string, io: CliIo): AsyncIterable<Uint8Array> {

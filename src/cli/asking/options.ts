@@ -9,6 +9,7 @@ import type { FieldList } from './answer.ts'
 import { collectOwnHeaders, readHost } from './flags.ts'
 import type { InputFlags } from './input.ts'
 import { type TlsOptions, unreachable } from './reach.ts'
+import { unreadable } from './unreadable.ts'
 
 export interface AskingFlags extends InputFlags {
   readonly concurrency: number
@@ -94,6 +95,7 @@ async function readCa(file: string, { io }: Session): Promise<Buffer> {
   try {
     return await readFile(isAbsolute(file) ? file : join(io.cwd, file))
   } catch (error) {
-    throw new CliError(EXIT.usage, `--ca ${file} cannot be read: ${(error as Error).message}`, { cause: error })
+    const why = unreadable(error as NodeJS.ErrnoException)
+    throw new CliError(EXIT.usage, `--ca ${file} cannot be read: ${why}`, { cause: error })
   }
 }

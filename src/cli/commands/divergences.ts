@@ -1,5 +1,5 @@
 // Commands about where the answers of the sides differ: the tree, one of them in full, asking again, acknowledging.
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { DivergencesAnswer } from '../../admin/api-compare.ts'
 import { DIVERGENCE_KINDS, SEVERITIES } from '../../model/comparison.ts'
 import type { Milliseconds } from '../../model/units.ts'
@@ -11,11 +11,13 @@ import type { Session } from '../session.ts'
 import { readLimit, readSpan, readTimer } from '../values.ts'
 import { appliedText, judgeApplied } from '../views/applied.ts'
 import { replayedView, signatureView } from '../views/divergence.ts'
-import { createChanges, divergencesView } from '../views/divergences.ts'
+import { createChanges, divergencesView, isOpen, type Listed } from '../views/divergences.ts'
 import { bodyOf, reasonOption } from './change.ts'
 import { examples } from './help.ts'
 import { watch } from './watch.ts'
 
+/** As many as the API lists at once. */
+const MOST_LISTED = 1000
 const STATES = ['divergent', 'noise', 'undecided', 'ignored'] as const
 
 interface Flags {
@@ -40,12 +42,17 @@ export function addDivergenceCommands(program: Command, session: Session): void 
     .argument('[route]', 'id of one route (default: every route with two sides)')
     .summary('where the answers of the sides differ')
     .description(
-      'Show where the answers of the sides differ: totals, then each field with its rate, its places and an example. What is noise or ignored by a rule is counted at the end.',
+      'Show where the answers of the sides differ: totals of the route, then each field with its rate, its places and an example. What is noise or ignored by a rule is named at the end, and listed with --state.',
     )
     .addOption(new Option('--since <time>', 'only what was seen since, such as 1h').argParser(readSpan))
     .addOption(new Option('--severity <severity>', 'of that severity or above').choices(SEVERITIES))
     .addOption(new Option('--kind <kind>', 'only differences of that kind').choices(DIVERGENCE_KINDS))
-    .option('--path <pointer>', 'only at that place or below it, such as /lines')
+    .addOption(
+      new Option(
+        '--path <pointer>',
+        'only at that place or below it, such as /lines; indexes and ids are *, as in /lines/*/total',
+      ).argParser(readPointer),
+    )
     .addOption(new Option('--state <state>', 'only those in that state').choices(STATES))
     .addOption(new Option('-n, --limit <number>', 'how many of a route').argParser(readLimit).default(100))
     .option('-w, --watch', 'again and again; drawn over on a terminal, else a line for each that is new or has changed')
@@ -67,18 +74,27 @@ export function addDivergenceCommands(program: Command, session: Session): void 
 
 async function list(session: Session, route: string | undefined, flags: Flags): Promise<number> {
   const client = await session.client()
-  const ask = () => answersOf(client, route, flags)
-  const all = flags.state !== undefined
+  const isJson = flags.json === true
+  /** By route: what else there is, which an answer does not tell. */
+  const listed = new Map<string, Listed>()
+  const ask = async () => {
+    const answers = await answersOf(client, route, flags)
+    if (!isJson) for (const answer of answers) listed.set(answer.route, await listedOf(client, answer, flags))
+    return answers
+  }
   const frame = (answers: readonly DivergencesAnswer[], look: Look): readonly string[] => {
     if (answers.length === 0) return ['there is no route with two sides']
-    return answers.flatMap((answer, i) => [...(i === 0 ? [] : ['']), ...divergencesView(answer, all, look)])
+    return answers.flatMap((answer, i) => [
+      ...(i === 0 ? [] : ['']),
+      ...divergencesView(answer, look, listed.get(answer.route)),
+    ])
   }
   if (flags.watch === true) {
     const watched = { ask, frame, plain: createChanges() }
-    return watch(session, watched, { intervalMs: flags.interval, json: flags.json === true })
+    return watch(session, watched, { intervalMs: flags.interval, json: isJson })
   }
   const answers = await ask()
-  if (flags.json === true) session.json(route === undefined ? answers : answers[0])
+  if (isJson) session.json(route === undefined ? answers : answers[0])
   else session.data(frame(answers, session.look()))
   return EXIT.done
 }
@@ -88,8 +104,7 @@ async function answersOf(
   route: string | undefined,
   flags: Flags,
 ): Promise<readonly DivergencesAnswer[]> {
-  const { since, severity, kind, path, state, limit } = flags
-  const query = { since: since === undefined ? undefined : `${since / 1000}s`, severity, kind, path, state, limit }
+  const query = { ...filterOf(flags), limit: flags.limit }
   const one = (id: string) => client.call('divergences', { params: { id }, query })
   if (route !== undefined) return [await aboutRoute(client, route, () => one(route))]
   const answers: DivergencesAnswer[] = []
@@ -97,6 +112,41 @@ async function answersOf(
     if (sides.legacy !== null && sides.new !== null) answers.push(await one(id))
   }
   return answers
+}
+
+function filterOf({ since, severity, kind, path, state }: Flags) {
+  return { since: since === undefined ? undefined : `${since / 1000}s`, severity, kind, path, state }
+}
+
+/** Asked again only where something may be left out: that nothing is listed must not read as that there is nothing. */
+async function listedOf(client: Client, { route, items }: DivergencesAnswer, flags: Flags): Promise<Listed> {
+  const query = filterOf(flags)
+  const given = Object.entries(query).filter(([, value]) => value !== undefined)
+  const all = flags.state !== undefined
+  const isCut = items.length >= flags.limit && flags.limit < MOST_LISTED
+  const isNone = given.length > 0 && !items.some(({ state }) => all || isOpen(state))
+  const everyOf = async (asked: typeof query | null) => {
+    const call = { params: { id: route }, query: { ...asked, limit: MOST_LISTED } }
+    return (await client.call('divergences', call)).items
+  }
+  const known = new Set(items.map(({ signature }) => signature))
+  const missing = isCut ? (await everyOf(query)).filter(({ signature }) => !known.has(signature)) : []
+  const open = missing.filter(({ state }) => isOpen(state)).length
+  return {
+    all,
+    filter: given.map(([name, value]) => `--${name} ${value}`).join(' '),
+    more: { open, quiet: missing.length - open },
+    unfiltered: isNone ? (await everyOf(null)).filter(({ state }) => isOpen(state)).length : null,
+  }
+}
+
+function readPointer(text: string): string {
+  if (!text.startsWith('/')) {
+    throw new InvalidArgumentError(
+      'Allowed: a JSON Pointer, which begins with /, such as /lines or /lines/*/total (indexes and ids are *), or a header as in /content-type.',
+    )
+  }
+  return text
 }
 
 function addShow(divergences: Command, session: Session): void {

@@ -1,7 +1,9 @@
 // Commands that only read: status, routes, explain, audit.
 import { type Command, Option } from 'commander'
 import type { RouteView, Status } from '../../admin/api.ts'
+import type { DivergencesAnswer } from '../../admin/api-compare.ts'
 import { DEFAULT_ROUTE } from '../../model/route.ts'
+import type { Client } from '../client.ts'
 import { EXIT, type ExitCode } from '../io.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
@@ -87,7 +89,9 @@ function addRoutes(program: Command, session: Session): void {
       `id of one route, or ${DEFAULT_ROUTE} for what no route matches: everything that is known of it`,
     )
     .summary('every route, or one in detail')
-    .description('Show every route, or one with its weights, sides, reasons, tunnels and rollbacks.')
+    .description(
+      'Show every route, or one with its weights, sides, reasons, tunnels and rollbacks, and what comparing its sides came to.',
+    )
     .option('--exit-code', 'leave 3 when something is rolled back, else 4 when something is held')
     .option('--json', "the API's answer")
     .action(
@@ -101,11 +105,17 @@ function addRoutes(program: Command, session: Session): void {
         }
         const route = await aboutRoute(client, id, () => client.call('route', { params: { id } }), DEFAULT_ROUTE)
         if (flags.json === true) session.json(route)
-        else session.data(routeView(route, session.look()))
+        else session.data(routeView(route, await comparedOf(client, route), session.look()))
         return flags.exitCode === true ? judgeRoutes([route]) : EXIT.done
       }),
     )
   examples(routes, ['banyan routes', 'banyan routes orders', 'banyan routes orders --json | jq .weight.observed'])
+}
+
+/** Beside the point where it fails: the route is what was asked for. */
+async function comparedOf(client: Client, { id, sides }: RouteView): Promise<DivergencesAnswer | null> {
+  if (sides.legacy === null || sides.new === null) return null
+  return client.call('divergences', { params: { id }, query: { limit: 1000 } }).catch(() => null)
 }
 
 function addExplain(program: Command, session: Session): void {

@@ -163,9 +163,9 @@ function addNoise(program: Command, session: Session): void {
     .command('noise')
     .helpGroup('Compare:')
     .argument('<route>', 'id of the route')
-    .summary('where a side differs from itself')
+    .summary('what was learned of each place that differs: noise or not')
     .description(
-      'Show where the side that serves was seen to differ from itself when it was asked twice, with the evidence for each place.',
+      'Show every place where answers were seen to differ, and what is thought of it: noise where a side differs from itself when it is asked twice, divergent where only new differs, undecided until one of both is known; with the evidence.',
     )
     .option('--json', "the API's answer")
     .action(
@@ -177,7 +177,7 @@ function addNoise(program: Command, session: Session): void {
         return EXIT.done
       }),
     )
-  examples(noise, ['banyan noise orders', 'banyan noise revoke orders noise-0123456789'])
+  examples(noise, ['banyan noise orders', 'banyan noise revoke orders ef124a4985c6'])
 
   const revoke = noise
     .command('revoke')
@@ -202,7 +202,7 @@ function addNoise(program: Command, session: Session): void {
         return judgeApplied(session, answer)
       }),
     )
-  examples(revoke, ['banyan noise revoke orders noise-0123456789 --reason "it is a bug after all"'])
+  examples(revoke, ['banyan noise revoke orders ef124a4985c6 --reason "it is a bug after all"'])
 }
 
 function addForget(program: Command, session: Session): void {

@@ -1,7 +1,11 @@
 // The loop of a comparison without live traffic: asks each request of legacy and of new, in turns first, and legacy once more for
 // some of them, to learn what it does by itself.
+//
+// Once more is later, by more than the steps of its clocks: asked again at once it would show the same second, and what changes
+// with time would be found in new only. Meanwhile others are asked; those that wait are few, because their answers are kept.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BodyCopy } from '../../model/comparison.ts'
-import type { Percent } from '../../model/units.ts'
+import type { Milliseconds } from '../../model/units.ts'
 import type { Outcome, WireRequest } from '../asking/answer.ts'
 import type { Asker } from '../asking/ask.ts'
 import type { Pace } from '../asking/pace.ts'
@@ -21,59 +25,79 @@ export interface AskBothParts {
   readonly new: Asker<BodyCopy>
   readonly pace: Pace
   readonly concurrency: number
-  /** Of the requests, so many are asked of legacy twice; evenly over all of them. */
-  readonly noisePercent: Percent
+  /** Is legacy asked again? By the place in the list. */
+  readonly repeats: (index: number) => boolean
+  readonly repeatAfterMs: Milliseconds
+  readonly now: () => Milliseconds
   readonly over: AbortSignal
+  /** Once for each: of what is repeated after that. */
   readonly onAsked: (asked: AskedBoth) => void
+}
+
+interface Waiting {
+  readonly asked: AskedBoth
+  readonly dueAt: Milliseconds
 }
 
 /** So many in a row without an answer of the same side: asking on would only take time. */
 const MAX_UNANSWERED = 20
+/** Enough for 25 repeats a second. */
+const MOST_WAITING = 50
 
 /** Null: all were asked; else why not. */
 export async function askBoth(requests: readonly WireRequest[], parts: AskBothParts): Promise<string | null> {
-  const { concurrency, noisePercent, over, onAsked } = parts
+  const { concurrency, repeats, repeatAfterMs, now, over, onAsked } = parts
   const unanswered = { legacy: 0, new: 0 }
+  const waiting: Waiting[] = []
   let next = 0
   let givenUp: string | null = null
-  const worker = async (): Promise<void> => {
-    while (next < requests.length && givenUp === null) {
-      const i = next++
-      const repeats = Math.floor(((i + 1) * noisePercent) / 100) > Math.floor((i * noisePercent) / 100)
-      const asked = await askOne(requests[i]!, i % 2 === 0, repeats, parts)
-      if (asked === null) return
-      onAsked(asked)
-      for (const side of ['legacy', 'new'] as const) {
-        const outcome = asked[side]
-        unanswered[side] = outcome.kind === 'failure' ? unanswered[side] + 1 : 0
-        if (outcome.kind === 'failure' && unanswered[side] >= MAX_UNANSWERED) {
-          givenUp ??= `gave up: ${MAX_UNANSWERED} in a row without an answer of ${side} (${outcome.why})`
-        }
+  const isEnded = (): boolean => over.aborted || givenUp !== null
+
+  const ask = async (index: number): Promise<void> => {
+    const asked = await askOne(requests[index]!, index % 2 === 0, parts)
+    if (asked === null) return
+    for (const side of ['legacy', 'new'] as const) {
+      const outcome = asked[side]
+      unanswered[side] = outcome.kind === 'failure' ? unanswered[side] + 1 : 0
+      if (outcome.kind === 'failure' && unanswered[side] >= MAX_UNANSWERED) {
+        givenUp ??= `gave up: ${MAX_UNANSWERED} in a row without an answer of ${side} (${outcome.why})`
       }
     }
+    if (repeats(index) && asked.legacy.kind === 'answer') waiting.push({ asked, dueAt: now() + repeatAfterMs })
+    else onAsked(asked)
   }
+
+  const repeat = async ({ asked, dueAt }: Waiting): Promise<void> => {
+    if (dueAt > now()) await sleep(dueAt - now(), undefined, { signal: over }).catch(() => null)
+    if (!isEnded()) await parts.pace(1)
+    const again = isEnded() ? null : await parts.legacy.ask(asked.request)
+    onAsked({ ...asked, again: over.aborted ? null : again })
+  }
+
+  const worker = async (): Promise<void> => {
+    while (!isEnded()) {
+      const [first] = waiting
+      const mayAsk = next < requests.length && waiting.length < MOST_WAITING
+      if (first !== undefined && (first.dueAt <= now() || !mayAsk)) {
+        waiting.shift()
+        await repeat(first)
+      } else if (mayAsk) await ask(next++)
+      else return
+    }
+  }
+
   await Promise.all(Array.from({ length: Math.min(concurrency, requests.length) }, worker))
+  for (const { asked } of waiting) onAsked(asked)
   return over.aborted ? 'stopped' : givenUp
 }
 
 /** Null: it is over. */
-async function askOne(
-  request: WireRequest,
-  legacyFirst: boolean,
-  repeats: boolean,
-  parts: AskBothParts,
-): Promise<AskedBoth | null> {
+async function askOne(request: WireRequest, legacyFirst: boolean, parts: AskBothParts): Promise<AskedBoth | null> {
   const { pace, over } = parts
   await pace(2)
   if (over.aborted) return null
   const first = legacyFirst ? await parts.legacy.ask(request) : null
   const fresh = await parts.new.ask(request)
   const legacy = first ?? (await parts.legacy.ask(request))
-  if (over.aborted) return null
-  let again: Answered | null = null
-  if (repeats && legacy.kind === 'answer') {
-    await pace(1)
-    again = over.aborted ? null : await parts.legacy.ask(request)
-  }
-  return { request, legacy, new: fresh, again: over.aborted ? null : again }
+  return over.aborted ? null : { request, legacy, new: fresh, again: null }
 }

@@ -2,7 +2,7 @@
 // whatever the servers send.
 //
 // What is noise is known at the end only: until then each comparison is kept as the set of places at which it differed.
-import type { ReportAnswer, SignatureAnswer } from '../../admin/api-compare.ts'
+import type { ReportAnswer, Share, SignatureAnswer } from '../../admin/api-compare.ts'
 import { fieldOf } from '../../compare/collapse.ts'
 import { examine } from '../../compare/examine.ts'
 import { NoiseBook } from '../../compare/noise.ts'
@@ -20,7 +20,7 @@ import {
   SHADOW_RESULTS,
 } from '../../model/comparison.ts'
 import type { EpochMs, Milliseconds } from '../../model/units.ts'
-import type { WireAnswer } from '../asking/answer.ts'
+import type { WireAnswer, WireRequest } from '../asking/answer.ts'
 import type { AskedBoth } from './ask-both.ts'
 
 /** Different sets of places; beyond it they are counted only. */
@@ -28,9 +28,22 @@ const MOST_SETS = 5_000
 const MOST_SIGNATURES = 1_000
 /** Signatures that keep an example. */
 const MOST_EXEMPLARS = 200
+/** Of a set of places: to ask again, so many of the requests that differed so. */
+const MOST_REQUESTS = 5
+
+/** Requests that differ in the same places, of which some are undecided. */
+export interface OpenSet {
+  readonly template: string
+  /** Some of them. */
+  readonly requests: readonly WireRequest[]
+}
 
 export interface CompareTally {
   add(asked: AskedBoth): void
+  /** One that was asked before: it teaches what varies by itself, and is not counted once more. */
+  learn(asked: AskedBoth): void
+  /** What is undecided by now, the most frequent first. The same one is the same object. */
+  open(): readonly OpenSet[]
   readonly asked: number
   readonly different: number
   /** In the form of a route's, so that there is one view and one verdict. */
@@ -45,8 +58,8 @@ export interface TallyParts {
   readonly monotonic: () => Milliseconds
 }
 
-interface PlaceSet {
-  readonly template: string
+interface PlaceSet extends OpenSet {
+  readonly requests: WireRequest[]
   readonly places: readonly FoundPlace[]
   readonly exemplar: Exemplar | null
   readonly firstSeen: EpochMs
@@ -80,12 +93,16 @@ export function createCompareTally({ policy, now, monotonic }: TallyParts): Comp
     return examine({ ...job, keyHash: null, legacy, new: fresh, policy, wantsExemplar }, monotonic)
   }
 
-  const keep = (template: string, { places, exemplar }: Finding): void => {
+  const stateOf = (template: string, place: FoundPlace, at: EpochMs) =>
+    book.state(template, place, at, policy.noisePercent > 0)
+
+  const keep = (template: string, request: WireRequest, { places, exemplar }: Finding): void => {
     const key = JSON.stringify([template, ...places.map(({ kind, path }) => `${kind} ${path}`).toSorted()])
     const known = sets.get(key)
     if (known !== undefined) {
       known.count++
       known.lastSeen = now()
+      if (known.requests.length < MOST_REQUESTS) known.requests.push(request)
       if (known.latest !== null) known.latest = exemplar
     } else if (sets.size >= MOST_SETS) {
       overflow++
@@ -93,8 +110,18 @@ export function createCompareTally({ policy, now, monotonic }: TallyParts): Comp
     } else {
       const kept = sets.size < MOST_EXEMPLARS ? exemplar : null
       const at = now()
-      sets.set(key, { template, places, exemplar: kept, latest: kept, firstSeen: at, lastSeen: at, count: 1 })
+      const seen = { firstSeen: at, lastSeen: at, count: 1 }
+      sets.set(key, { template, requests: [request], places, exemplar: kept, latest: kept, ...seen })
     }
+  }
+
+  /** Where legacy was asked again, what both did is a pair. */
+  const pair = (both: AskedBoth, legacy: WireAnswer<BodyCopy>, finding: Finding): void => {
+    const { request, again } = both
+    if (again === null || again.kind === 'failure') return
+    const self = compare(both, copyOf(legacy), copyOf(again), false)
+    if (finding.result === 'undecided' || self.result === 'undecided') return
+    book.pair(nameOf(request), finding.places, self.places, now())
   }
 
   return {
@@ -106,62 +133,57 @@ export function createCompareTally({ policy, now, monotonic }: TallyParts): Comp
     },
     hits,
     add(both) {
-      const { request, legacy, new: fresh, again } = both
+      const { request, legacy, new: fresh } = both
       asked++
       if (legacy.kind === 'failure' || fresh.kind === 'failure') {
         counts[legacy.kind === 'failure' ? 'primary_error' : 'candidate_error']++
         return
       }
       times.push({ legacy: legacy.elapsedMs, new: fresh.elapsedMs })
-      const copy = copyOf(legacy)
-      const finding = compare(both, copy, copyOf(fresh), true)
+      const finding = compare(both, copyOf(legacy), copyOf(fresh), true)
       for (const { rule, count } of finding.suppressed) hits.set(rule, (hits.get(rule) ?? 0) + count)
-      const { template, method } = request
-      const named = `${method} ${template}`
+      const named = nameOf(request)
       compared.set(named, (compared.get(named) ?? 0) + 1)
-      if (again !== null && again.kind === 'answer') {
-        const self = compare(both, copy, copyOf(again), false)
-        if (finding.result !== 'undecided' && self.result !== 'undecided') {
-          book.pair(named, finding.places, self.places, now())
-        }
-      }
+      pair(both, legacy, finding)
       if (finding.result === 'different') {
         different++
-        keep(named, finding)
+        keep(named, request, finding)
       } else counts[finding.result]++
     },
+    learn(both) {
+      const { legacy, new: fresh } = both
+      if (legacy.kind === 'failure' || fresh.kind === 'failure') return
+      pair(both, legacy, compare(both, copyOf(legacy), copyOf(fresh), false))
+    },
+    open() {
+      const at = now()
+      const isOpen = ({ template, places }: PlaceSet) =>
+        places.some(place => stateOf(template, place, at).state === 'undecided')
+      return [...sets.values()].filter(isOpen).toSorted((one, other) => other.count - one.count)
+    },
     report({ route, template, at }) {
-      const learning = policy.noisePercent > 0
-      const stateOf = (inTemplate: string, place: FoundPlace) => book.state(inTemplate, place, at, learning)
       const results = { ...counts }
-      const worst: Record<Severity, number> = { low: 0, medium: 0, high: 0 }
-      for (const { template: inTemplate, places, count } of sets.values()) {
-        const judged = places.map(place => ({ place, state: stateOf(inTemplate, place).state }))
-        const state = worstState(judged.map(one => one.state))
-        results[state] += count
-        if (state !== 'divergent') continue
-        const divergent = judged.filter(one => one.state === 'divergent').map(({ place }) => place.severity)
-        worst[SEVERITIES.findLast(severity => divergent.includes(severity)) ?? 'low'] += count
+      const judged = [...sets.values()].map(({ template: inTemplate, places, count }) => {
+        const states = places.map(place => ({ ...place, state: stateOf(inTemplate, place, at).state }))
+        results[worstState(states.map(one => one.state))] += count
+        return { states, count }
+      })
+      const equal = results.match + results.tolerated
+      const matchBySeverity = {
+        low: matchOf(equal, judged, 'low'),
+        medium: matchOf(equal, judged, 'medium'),
+        high: matchOf(equal, judged, 'high'),
       }
-      const of = results.match + results.tolerated + results.noise + results.divergent
-      const without = (...severities: readonly Severity[]) => {
-        const count = severities.reduce((left, severity) => left - worst[severity], of)
-        return {
-          of,
-          count,
-          rate: of === 0 ? null : count / of,
-          interval: of === 0 ? null : ([...rateInterval(count, of)] as [number, number]),
-        }
-      }
-      const match = without('low', 'medium', 'high')
-      const items = signaturesOf(route, template, sets.values(), compared, stateOf)
+      const items = signaturesOf(route, template, sets.values(), compared, (inTemplate, place) =>
+        stateOf(inTemplate, place, at),
+      )
       return {
         route,
         template,
         at,
         totals: { eligible: asked, ...results, unasked: {}, since: startedAt },
-        match,
-        matchBySeverity: { low: match, medium: without('medium', 'high'), high: without('high') },
+        match: matchBySeverity.low,
+        matchBySeverity,
         latency: latencyOf(times),
         suspended: [],
         overflow: overflow + Math.max(0, items.length - MOST_SIGNATURES),
@@ -175,6 +197,29 @@ export function createCompareTally({ policy, now, monotonic }: TallyParts): Comp
 
 function copyOf({ status, fields, body }: WireAnswer<BodyCopy>): AnswerCopy {
   return { status, headers: fields.flat(), body }
+}
+
+function nameOf({ method, template }: WireRequest): string {
+  return `${method} ${template}`
+}
+
+interface JudgedSet {
+  readonly states: readonly { readonly severity: Severity; readonly state: State }[]
+  readonly count: number
+}
+
+/** A lesser place does not count, whatever its state; where one that counts is undecided, nobody knows, and it is left out. */
+function matchOf(equal: number, judged: readonly JudgedSet[], severity: Severity): Share {
+  const weighs = SEVERITIES.slice(SEVERITIES.indexOf(severity))
+  let count = equal
+  let of = equal
+  for (const { states, count: times } of judged) {
+    const state = worstState(states.filter(one => weighs.includes(one.severity)).map(one => one.state))
+    if (state !== 'undecided') of += times
+    if (state === 'noise') count += times
+  }
+  if (of === 0) return { of, count, rate: null, interval: null }
+  return { of, count, rate: count / of, interval: [...rateInterval(count, of)] as [number, number] }
 }
 
 function worstState(states: readonly State[]): State {

@@ -1,17 +1,22 @@
 // One divergence in full, for people: where, how often, why, the differing leaves, both answers, the request for each side.
 import type { RouteView } from '../../admin/api.ts'
 import type { ExemplarView, Replayed, ShownAnswer, ShownDifference, SignatureAnswer } from '../../admin/api-compare.ts'
-import { type Column, type Look, moment, safe, table } from '../print.ts'
-import { differenceText, itemView, number } from './divergences.ts'
-import { sideBySide } from './side-by-side.ts'
+import { collapsePointer } from '../../compare/collapse.ts'
+import { type Column, type Look, listing, moment, safe, wrap } from '../print.ts'
+import { differenceText, itemView, many, number, placeText } from './divergences.ts'
+import { type Line, linesOf, type Mark, type SideBySide, sideBySide, titlesView } from './side-by-side.ts'
 
-const COLUMNS: readonly Column<ShownDifference>[] = [
-  { title: 'KIND', of: one => one.kind },
-  { title: 'PATH', cut: true, of: one => (one.newPath === undefined ? one.path : `${one.path} → ${one.newPath}`) },
-  { title: 'SEVERITY', of: one => one.severity },
-  { title: 'LEGACY → NEW', of: differenceText },
-  { title: 'NOTE', of: one => one.note ?? '' },
-]
+type Places = SignatureAnswer['differences']
+
+/** Differences that read the same. */
+interface Group {
+  readonly kind: string
+  readonly place: string
+  readonly severity: string
+  readonly text: string
+  readonly note: string
+  count: number
+}
 
 /** `route` null: it could not be read, and no request can be shown. */
 export function signatureView(item: SignatureAnswer, route: RouteView | null, look: Look): readonly string[] {
@@ -22,12 +27,11 @@ export function signatureView(item: SignatureAnswer, route: RouteView | null, lo
     ...itemView({ ...item, exemplar: null, latest: null, differences: [] }, look),
     ...placesView(item, look),
     '',
-    `why:        ${safe(item.why)}`,
     `seen:       ${moment(item.firstSeen)} to ${moment(item.lastSeen)}`,
     ...(persistent + transient === 0
       ? []
       : [`asked again: ${number(persistent)} differed again, ${number(transient)} did not`]),
-    ...(exemplar === null ? ['', 'no example is kept'] : exemplarView(exemplar, route, look)),
+    ...(exemplar === null ? ['', 'no example is kept'] : exemplarView(exemplar, item.differences, route, look)),
     ...(item.exemplar !== null && item.latest !== null && item.exemplar.exchange !== item.latest.exchange
       ? ['', `the first one that is kept: ${moment(item.exemplar.at)}, exchange ${safe(item.exemplar.exchange)}`]
       : []),
@@ -41,58 +45,151 @@ export function replayedView(replayed: Replayed, look: Look): readonly string[] 
   return [
     `${look.paint(style, verdict)}: ${safe(why)}`,
     `${safe(method)} ${safe(target ?? '(its target is not shown)')}  legacy ${status(statuses.legacy)}, new ${status(statuses.new)}`,
-    ...differencesView(differences, more, look),
+    ...differencesView(differences, more, null, look),
   ]
 }
 
-function placesView({ differences }: SignatureAnswer, look: Look): readonly string[] {
-  return differences.flatMap(({ template, path, count, state, why }) => [
-    `        ${safe(template)}  ${safe(path)}  ${number(count)}×  ${safe(state)}`,
-    look.paint('dim', `          ${safe(why)}`),
-  ])
+/** What is said of all of them is said once. */
+function placesView({ differences, why }: SignatureAnswer, look: Look): readonly string[] {
+  const isOne = differences.every(place => place.why === why)
+  const said = (text: string, indent: string) =>
+    wrap(safe(text), look.width, indent).map(line => look.paint('dim', line))
+  return [
+    ...differences.flatMap(place => [
+      `        ${safe(place.template)}  ${safe(placeText(place))}  ${number(place.count)}×  ${safe(place.state)}`,
+      ...(isOne ? [] : said(place.why, '          ')),
+    ]),
+    ...(isOne ? ['', ...wrap(`why:        ${safe(why)}`, look.width)] : []),
+  ]
 }
 
-function exemplarView(exemplar: ExemplarView, route: RouteView | null, look: Look): readonly string[] {
+function exemplarView(exemplar: ExemplarView, places: Places, route: RouteView | null, look: Look): readonly string[] {
   const { at, method, target, template, statuses, primary, exchange, traceId, differences, more, answers } = exemplar
   return [
     '',
     `${look.paint('bold', `${safe(method)} ${safe(target ?? template)}`)}  ${moment(at)}  legacy ${statuses.legacy}, new ${statuses.new}  the client got ${safe(primary)}’s`,
-    `exchange ${safe(exchange)}  trace ${safe(traceId)}`,
-    ...differencesView(differences, more, look),
+    `exchange ${safe(exchange)}${traceId === '' ? '' : `  trace ${safe(traceId)}`}`,
+    ...differencesView(differences, more, answers, look),
     ...(answers === null
-      ? ['', 'no values: they are kept with compare.values: redacted only, and shown with the scope bodies']
-      : answersView(answers, look)),
-    ...curlsView(exemplar, route),
+      ? [
+          '',
+          ...wrap(
+            'no values: they are kept with compare.values: redacted only, and shown with the scope bodies',
+            look.width,
+          ),
+        ]
+      : answersView(answers, places, look)),
+    ...curlsView(exemplar, route, look),
   ]
 }
 
-function differencesView(differences: readonly ShownDifference[], more: number, look: Look): readonly string[] {
-  if (differences.length === 0) return more === 0 ? [] : ['', `${more} differences, which are not shown`]
-  return ['', ...table(COLUMNS, differences, look), ...(more === 0 ? [] : [`and ${more} more`])]
+function differencesView(
+  differences: readonly ShownDifference[],
+  more: number,
+  answers: ExemplarView['answers'],
+  look: Look,
+): readonly string[] {
+  if (differences.length === 0) return more === 0 ? [] : ['', `${many(more, 'difference')}, not listed`]
+  const groups = grouped(differences, answers)
+  const isCounted = groups.some(({ count }) => count > 1)
+  const columns: readonly Column<Group>[] = [
+    ...(isCounted
+      ? [{ title: 'COUNT', right: true as const, head: true as const, of: (one: Group) => `${number(one.count)}×` }]
+      : []),
+    { title: 'KIND', head: true, of: one => one.kind },
+    { title: 'PATH', head: true, of: one => one.place },
+    { title: 'SEVERITY', of: one => one.severity },
+    { title: 'LEGACY → NEW', below: true, of: one => one.text },
+    ...(groups.some(({ note }) => note !== '')
+      ? [{ title: 'NOTE', below: true as const, of: (one: Group) => one.note }]
+      : []),
+  ]
+  return ['', ...listing(columns, groups, look), ...(more === 0 ? [] : [`and ${number(more)} more, not listed`])]
 }
 
-function answersView({ legacy, new: other }: NonNullable<ExemplarView['answers']>, look: Look): readonly string[] {
-  const head = ({ status, headers }: ShownAnswer): string =>
-    [String(status), ...headers.map(([name, value]) => `${name}: ${value}`).toSorted()].join('\n')
-  const bodies =
-    legacy.body === null && other.body === null
-      ? ['neither body is text']
-      : sideBySide(legacy.body ?? '(not text)', other.body ?? '(not text)', look)
-  const titles = sideBySide('LEGACY', 'NEW', { ...look, paint: (_, text) => look.paint('bold', text) })
+function grouped(differences: readonly ShownDifference[], answers: ExemplarView['answers']): readonly Group[] {
+  const groups = new Map<string, Group>()
+  for (const difference of differences) {
+    const { kind, newPath, severity } = difference
+    const place = `${placeText(difference)}${newPath === undefined ? '' : ` → ${newPath}`}`
+    const text = differenceText(difference, answers)
+    const note = difference.note === undefined || text.includes(safe(difference.note)) ? '' : difference.note
+    const key = JSON.stringify([kind, place, severity, text, note])
+    const known = groups.get(key)
+    if (known === undefined) groups.set(key, { kind, place, severity, text, note, count: 1 })
+    else known.count++
+  }
+  return [...groups.values()]
+}
+
+function answersView(
+  { legacy, new: other }: NonNullable<ExemplarView['answers']>,
+  places: Places,
+  look: Look,
+): readonly string[] {
+  const heads = sideBySide(headLines(legacy, places), headLines(other, places), look)
+  const isText = legacy.body !== null || other.body !== null
+  const counts = (pointer: string | null) => isInBody(pointer, places)
+  const body = (side: ShownAnswer): readonly Line[] => linesOf(side.body ?? '(not text)', counts)
+  const bodies = isText ? sideBySide(body(legacy), body(other), look) : null
   return [
     '',
-    ...titles.map(line => line.replace('≠', ' ')),
-    ...sideBySide(head(legacy), head(other), look),
+    titlesView(look),
+    ...heads.lines,
     '',
-    ...bodies,
+    ...(bodies?.lines ?? ['neither body is text']),
+    ...legendOf([heads, ...(bodies === null ? [] : [bodies])], look),
   ]
+}
+
+function headLines({ status, headers }: ShownAnswer, places: Places): readonly Line[] {
+  const isStatus = places.some(({ kind }) => kind === 'status')
+  const lines = headers.map(([name, value]) => {
+    const about = name.toLowerCase()
+    return { text: `${name}: ${value}`, about, counts: isInHeader(about, value, places) }
+  })
+  return [
+    { text: String(status), about: '', counts: isStatus },
+    ...lines.toSorted((one, next) => (one.text < next.text ? -1 : 1)),
+  ]
+}
+
+/** Places of cookies are `/set-cookie/NAME`, or `*` for a name that looks like data. */
+function isInHeader(name: string, value: string, places: Places): boolean {
+  return places.some(({ kind, path }) => {
+    const [, header, cookie] = path.split('/')
+    if (kind !== 'header' || header !== name) return false
+    return cookie === undefined || cookie === '*' || value.startsWith(`${cookie}=`)
+  })
+}
+
+/** `pointer` null: in what is no JSON nobody knows where a line is. */
+function isInBody(pointer: string | null, places: Places): boolean {
+  const inBody = places.filter(({ kind }) => kind !== 'header' && kind !== 'status')
+  if (pointer === null || inBody.length === 0) return inBody.length > 0
+  const collapsed = collapsePointer(pointer)
+  return inBody.some(({ path }) => collapsed === path || collapsed.startsWith(`${path}/`))
+}
+
+const LEGEND: Readonly<Record<Exclude<Mark, ''>, string>> = {
+  counts: '≠ < > this divergence',
+  other: '~ differs as well: another divergence, or what does not count (noise, tolerated, ignored, not compared)',
+}
+
+function legendOf(shown: readonly SideBySide[], look: Look): readonly string[] {
+  const said = (['counts', 'other'] as const).filter(mark => shown.some(({ marks }) => marks.has(mark)))
+  if (said.length === 0) return []
+  return ['', ...wrap(said.map(mark => LEGEND[mark]).join('   '), look.width).map(line => look.paint('dim', line))]
 }
 
 /** Without credentials: they are not kept. */
-function curlsView({ method, target }: ExemplarView, route: RouteView | null): readonly string[] {
+function curlsView({ method, target }: ExemplarView, route: RouteView | null, look: Look): readonly string[] {
   if (route === null) return []
   if (target === null)
-    return ['', 'the request is not shown: its target is kept with values only, for the scope bodies']
+    return [
+      '',
+      ...wrap('the request is not shown: its target is kept with values only, for the scope bodies', look.width),
+    ]
   const lines = (['legacy', 'new'] as const).flatMap(side => {
     const url = route.sides[side]?.url.split(',')[0]?.trim()
     if (url === undefined) return []

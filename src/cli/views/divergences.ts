@@ -1,54 +1,129 @@
 // Where the answers of the sides differ, for people: totals, then field → rate → example, then what was not counted.
-import type { DivergencesAnswer, ExemplarView, Share, SignatureAnswer, Totals } from '../../admin/api-compare.ts'
-import { cut, type Look, moment, type Style, safe } from '../print.ts'
+import type {
+  DivergencesAnswer,
+  ExemplarView,
+  Share,
+  ShownDifference,
+  SignatureAnswer,
+  Totals,
+} from '../../admin/api-compare.ts'
+import { collapsePointer } from '../../compare/collapse.ts'
+import { firstHtmlDifference } from '../../compare/html.ts'
+import { firstTextDifference } from '../../compare/text.ts'
+import { DROP_REASONS, SKIP_REASONS, type UnaskedReason } from '../../model/comparison.ts'
+import { cut, type Look, moment, type Style, safe, wrap } from '../print.ts'
+
+/** What a list was asked for, and what else there is. */
+export interface Listed {
+  /** Also what is noise or ignored, which else is counted at the end. */
+  readonly all: boolean
+  /** The flags that choose; empty: none. */
+  readonly filter: string
+  /** How many more the filter lets through, beyond the limit. */
+  readonly more: { readonly open: number; readonly quiet: number }
+  /** How many there are without it that count; null: nobody asked. */
+  readonly unfiltered: number | null
+}
+
+type State = SignatureAnswer['state']
+type Place = SignatureAnswer['differences'][number]
 
 const SEVERITY_STYLE: Readonly<Record<string, Style>> = { high: 'red', medium: 'yellow', low: 'cyan' }
-const COMPARED = ['tolerated', 'noise', 'divergent', 'undecided'] as const
-const NOT_COMPARED = ['candidate_error', 'primary_error', 'skipped', 'dropped', 'not_sampled'] as const
-const NAMES: Readonly<Record<string, string>> = {
-  candidate_error: 'without the other side’s answer',
-  primary_error: 'without an answer to the client',
-  not_sampled: 'not sampled',
-}
+const EVERYTHING: Listed = { all: false, filter: '', more: { open: 0, quiet: 0 }, unfiltered: null }
 const MOST_VALUE = 60
 const MOST_PLACES = 3
+const HEADINGS: Readonly<Record<State, string>> = {
+  divergent: 'divergent',
+  undecided: 'undecided: not known yet whether they are noise',
+  noise: 'noise',
+  ignored: 'ignored by a rule',
+}
 
-/** `all`: also what is noise or ignored, which else is counted at the end. */
-export function divergencesView(answer: DivergencesAnswer, all: boolean, look: Look): readonly string[] {
+export function divergencesView(answer: DivergencesAnswer, look: Look, listed: Listed = EVERYTHING): readonly string[] {
+  const { all, filter } = listed
   const shown = answer.items.filter(({ state }) => all || isOpen(state))
   const quiet = all ? [] : answer.items.filter(({ state }) => !isOpen(state))
   return [
     `${look.paint('bold', safe(answer.route))}  ${safe(answer.template)}  since ${moment(answer.totals.since)}`,
-    ...totalsView(answer.totals, answer.match),
-    ...shown.flatMap(item => ['', ...itemView(item, look)]),
-    ...(shown.length === 0 && answer.match.of > 0 ? ['', look.paint('green', 'no divergence')] : []),
+    ...totalsView(answer.totals, answer.match).flatMap(line => wrap(line, look.width)),
+    ...(filter === '' ? [] : wrap(`those are of the whole route; listed is what ${safe(filter)} asks for`, look.width)),
+    ...itemsView(shown, look),
+    ...(shown.length === 0 ? noneView(answer, listed, look) : moreView(listed)),
     ...footView(answer, quiet),
   ]
 }
 
-export function isOpen(state: string): boolean {
+/** What counts, and what may. */
+export function isOpen(state: State): boolean {
   return state !== 'noise' && state !== 'ignored'
 }
 
-/** `12,345 eligible: 11,900 of 12,020 match (99 %, 95 %: 98.4 to 99.3) …`; what is tolerated or noise matches, too. */
+/** Under headings where they are in several states: what is known to differ comes first, however severe the others are. */
+function itemsView(items: readonly SignatureAnswer[], look: Look): readonly string[] {
+  const states = [...Map.groupBy(items, ({ state }) => state)]
+  return states.flatMap(([state, those]) => [
+    ...(states.length === 1 ? [] : ['', look.paint('bold', `${number(those.length)} ${HEADINGS[state]}`)]),
+    ...those.flatMap(item => ['', ...itemView(item, look)]),
+  ])
+}
+
+function noneView({ match, items }: DivergencesAnswer, { filter, unfiltered }: Listed, look: Look): readonly string[] {
+  if (filter !== '') {
+    const others =
+      unfiltered === null ? '' : `: there ${unfiltered === 1 ? 'is' : 'are'} ${number(unfiltered)} without it`
+    return ['', `none${items.length === 0 ? '' : ' that counts'} matches the filter${others}`]
+  }
+  return match.of > 0 ? ['', look.paint('green', 'no divergence')] : []
+}
+
+function moreView({ all, more: { open, quiet } }: Listed): readonly string[] {
+  if (open + quiet === 0) return []
+  const parts = all
+    ? [`${number(open + quiet)} more`]
+    : [
+        ...(open === 0 ? [] : [`${number(open)} more`]),
+        ...(quiet === 0 ? [] : [`${number(quiet)} that are noise or ignored`]),
+      ]
+  return ['', `and ${parts.join(', and ')}, not listed: raise --limit`]
+}
+
+/** What was compared adds up, then what is eligible does; what is tolerated or noise matches, too. */
 export function totalsView(totals: Totals, match: Share): readonly string[] {
-  const counted = (results: typeof COMPARED | typeof NOT_COMPARED) =>
-    results.flatMap(result => (totals[result] > 0 ? [`${number(totals[result])} ${NAMES[result] ?? result}`] : []))
-  const reasons = Object.entries(totals.unasked)
-    .filter(([, count]) => count > 0)
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([reason, count]) => `${safe(reason)} ${number(count)}`)
-  const unasked = counted(NOT_COMPARED)
-  const compared =
+  const some = (count: number, what: string): readonly string[] => (count === 0 ? [] : [`${number(count)} ${what}`])
+  const within = [...some(totals.noise, 'noise'), ...some(totals.tolerated, 'tolerated')]
+  const matches =
     match.of === 0
       ? 'nothing was compared yet'
-      : `${number(match.count)} of ${number(match.of)} match (${shareText(match)})`
-  return [
-    `${[`${number(totals.eligible)} eligible: ${compared}`, ...counted(COMPARED)].join(', ')}`,
-    ...(unasked.length === 0
-      ? []
-      : [`not compared: ${unasked.join(', ')}${reasons.length === 0 ? '' : ` (${reasons.join(', ')})`}`]),
+      : `${number(match.count)} of ${number(match.of)} match (${shareText(match)})${within.length === 0 ? '' : `, of which ${within.join(', ')}`}`
+  const divergent = some(totals.divergent, 'divergent').map(text => `; ${text}`)
+  const beside = [
+    ...some(totals.undecided, 'undecided'),
+    ...some(totals.candidate_error, 'without the other side’s answer'),
+    ...some(totals.primary_error, 'without an answer to the client'),
+    ...some(totals.skipped, `skipped${reasonsText(totals, SKIP_REASONS)}`),
+    ...some(totals.dropped, `dropped${reasonsText(totals, DROP_REASONS)}`),
+    ...some(totals.not_sampled, 'not sampled'),
   ]
+  return [
+    `${number(totals.eligible)} eligible: ${matches}${divergent.join('')}`,
+    ...(beside.length === 0 ? [] : [`beside them: ${beside.join(', ')}`]),
+  ]
+}
+
+/** ` (method 10, writes 3)`: most frequent first. */
+function reasonsText({ unasked }: Totals, reasons: readonly UnaskedReason[]): string {
+  const said = reasonsOf(unasked, reasons).map(([reason, count]) => `${reason} ${number(count)}`)
+  return said.length === 0 ? '' : ` (${said.join(', ')})`
+}
+
+export function reasonsOf(
+  unasked: Totals['unasked'],
+  reasons: readonly UnaskedReason[],
+): readonly (readonly [UnaskedReason, number])[] {
+  return reasons
+    .map(reason => [reason, unasked[reason] ?? 0] as const)
+    .filter(([, count]) => count > 0)
+    .toSorted(([, a], [, b]) => b - a)
 }
 
 /** `96.4 %, 95 %: 95.9 to 96.8`. */
@@ -62,34 +137,60 @@ export function itemView(item: SignatureAnswer, look: Look): readonly string[] {
   const label = look.paint(SEVERITY_STYLE[severity] ?? null, severity.toUpperCase().padEnd(6))
   const rateText = rate === null ? '' : `  ${shareText({ rate, interval, of: count, count })}`
   const said = state === 'divergent' ? '' : `  ${look.paint('dim', state)}`
-  const places = differences.slice(0, MOST_PLACES).map(({ template, path }) => `${safe(template)}  ${safe(path)}`)
+  const places = differences.slice(0, MOST_PLACES).map(place => `${safe(place.template)}  ${safe(placeText(place))}`)
   return [
     `${label}  ${look.paint('bold', safe(field))}  ${safe(kind)}  ${number(count)}×${rateText}  ${safe(signature)}${said}`,
     ...places.map(place => `        ${place}`),
-    ...(differences.length > MOST_PLACES ? [`        and ${differences.length - MOST_PLACES} more places`] : []),
-    ...exampleLines(item).map(line => look.paint('dim', `        ${cut(line, (look.width ?? 160) - 8)}`)),
+    ...(differences.length > MOST_PLACES
+      ? [`        and ${many(differences.length - MOST_PLACES, 'more place')}`]
+      : []),
+    ...exampleLines(item)
+      .flatMap(line => wrap(line, look.width, '        '))
+      .map(line => look.paint('dim', line)),
   ]
 }
 
 function exampleLines(item: SignatureAnswer): readonly string[] {
   const exemplar = item.latest ?? item.exemplar
   if (exemplar === null) return []
-  const difference = exemplar.differences.find(({ kind }) => kind === item.kind) ?? exemplar.differences[0]
-  const what = difference === undefined ? '' : `${differenceText(difference)}  `
+  const difference = exemplar.differences.find(one => isOf(one, item.differences))
+  const what = difference === undefined ? '' : `${differenceText(difference, exemplar.answers)}  `
   return [`such as ${what}${requestText(exemplar)}  ${moment(exemplar.at)}`]
 }
 
-/** Values where they are shown, else types. */
-export function differenceText({
-  legacy,
-  legacyType,
-  new: other,
-  newType,
-}: ExemplarView['differences'][number]): string {
+/** Whether a difference is at one of those places. An example holds those of other signatures, too. */
+function isOf({ kind, path }: ShownDifference, places: readonly Place[]): boolean {
+  const collapsed = kind === 'status' ? path : collapsePointer(path, kind === 'header')
+  return places.some(place => place.kind === kind && place.path === collapsed)
+}
+
+/** As people read it: a status is no path, and the whole of a body has one that is empty. */
+export function placeText({ kind, path }: Pick<Place, 'kind' | 'path'>): string {
+  if (kind === 'status') return path.split('/').slice(1).join(' → ')
+  return path === '' ? '(body)' : path
+}
+
+/** Values where they are shown, else types; of bodies as a whole what is said of them. */
+export function differenceText(difference: ShownDifference, answers: ExemplarView['answers'] = null): string {
+  const { legacy, legacyType, new: other, newType, note, path } = difference
+  if (legacyType === null && newType === null) return safe(note ?? 'the bodies differ')
   const text = (value: string | undefined, type: string | null): string =>
     type === null ? 'absent' : value === undefined ? type : cut(safe(value), MOST_VALUE)
   const [before, after] = [text(legacy, legacyType), text(other, newType)]
-  return before === after && legacy === undefined ? `another ${before}` : `${before} → ${after}`
+  if (before !== after || legacy !== undefined) return `${before} → ${after}`
+  if (path !== '' || legacyType !== 'string') return `another ${before}`
+  const where = note === undefined ? '' : `${safe(note)}: `
+  const pieces = piecesOf(answers)
+  return `${where}${pieces === null ? 'another text' : pieces.map(piece => cut(safe(piece), MOST_VALUE)).join(' → ')}`
+}
+
+/** Of texts, what is around the first difference, as far as it is kept. The difference itself has no piece: what is secret in one cannot be told. */
+function piecesOf(answers: ExemplarView['answers']): readonly [string, string] | null {
+  const [legacy, other] = [answers?.legacy, answers?.new]
+  if (legacy?.body == null || other?.body == null || legacy.body === other.body) return null
+  const isHtml = legacy.headers.some(([name, value]) => name.toLowerCase() === 'content-type' && /html/i.test(value))
+  const first = (isHtml ? firstHtmlDifference : firstTextDifference)(legacy.body, other.body)
+  return first.legacy === first.new ? null : [JSON.stringify(first.legacy), JSON.stringify(first.new)]
 }
 
 export function requestText({ method, target, template }: ExemplarView): string {
@@ -131,6 +232,11 @@ export function createChanges(): (answers: readonly DivergencesAnswer[]) => read
         ]
       }),
     )
+}
+
+/** `1 pair`, `1,234 pairs`. */
+export function many(count: number, noun: string): string {
+  return `${number(count)} ${noun}${count === 1 ? '' : 's'}`
 }
 
 export function number(value: number): string {

@@ -1,9 +1,9 @@
 // The report about one route, as text for a terminal and as Markdown for a pull request or a ticket. Both say the same.
 import type { ReportAnswer, RuleAnswer, Share, SignatureAnswer } from '../../admin/api-compare.ts'
-import { SEVERITIES } from '../../model/comparison.ts'
-import { type Look, millis, moment, type Style, safe, table } from '../print.ts'
+import { DROP_REASONS, SEVERITIES, SKIP_REASONS, type UnaskedReason } from '../../model/comparison.ts'
+import { type Column, type Look, listing, millis, moment, type Style, safe, wrap } from '../print.ts'
 import type { ReportVerdict } from '../report-verdict.ts'
-import { isOpen, number, percentOf, shareText, totalsView } from './divergences.ts'
+import { isOpen, many, number, percentOf, placeText, reasonsOf, shareText, totalsView } from './divergences.ts'
 
 const MOST_ITEMS = 20
 const STYLE: Readonly<Record<ReportVerdict['verdict'], Style>> = {
@@ -20,18 +20,21 @@ interface Section {
 
 interface Grid {
   readonly titles: readonly string[]
+  /** Titles of what a row is called by, and of sentences. */
+  readonly heads: readonly string[]
+  readonly sentences: readonly string[]
   readonly rows: readonly (readonly string[])[]
 }
 
 export function reportView(report: ReportAnswer, verdict: ReportVerdict, look: Look): readonly string[] {
   return [
-    `${look.paint(STYLE[verdict.verdict], verdict.verdict)}: ${safe(verdict.because)}`,
-    safe(headline(report)),
+    ...wrap(`${look.paint(STYLE[verdict.verdict], verdict.verdict)}: ${safe(verdict.because)}`, look.width),
+    ...wrap(safe(headline(report)), look.width),
     ...sectionsOf(report).flatMap(({ title, lines, grid }) => [
       '',
       look.paint('bold', title),
       ...(grid === null ? [] : gridView(grid, look)),
-      ...lines.map(safe),
+      ...lines.flatMap(line => wrap(safe(line), look.width)),
     ]),
   ]
 }
@@ -42,7 +45,9 @@ export function reportMarkdown(report: ReportAnswer, verdict: ReportVerdict): re
   return [
     `# ${cell(report.route)}: ${verdict.verdict}`,
     '',
-    `${cell(verdict.because)}. ${cell(headline(report))}`,
+    cell(verdict.because),
+    '',
+    cell(headline(report)),
     ...sectionsOf(report).flatMap(({ title, lines, grid }) => [
       '',
       `## ${title}`,
@@ -83,6 +88,8 @@ function matchGrid({ matchBySeverity }: ReportAnswer): Grid {
   ]
   return {
     titles: ['Differences', 'Compared', 'With one', 'Match', '95 % interval'],
+    heads: ['Differences'],
+    sentences: [],
     rows: [...SEVERITIES]
       .toReversed()
       .map(severity =>
@@ -94,6 +101,8 @@ function matchGrid({ matchBySeverity }: ReportAnswer): Grid {
 function itemsGrid(items: readonly SignatureAnswer[]): Grid {
   return {
     titles: ['Severity', 'Field', 'Kind', 'Count', 'Rate', 'State', 'Where', 'Signature'],
+    heads: ['Severity', 'Field', 'Kind', 'Signature'],
+    sentences: [],
     rows: items.map(({ severity, field, kind, count, rate, interval, state, differences, signature }) => [
       severity,
       field,
@@ -111,6 +120,8 @@ function rulesGrid(rules: readonly RuleAnswer[]): Grid | null {
   if (rules.length === 0) return null
   return {
     titles: ['Rule', 'What', 'Hid', 'State', 'Until', 'Owner', 'Reason'],
+    heads: ['Rule', 'What'],
+    sentences: ['Reason'],
     rows: rules.map(({ id, text, hits, expired, dead, until, owner, by, reason }) => [
       id,
       text,
@@ -127,24 +138,26 @@ function ignoredLines({ noise, items }: ReportAnswer): readonly string[] {
   const learned = noise.filter(({ state }) => state === 'noise')
   const ignored = items.filter(({ state }) => state === 'ignored')
   return [
-    ...learned.map(({ template, path, kind, why }) => `noise: ${template} ${path} ${kind}: ${why}`),
+    ...learned.map(one => `noise: ${one.template} ${placeText(one)} ${one.kind}: ${one.why}`),
     ...ignored.map(({ field, kind, count, why }) => `ignored: ${field} ${kind} ${number(count)}×: ${why}`),
   ]
 }
 
 function uncomparedLines({ totals, suspended, overflow }: ReportAnswer): readonly string[] {
-  const reasons = Object.entries(totals.unasked)
-    .filter(([, count]) => count > 0)
-    .toSorted(([, a], [, b]) => b - a)
   const some = (count: number, what: string): readonly string[] => (count === 0 ? [] : [`${number(count)} ${what}`])
+  const unasked = (result: 'skipped' | 'dropped', reasons: readonly UnaskedReason[]): readonly string[] => {
+    const said = reasonsOf(totals.unasked, reasons).map(([reason, count]) => `${number(count)} ${result}: ${reason}`)
+    return said.length > 0 ? said : some(totals[result], result)
+  }
   return [
     ...some(totals.not_sampled, 'not sampled'),
-    ...reasons.map(([reason, count]) => `${number(count)} ${reason}`),
+    ...unasked('skipped', SKIP_REASONS),
+    ...unasked('dropped', DROP_REASONS),
     ...some(totals.candidate_error, 'without the other side’s answer'),
     ...some(totals.primary_error, 'without an answer to the client'),
     ...some(totals.undecided, 'compared and undecided'),
     ...suspended.map(({ template, side, why }) => `${template}: ${side} is not asked: ${why}`),
-    ...some(overflow, 'differences counted and not kept'),
+    ...(overflow === 0 ? [] : [`${many(overflow, 'difference')} counted and not kept`]),
   ]
 }
 
@@ -153,16 +166,19 @@ function latencyLines({ latency }: ReportAnswer): readonly string[] {
   if (pairs === 0) return []
   const slower = newSlower === null ? '' : `; new was slower in ${percentOf(newSlower)} %`
   return [
-    `${number(pairs)} pairs: legacy P50 ${millis(legacy.p50Ms)}, P95 ${millis(legacy.p95Ms)}; new P50 ${millis(other.p50Ms)}, P95 ${millis(other.p95Ms)}`,
+    `${many(pairs, 'pair')}: legacy P50 ${millis(legacy.p50Ms)}, P95 ${millis(legacy.p95Ms)}; new P50 ${millis(other.p50Ms)}, P95 ${millis(other.p95Ms)}`,
     `new − legacy of the same request: P50 ${millis(delta.p50Ms)}, P95 ${millis(delta.p95Ms)}${slower}`,
   ]
 }
 
-function gridView({ titles, rows }: Grid, look: Look): readonly string[] {
-  const columns = titles.map((title, i) => ({
-    title: title.toUpperCase(),
-    cut: true as const,
-    of: (row: readonly string[]) => row[i] ?? '',
-  }))
-  return table(columns, rows, look)
+function gridView({ titles, heads, sentences, rows }: Grid, look: Look): readonly string[] {
+  const columns = titles.map(
+    (title, i): Column<readonly string[]> => ({
+      title: title.toUpperCase(),
+      ...(heads.includes(title) && { head: true as const }),
+      ...(sentences.includes(title) && { below: true as const }),
+      of: row => row[i] ?? '',
+    }),
+  )
+  return listing(columns, rows, look)
 }

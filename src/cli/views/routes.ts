@@ -1,6 +1,8 @@
 // Routes for people: all of them as a table, one with everything that is known of it.
 import type { RouteView } from '../../admin/api.ts'
+import type { DivergencesAnswer } from '../../admin/api-compare.ts'
 import { type Column, type Look, millis, moment, orNothing, percent, rate, ratio, safe, table } from '../print.ts'
+import { isOpen, many, number, shareText } from './divergences.ts'
 import { lastErrorView, NOTHING_OBSERVED, rollbacksView, styleOfState } from './status.ts'
 
 type SideRow = NonNullable<RouteView['sides']['new']> & { readonly side: 'legacy' | 'new'; readonly open: number }
@@ -26,7 +28,8 @@ export function routesView(routes: readonly RouteView[], look: Look): readonly s
   )
 }
 
-export function routeView(route: RouteView, look: Look): readonly string[] {
+/** `compared` null: it could not be read, or there is nothing to compare. */
+export function routeView(route: RouteView, compared: DivergencesAnswer | null, look: Look): readonly string[] {
   const { weight } = route
   const state = stateOf(route)
   const observed =
@@ -46,6 +49,7 @@ export function routeView(route: RouteView, look: Look): readonly string[] {
     ['frozen', route.frozen === null ? null : saidOf(route.frozen)],
     ['held', route.held ? 'first start: 0 until a weight is set or unset' : null],
     ['reasons', reasonsOf(route)],
+    ['compared', compared === null ? null : comparedText(compared)],
     ['revision', String(route.revision)],
   ]
   return [
@@ -57,6 +61,16 @@ export function routeView(route: RouteView, look: Look): readonly string[] {
       ? []
       : ['', look.paint('bold', 'Rollbacks in force'), ...rollbacksView(route.rollbacks, look)]),
   ]
+}
+
+/** What shadowing came to; null: no request was shadowed yet. */
+function comparedText({ route, totals, match, items }: DivergencesAnswer): string | null {
+  if (totals.eligible === totals.not_sampled) return null
+  const since = `since ${moment(totals.since)}`
+  if (match.of === 0) return `nothing yet of ${many(totals.eligible, 'eligible request')} ${since}`
+  const open = items.filter(({ state }) => isOpen(state)).length
+  const fields = open === 0 ? 'no divergence' : `${many(open, 'divergence')}: banyan divergences ${safe(route)}`
+  return `${number(match.count)} of ${number(match.of)} match (${shareText(match)}) ${since}; ${fields}`
 }
 
 /** The same words as `status`, from the whole view of a route. */

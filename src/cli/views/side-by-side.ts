@@ -1,75 +1,185 @@
-// Two texts beside each other, lines that differ marked, long equal stretches left out.
+// Two texts beside each other, lines that differ marked, long equal stretches left out. A mark says whether a line is what is
+// looked at, or differs for another reason; lines stand beside each other only where they are about the same thing.
 import { cut, type Look, safe } from '../print.ts'
 
+/** One line of a text. */
+export interface Line {
+  readonly text: string
+  /** What it is about: the name of a header, the pointer of a member; lines about different things are no pair. */
+  readonly about: string
+  /** Whether it is what is looked at, if it differs. */
+  readonly counts: boolean
+}
+
+/** `''`: they are equal; `other`: they differ, and it is not what is looked at. */
+export type Mark = '' | 'counts' | 'other'
+
 interface Row {
-  readonly left: string | null
-  readonly right: string | null
+  readonly left: Line | null
+  readonly right: Line | null
+}
+
+export interface SideBySide {
+  readonly lines: readonly string[]
+  readonly marks: ReadonlySet<Mark>
 }
 
 const MOST_LINES = 2_000
 const CONTEXT = 3
 const GAP = 3
 const WIDTH_OF_A_PIPE = 160
+const LEAST_WIDTH = 10
+/** Of a member or a header. */
+const NAME = /^ *(?:"(?:[^"\\]|\\.)*"|[\w-]+): /
 
-/** `null`: there is no text. */
-export function sideBySide(left: string | null, right: string | null, look: Look): readonly string[] {
-  const rows = align(linesOf(left), linesOf(right))
-  const width = Math.max(10, Math.floor(((look.width ?? WIDTH_OF_A_PIPE) - GAP) / 2))
-  const near = rows.map((_, i) => rows.slice(Math.max(0, i - CONTEXT), i + CONTEXT + 1).some(differs))
-  return rows.flatMap((row, i) => {
+export function sideBySide(left: readonly Line[], right: readonly Line[], look: Look): SideBySide {
+  const rows = align(left, right)
+  const marks = rows.map(markOf)
+  const width = widthOf(look)
+  const near = marks.map((_, i) => marks.slice(Math.max(0, i - CONTEXT), i + CONTEXT + 1).some(mark => mark !== ''))
+  const lines = rows.flatMap((row, i) => {
     if (!near[i]) return i === 0 || near[i - 1] ? [look.paint('dim', '…')] : []
-    const mark = row.left === null ? '>' : row.right === null ? '<' : differs(row) ? '≠' : ' '
-    const before = cut(safe(row.left ?? ''), width)
-    const after = cut(safe(row.right ?? ''), width)
-    const space = ' '.repeat(Math.max(0, width - [...before].length))
-    const [red, green] = differs(row) ? (['red', 'green'] as const) : [null, null]
-    return [`${look.paint(red, before)}${space} ${mark} ${look.paint(green, after)}`.trimEnd()]
+    return [rowText(row, marks[i]!, width, look)]
   })
+  return { lines, marks: new Set(marks) }
 }
 
-function differs({ left, right }: Row): boolean {
-  return left !== right
+export function titlesView(look: Look): string {
+  return `${look.paint('bold', 'LEGACY')}${' '.repeat(widthOf(look) - 'LEGACY'.length + GAP)}${look.paint('bold', 'NEW')}`
 }
 
-/** JSON is laid out; what is no JSON stays as it is. */
-function linesOf(text: string | null): readonly string[] {
-  if (text === null) return []
-  let laidOut = text
+function widthOf(look: Look): number {
+  return Math.max(LEAST_WIDTH, Math.floor(((look.width ?? WIDTH_OF_A_PIPE) - GAP) / 2))
+}
+
+function rowText({ left, right }: Row, mark: Mark, width: number, look: Look): string {
+  const sign = mark === '' ? ' ' : mark === 'other' ? '~' : left === null ? '>' : right === null ? '<' : '≠'
+  const [before, after] = piecesOf(safe(left?.text ?? ''), safe(right?.text ?? ''), width)
+  const space = ' '.repeat(Math.max(0, width - [...before].length))
+  const [red, green] = mark === 'counts' ? (['red', 'green'] as const) : ([null, null] as const)
+  return `${look.paint(red, before)}${space} ${sign} ${look.paint(green, after)}`.trimEnd()
+}
+
+/** Of lines that are too long, the stretch around the first difference, behind their name. */
+function piecesOf(before: string, after: string, width: number): readonly [string, string] {
+  const name = NAME.exec(before)?.[0] ?? ''
+  if (name !== '' && [...name].length < width / 2 && after.startsWith(name)) {
+    const rest = piecesOf(before.slice(name.length), after.slice(name.length), width - [...name].length)
+    return [name + rest[0], name + rest[1]]
+  }
+  const [left, right] = [[...before], [...after]]
+  if ((left.length <= width && right.length <= width) || before === '' || after === '' || before === after) {
+    return [cut(before, width), cut(after, width)]
+  }
+  let at = 0
+  while (at < Math.min(left.length, right.length) && left[at] === right[at]) at++
+  const from = Math.max(0, at - Math.floor(width / 3))
+  // The beginning fits, with the difference in it.
+  if (at < width - 1 && from < width / 2) return [cut(before, width), cut(after, width)]
+  const piece = (text: readonly string[]): string => cut(`…${text.slice(from + 1).join('')}`, width)
+  return [piece(left), piece(right)]
+}
+
+function markOf({ left, right }: Row): Mark {
+  if (left !== null && right !== null && isSame(left, right)) return ''
+  return left?.counts === true || right?.counts === true ? 'counts' : 'other'
+}
+
+/** A comma says that another member follows, and nothing of this one. */
+function isSame(one: Line, other: Line): boolean {
+  return one.about === other.about && withoutComma(one) === withoutComma(other)
+}
+
+function withoutComma({ text, about }: Line): string {
+  return about !== '' && text.endsWith(',') ? text.slice(0, -1) : text
+}
+
+/** `counts`: of a line, by its pointer if the text is JSON, which is then laid out; null: it is not. */
+export function linesOf(text: string, counts: (pointer: string | null) => boolean): readonly Line[] {
+  const laidOut = jsonLines(text, counts)
+  if (laidOut !== null) return laidOut
+  const lines = text.split(/\r?\n/, MOST_LINES + 1)
+  const kept = lines.length > MOST_LINES ? [...lines.slice(0, MOST_LINES), '…'] : lines
+  return kept.map(line => ({ text: line, about: '', counts: counts(null) }))
+}
+
+/** Only for looking at: texts with numbers beyond a double stay as they are. */
+function jsonLines(text: string, counts: (pointer: string) => boolean): readonly Line[] | null {
+  if (/\d{16}/.test(text)) return null
   try {
-    // Only for looking at: numbers beyond a double are not shown so.
-    if (!/\d{16}/.test(text)) laidOut = JSON.stringify(JSON.parse(text), null, 2)
-  } catch {}
-  const lines = laidOut.split(/\r?\n/)
-  return lines.length > MOST_LINES ? [...lines.slice(0, MOST_LINES), '…'] : lines
+    const lines: Line[] = []
+    layOut(JSON.parse(text), '', '', '', (line, pointer) => {
+      if (lines.length < MOST_LINES) lines.push({ text: line, about: aboutOf(pointer), counts: counts(pointer) })
+    })
+    return lines.length < MOST_LINES ? lines : [...lines, { text: '…', about: '…', counts: false }]
+  } catch {
+    return null
+  }
+}
+
+/** Elements of an array are about the same thing, wherever they stand. */
+function aboutOf(pointer: string): string {
+  return `$${pointer.replace(/\/\d+(?=\/|$)/g, '/*')}`
+}
+
+function layOut(
+  value: unknown,
+  pointer: string,
+  indent: string,
+  name: string,
+  add: (line: string, pointer: string) => void,
+  comma = '',
+): void {
+  const isList = Array.isArray(value)
+  const members = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  if (members.length === 0) {
+    add(`${indent}${name}${JSON.stringify(value)}${comma}`, pointer)
+    return
+  }
+  add(`${indent}${name}${isList ? '[' : '{'}`, pointer)
+  members.forEach(([key, member], i) => {
+    const below = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    layOut(
+      member,
+      below,
+      `${indent}  `,
+      isList ? '' : `${JSON.stringify(key)}: `,
+      add,
+      i === members.length - 1 ? '' : ',',
+    )
+  })
+  add(`${indent}${isList ? ']' : '}'}${comma}`, pointer)
 }
 
 /** Equal lines stand beside each other: the longest common subsequence, of what is between equal beginnings and ends. */
-function align(left: readonly string[], right: readonly string[]): readonly Row[] {
+function align(left: readonly Line[], right: readonly Line[]): readonly Row[] {
   let head = 0
-  while (head < left.length && head < right.length && left[head] === right[head]) head++
+  while (head < left.length && head < right.length && isSame(left[head]!, right[head]!)) head++
   let tail = 0
   const room = Math.min(left.length, right.length) - head
-  while (tail < room && left[left.length - 1 - tail] === right[right.length - 1 - tail]) tail++
+  while (tail < room && isSame(left[left.length - 1 - tail]!, right[right.length - 1 - tail]!)) tail++
   const [a, b] = [left.slice(head, left.length - tail), right.slice(head, right.length - tail)]
-  const same = (line: string): Row => ({ left: line, right: line })
-  return [...left.slice(0, head).map(same), ...paired(middle(a, b)), ...left.slice(left.length - tail).map(same)]
+  const same = (from: number, other: number, count: number): readonly Row[] =>
+    Array.from({ length: count }, (_, i) => ({ left: left[from + i]!, right: right[other + i]! }))
+  return [...same(0, 0, head), ...paired(common(a, b, isSame)), ...same(left.length - tail, right.length - tail, tail)]
 }
 
-function middle(a: readonly string[], b: readonly string[]): readonly Row[] {
+function common(a: readonly Line[], b: readonly Line[], fits: (one: Line, other: Line) => boolean): readonly Row[] {
   const width = b.length + 1
   // lengths[i * width + j]: the longest common subsequence of a from i on and b from j on.
   const lengths = new Uint16Array((a.length + 1) * width)
   for (let i = a.length - 1; i >= 0; i--) {
     for (let j = b.length - 1; j >= 0; j--) {
       const next = (i + 1) * width + j
-      lengths[i * width + j] =
-        a[i] === b[j] ? lengths[next + 1]! + 1 : Math.max(lengths[next]!, lengths[i * width + j + 1]!)
+      lengths[i * width + j] = fits(a[i]!, b[j]!)
+        ? lengths[next + 1]! + 1
+        : Math.max(lengths[next]!, lengths[i * width + j + 1]!)
     }
   }
   const rows: Row[] = []
   let [i, j] = [0, 0]
   while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) rows.push({ left: a[i++]!, right: b[j++]! })
+    if (i < a.length && j < b.length && fits(a[i]!, b[j]!)) rows.push({ left: a[i++]!, right: b[j++]! })
     else if (j >= b.length || (i < a.length && lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!)) {
       rows.push({ left: a[i++]!, right: null })
     } else rows.push({ left: null, right: b[j++]! })
@@ -77,24 +187,23 @@ function middle(a: readonly string[], b: readonly string[]): readonly Row[] {
   return rows
 }
 
-/** Of a stretch of differences, what was removed and what was added stand beside each other. */
+/** Of a stretch of differences, lines about the same thing stand beside each other. */
 function paired(rows: readonly Row[]): readonly Row[] {
+  const isPair = ({ left, right }: Row): boolean => left !== null && right !== null
   const out: Row[] = []
   for (let i = 0; i < rows.length; ) {
-    if (!differs(rows[i]!)) {
+    if (isPair(rows[i]!)) {
       out.push(rows[i++]!)
       continue
     }
-    const removed: string[] = []
-    const added: string[] = []
-    for (; i < rows.length && differs(rows[i]!); i++) {
+    const removed: Line[] = []
+    const added: Line[] = []
+    for (; i < rows.length && !isPair(rows[i]!); i++) {
       const { left, right } = rows[i]!
       if (left !== null) removed.push(left)
       if (right !== null) added.push(right)
     }
-    for (let at = 0; at < Math.max(removed.length, added.length); at++) {
-      out.push({ left: removed[at] ?? null, right: added[at] ?? null })
-    }
+    out.push(...common(removed, added, (one, other) => one.about === other.about))
   }
   return out
 }
