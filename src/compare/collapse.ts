@@ -5,6 +5,7 @@
 // alone: what is taken for data by mistake joins its siblings, what is taken for a word by mistake is counted by itself.
 import type { DivergenceKind } from '../model/comparison.ts'
 import { redactText } from './redact.ts'
+import { isMapOfSecrets } from './secret-names.ts'
 
 const MOST_SEGMENTS = 16
 const LONGEST_KEY = 64
@@ -28,9 +29,19 @@ const ENDS_IN_TOKEN = /(?:^|[-_.:])(?=[a-z]*\d+[a-z]+\d)[a-z\d]{8,}$/i
 export function collapsePointer(pointer: string, isHeader = false): string {
   if (pointer === '') return ''
   const segments = pointer.split('/').slice(1)
+  const collapsed = (from: number, to: number) =>
+    segments.slice(from, to).map((key, i) => collapsedKey(key, segments[from + i - 1] ?? null))
+  if (isHeader) return `/${[headerName(segments[0] as string), ...collapsed(1, MOST_SEGMENTS)].join('/')}`
+  const { length } = segments
   const shortened =
-    segments.length <= MOST_SEGMENTS ? segments : [...segments.slice(0, FIRST), '**', ...segments.slice(-LAST)]
-  return shortened.map((key, i) => `/${isHeader && i === 0 ? headerName(key) : isData(key) ? '*' : key}`).join('')
+    length <= MOST_SEGMENTS ? collapsed(0, length) : [...collapsed(0, FIRST), '**', ...collapsed(length - LAST, length)]
+  return `/${shortened.join('/')}`
+}
+
+/** `around`: what it is a key of; null: the whole. */
+function collapsedKey(key: string, around: string | null): string {
+  const isHidden = around !== null && key !== '**' && isMapOfSecrets(around)
+  return isHidden || isData(key) ? '*' : key
 }
 
 function headerName(name: string): string {

@@ -9,7 +9,7 @@ import { Exact } from './json/exact.ts'
 import { type PlacePaths, placePaths } from './place-paths.ts'
 import { HIDDEN, redactHeader, redactHeaders, redactTarget, redactText } from './redact.ts'
 import { cut, redactJson } from './redact-json.ts'
-import { isSecretName } from './secret-names.ts'
+import { isMapOfSecrets, isSecretName } from './secret-names.ts'
 import { shownBody } from './shown-body.ts'
 
 const MOST_DIFFERENCES = 50
@@ -90,7 +90,7 @@ function shownValue({ kind, path }: Divergence, value: unknown, pointer: string,
     const text = name === 'set-cookie' ? redactText(String(value)) : redactHeader(name, String(value), redact.headers)
     return JSON.stringify(cut(text, MOST_OF_A_VALUE))
   }
-  if (pointer.split('/').some(isSecretName)) return JSON.stringify(HIDDEN)
+  if (pointer.split('/').some(name => isSecretName(name) || isMapOfSecrets(name))) return JSON.stringify(HIDDEN)
   const text = jsonText(value, 4 * MOST_OF_A_VALUE)
   return redactJson(text, { hidden: redact.covers, most: MOST_OF_A_VALUE, pointer })
 }
@@ -129,7 +129,7 @@ function jsonText(value: unknown, most: number): string {
 function shownPath(pointer: string): string {
   const shown = pointer
     .split('/')
-    .map(key => redactText(key))
+    .map((key, i, keys) => (i > 1 && isMapOfSecrets(keys[i - 1] as string) ? '*' : redactText(key)))
     .join('/')
   return shown.length <= MOST_OF_A_PATH ? shown : collapsePointer(pointer)
 }

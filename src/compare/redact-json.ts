@@ -2,7 +2,7 @@
 // a text that ends too early is shown as far as it goes, and nothing is built of what is too long to be shown.
 import { pointerOf } from './json/pointer.ts'
 import { HIDDEN, redactText } from './redact.ts'
-import { isSecretName } from './secret-names.ts'
+import { isMapOfSecrets, isSecretName } from './secret-names.ts'
 
 const TOKEN = /[\s\ufeff]*(?:([{}[\],:])|("[^"\\]*(?:\\[\s\S][^"\\]*)*")|(-?\d[\d.eE+-]*|true|false|null))/y
 const CUT = '…'
@@ -46,7 +46,8 @@ export function redactJson(text: string, { hidden, most, pointer = '', isLines =
     }
     const key = top.isArray ? String(top.index) : (top.key ?? '')
     const here = top.pointer + pointerOf([key])
-    return open.length > DEEPEST || hidden(here) || (!top.isArray && isSecretName(key)) ? null : here
+    const isSecret = !top.isArray && (isSecretName(key) || isMapOfSecrets(key))
+    return open.length > DEEPEST || hidden(here) || isSecret ? null : here
   }
 
   while (shown.length < most) {

@@ -1,5 +1,6 @@
 // Hides secrets and people in what is kept of an exchange: before it is kept, in every form that it may have.
 import type { HeaderList } from '../model/exchange.ts'
+import { isSecretAfter } from '../model/secret-segment.ts'
 import { isSecretHeader, isSecretParameter } from './secret-names.ts'
 import { type Range, secretsIn } from './secrets.ts'
 import { readingsOf } from './unescaped.ts'
@@ -60,7 +61,12 @@ function redactSetCookie(text: string): string {
 /** Of a request's target, or of any address: path, query and fragment. As a whole first: an escape may hold a sign that divides. */
 export function redactTarget(target: string): string {
   const [, path = '', query = '', fragment = ''] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(redactText(target)) ?? []
-  return path + part(query) + part(fragment)
+  return redactPath(path) + part(query) + part(fragment)
+}
+
+function redactPath(path: string): string {
+  const segments = path.split('/')
+  return segments.map((one, i) => (i > 0 && isSecretAfter(segments[i - 1] as string, one) ? HIDDEN : one)).join('/')
 }
 
 function part(text: string): string {

@@ -24,6 +24,11 @@ export function isSecretName(name: string): boolean {
   return words.some(word => WORDS.has(word)) || INSIDE.test(words.join(''))
 }
 
+/** Of a member that holds many of them, each under itself: `{"sessions": {"9f…": …}}`. */
+export function isMapOfSecrets(name: string): boolean {
+  return /s$/i.test(name) && (isSecretName(name) || isSecretName(name.slice(0, -1)))
+}
+
 export function isSecretParameter(name: string): boolean {
   return IN_QUERIES.has(name.toLowerCase()) || isSecretName(name)
 }

@@ -1,5 +1,6 @@
 // Cookies that backends set, by route and side: what browsers will do with them here that they did not do before. Names and
 // attributes only, never values; bounded, whatever backends invent.
+import { templateOf } from '../inventory/template.ts'
 import type { HeaderList, Sample } from '../model/exchange.ts'
 import type { Route, RouteId, Side } from '../model/route.ts'
 import { type Finding, printable } from './finding.ts'
@@ -114,7 +115,8 @@ function oddities(route: Route, side: Side, cookie: SetCookie, { isTls, hasForwa
   const prefix = literalOf(route)
   const { path, secure, sameSite, domain, name } = cookie
   if (path !== null && prefix !== '/' && !covers(path, prefix) && !covers(prefix, path)) {
-    const said = printable(path)
+    // It may be one user's.
+    const said = printable(templateOf(path))
     found.push(
       say(
         'cookie_path',

@@ -174,7 +174,7 @@ function entryOf(
   const { requests } = tally
   const isWrite = isUnsafe(method)
   const isOfPage = pages.has(template)
-  const action = isWrite || isAssets ? null : (tally.action ?? actionInPath(wordsOf(template)))
+  const action = isWrite || isAssets ? null : (tally.action ?? actionInPath(template.split('/').slice(1)))
   const isCall = !isAssets && !isOfPage && (!isOfLog || OF_API.test(template))
   return {
     template,
@@ -196,11 +196,6 @@ function entryOf(
     calledFrom: isCall ? calledFrom(tally, template, pages) : null,
     hosts: [...tally.hosts].sort(),
   }
-}
-
-/** Its literal segments. */
-function wordsOf(template: string): readonly string[] {
-  return template.split('/').filter(segment => !/^[:*]/.test(segment))
 }
 
 function calledFrom({ from, requests }: Tally, template: string, pages: ReadonlySet<string>): string | null {

@@ -1,6 +1,7 @@
 // Paths as templates: `/orders/42` and `/orders/43` are both `/orders/:id`. A template is a pattern that `match.path` takes,
 // but for a last segment `*.do`.
-import { type Kind, kindOf } from './segment.ts'
+import { isSecretAfter } from '../model/secret-segment.ts'
+import { isAsset, type Kind, kindOf } from './segment.ts'
 
 /** Deeper ones are the rest of the path: `/a/b/…/*`. */
 export const MAX_DEPTH = 12
@@ -13,14 +14,19 @@ export interface ReadPath {
   readonly hasSession: boolean
 }
 
-/** Segment by segment, each by its own text only. `path` may have a query, which is not looked at. */
+/** Segment by segment, each by its own text and the name before it. `path` may have a query, which is not looked at. */
 export function readPath(path: string): ReadPath {
   const clean = resolved(withoutQuery(path))
   const segments = clean.slice(1).split('/')
   const hasSession = /;[a-z_]*(?:jsessionid|sessionid|sid)=/i.test(clean)
   const bare = segments.map(segment => segment.replace(/;.*$/s, ''))
   const file = bare.at(-1) as string
-  const kinds = bare.slice(0, MAX_DEPTH).map((segment, i) => kindOf(segment, i === bare.length - 1))
+  const kinds = bare.slice(0, MAX_DEPTH).map((segment, i): Kind => {
+    const kind = kindOf(segment, i === bare.length - 1)
+    const isSecret =
+      kind.kind === 'literal' && i > 0 && !isAsset(segment) && isSecretAfter(bare[i - 1] as string, segment)
+    return isSecret ? { kind: 'param', name: 'id' } : kind
+  })
   if (bare.length > MAX_DEPTH) kinds[MAX_DEPTH - 1] = { kind: 'rest' }
   return { kinds, file, hasSession }
 }

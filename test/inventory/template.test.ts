@@ -26,6 +26,20 @@ const PATHS: readonly (readonly [string, string])[] = [
   ['/a/:x', '/a/:id'],
   ['/a/x*y', '/a/:id'],
   ['/a/{b}', '/a/:id'],
+  // What stands behind a secret's name.
+  ['/p/token/hunter2zebra/x', '/p/token/:id/x'],
+  ['/apikey/zebra', '/apikey/:id'],
+  ['/api-keys/zebra', '/api-keys/:id'],
+  ['/sessions/zebra', '/sessions/:id'],
+  ['/resetPassword/zebra', '/resetPassword/:id'],
+  ['/password/reset/zebra', '/password/reset/:id'],
+  // And what applications put there.
+  ['/password/reset', '/password/reset'],
+  ['/api/token/refresh', '/api/token/refresh'],
+  ['/sessions/new', '/sessions/new'],
+  ['/session/app.js', '/session/app.js'],
+  ['/password/forgotten.do', '/password/forgotten.do'],
+  ['/preset/blue', '/preset/blue'],
   // Words that only look like ids.
   ['/v1/users', '/v1/users'],
   ['/api/v2.1/x', '/api/v2.1/x'],

@@ -3,6 +3,7 @@ import type { DivergenceKind, Equality, FoundPlace, Rule } from '../../model/com
 import { isData } from '../collapse.ts'
 import { tokensOf } from '../json/pointer.ts'
 import { pointerKey } from '../pointer-key.ts'
+import { isMapOfSecrets } from '../secret-names.ts'
 import { type BodyPath, isPath, type PathSelector, readPath } from './path.ts'
 
 /** How surely a path names all places that have this collapsed path. */
@@ -78,7 +79,8 @@ function reach(path: BodyPath, tokens: readonly string[]): { readonly self: Sure
   let above: Sure = NO
   if (path.length === 0) return tokens.length === 0 ? { self: YES, above: NO } : { self: NO, above: YES }
   let self: Sure = NO
-  for (const token of tokens) {
+  for (const [at, token] of tokens.entries()) {
+    const isSecretKey = at > 0 && isMapOfSecrets(tokens[at - 1] as string)
     if (self > above) above = self
     self = NO
     // What was cut out of a long path may have been anything.
@@ -88,7 +90,7 @@ function reach(path: BodyPath, tokens: readonly string[]): { readonly self: Sure
       const sure = states[i] as Sure
       if (sure === NO) continue
       if (segment.descends) next[i] = larger(next[i], sure)
-      const selected = segment.selectors.reduce<Sure>((most, one) => larger(most, selects(one, token)), NO)
+      const selected = segment.selectors.reduce<Sure>((most, one) => larger(most, selects(one, token, isSecretKey)), NO)
       const both = selected < sure ? selected : sure
       if (i + 1 === path.length) self = larger(self, both)
       else next[i + 1] = larger(next[i + 1], both)
@@ -102,14 +104,14 @@ function larger(one: Sure | undefined, other: Sure): Sure {
   return one === undefined || one < other ? other : one
 }
 
-/** `*` in a place is an index, or a key that looks like data. */
-function selects(selector: PathSelector, token: string): Sure {
+/** `*` in a place is an index, or a key that looks like data, or one of a map of secrets. */
+function selects(selector: PathSelector, token: string, isSecretKey: boolean): Sure {
   switch (selector.by) {
     case 'all':
       return YES
     case 'name':
       if (token !== '*') return selector.name === token ? YES : NO
-      return isData(pointerKey(selector.name)) ? PERHAPS : NO
+      return isSecretKey || isData(pointerKey(selector.name)) ? PERHAPS : NO
     case 'filter':
       return PERHAPS
     default:

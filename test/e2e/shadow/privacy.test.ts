@@ -12,7 +12,10 @@ const COOKIE = 'canary8c2bCookieValue'
 const CARD = '4111111111111111'
 const MAIL = 'ann.canary@example.com'
 const QUERY = 'canary5d1eQueryToken'
-const CANARIES = [BEARER, COOKIE, CARD, MAIL, QUERY]
+/** Short, readable, and a secret only by the name in front of it. */
+const BEHIND = 'zebrapath'
+const KEY = 'zebrakey'
+const CANARIES = [BEARER, COOKIE, CARD, MAIL, QUERY, BEHIND, KEY]
 /** Beside what is a secret wherever it stands: what is somebody's, and not kept by default. */
 const ID = 'order-90417731'
 const PLAIN = 'Sesame-Street-7-canary'
@@ -28,6 +31,7 @@ const BODIES: Readonly<Record<string, readonly [type: string, of: (side: string)
         token: BEARER + side,
         street: PLAIN + side,
         id: ID + side,
+        sessions: { [KEY]: { since: side } },
       }),
   ],
   xml: [
@@ -72,7 +76,7 @@ for (const values of ['paths', 'redacted']) {
     const kinds = Object.keys(BODIES)
     const headers = { authorization: `Bearer ${BEARER}`, cookie: `SID=${COOKIE}`, 'x-mail': MAIL, 'x-card': CARD }
     for (const kind of kinds) {
-      const target = `/${kind}/${ID}/${MAIL}?token=${QUERY}&card=${CARD}`
+      const target = `/${kind}/${ID}/${MAIL}/token/${BEHIND}?token=${QUERY}&card=${CARD}`
       t.equal((await shop.send(target, { headers })).status, 200)
     }
     t.equal((await shop.counted(kinds.length)).divergent, kinds.length)
