@@ -317,7 +317,7 @@ t.test('an audit entry first, then the ledger', async t => {
 t.test('resuming what is not suspended is refused, and leaves no entry', async t => {
   const all = house()
   t.match(await refusal(asked(t, all, 'resume', { query: { template: '/foo' } })), {
-    code: 'unknown_path',
+    code: 'unknown_suspension',
     message: '/foo is not suspended in route orders',
     hint: 'suspended are: /login',
   })

@@ -140,7 +140,8 @@ t.test('what is left at the deadline is cut and counted', async t => {
   const banyan = await start(
     t,
     backend.url,
-    { grace: '0s', deadline: '300ms' },
+    // Else the tunnel would be given its end before, if there is a tick in between.
+    { grace: '0s', deadline: '300ms', tunnels: 'keep' },
     {
       backends: { legacy: { url: backend.url }, chat: { url: tunnels.url } },
       routes: [{ id: 'chat', match: { path: '/chat' }, legacy: 'chat' }],
