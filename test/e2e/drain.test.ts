@@ -11,6 +11,7 @@ const NEVER = '1h'
 interface Drain {
   readonly grace: string
   readonly deadline: string
+  readonly tunnels?: 'keep'
 }
 
 function start(t: Test, backend: string, drain: Drain, more: Readonly<Record<string, unknown>> = {}): Promise<Running> {
