@@ -78,6 +78,7 @@ async function waits(
       const request: SteadyRequest = {
         port,
         perSecond: rate,
+        warmupMs: turns.warmupMs,
         measureMs: turns.measureMs,
         pids: { proxy: [child.pid], origins },
       }
@@ -137,6 +138,7 @@ async function memory(
     const request: SteadyRequest = {
       port,
       perSecond: LONG_PER_SECOND,
+      warmupMs: 0,
       measureMs: longMs,
       pids: { proxy: [child.pid], origins },
     }

@@ -64,6 +64,7 @@ async function run(bench: Bench): Promise<readonly Verdict[]> {
     const request: SteadyRequest = {
       port,
       perSecond: PER_SECOND,
+      warmupMs: 0,
       measureMs: turns.measureMs,
       pids: { proxy: [child.pid], origins: [origin.pid, slowly.pid] },
     }

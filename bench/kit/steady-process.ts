@@ -11,6 +11,8 @@ import type { Timed } from './turns.ts'
 export interface SteadyRequest {
   readonly port: number
   readonly perSecond: number
+  /** Asked for so long before: a proxy that was idle has to find its pace. What fails then counts. */
+  readonly warmupMs: number
   readonly measureMs: number
   readonly pids: Pids
 }
@@ -31,12 +33,14 @@ const ANSWER_BYTES = 200
 const MOST_WAIT_MS = 5_000
 const REQUEST = requestOf(`/bytes/sized/${ANSWER_BYTES}`, 42)
 
-answerParent(async ({ port, perSecond, measureMs, pids }: SteadyRequest): Promise<Steady> => {
+answerParent(async ({ port, perSecond, warmupMs, measureMs, pids }: SteadyRequest): Promise<Steady> => {
   const tally = createTally()
   const lines: Line[] = []
   for (let i = 0; i < LINES; i++) lines.push(await Line.open(port, tally))
-  const total = Math.round((perSecond * measureMs) / 1000)
-  const before = readCores(pids)
+  const wholeMs = warmupMs + measureMs
+  const total = Math.round((perSecond * wholeMs) / 1000)
+  let before = readCores(pids)
+  let isWarm = false
   const from = performance.now()
   /** When those that wait for a free connection began to. */
   const waiting: number[] = []
@@ -44,8 +48,13 @@ answerParent(async ({ port, perSecond, measureMs, pids }: SteadyRequest): Promis
   let next = 0
   for (;;) {
     const now = performance.now()
+    if (!isWarm && now >= from + warmupMs) {
+      isWarm = true
+      before = readCores(pids)
+      for (const line of lines) line.forget()
+    }
     const idle = waiting.length === 0 && !lines.some(line => line.isBusy())
-    if ((idle && now > from + measureMs) || now > from + measureMs + MOST_WAIT_MS) break
+    if ((idle && now > from + wholeMs) || now > from + wholeMs + MOST_WAIT_MS) break
     if (lines.every(line => line.isBroken())) break
     for (; asked < total && from + (asked * 1000) / perSecond <= now; asked++) waiting.push(now)
     // In turn: one that is never used would be closed for it.
@@ -58,7 +67,7 @@ answerParent(async ({ port, perSecond, measureMs, pids }: SteadyRequest): Promis
   const used = between(before, readCores(pids))
   for (const line of lines) line.end()
   const served = lines.flatMap(line => line.tookMs).filter(ms => ms <= MOST_WAIT_MS)
-  const failed = asked - served.length
+  const failed = asked - served.length - lines.reduce((sum, { forgotten }) => sum + forgotten, 0)
   const took = [...served, ...Array<number>(failed).fill(MOST_WAIT_MS)]
   return {
     ...used,
@@ -72,7 +81,9 @@ answerParent(async ({ port, perSecond, measureMs, pids }: SteadyRequest): Promis
 
 /** One kept-alive connection. When it breaks, what it had asked has failed, and the others ask on. */
 class Line {
-  readonly tookMs: number[] = []
+  tookMs: number[] = []
+  /** Answers of the warm-up. */
+  forgotten = 0
   readonly #socket: Socket
   #since: number | null = null
   #broken = false
@@ -100,6 +111,11 @@ class Line {
       this.#broken = true
       tally.firstWrong ??= 'a connection was closed'
     })
+  }
+
+  forget(): void {
+    this.forgotten = this.tookMs.filter(ms => ms <= MOST_WAIT_MS).length
+    this.tookMs = []
   }
 
   isBusy(): boolean {

@@ -1,4 +1,5 @@
 // Which names say that what they name is a secret, however they are spelled: `api_key`, `X-Api-Key`, `apiKey`.
+import { wordsOfName } from '../model/name-words.ts'
 
 /** Whole words of a name. */
 const WORDS = new Set(
@@ -17,10 +18,7 @@ const HARMLESS = /^(?:access-control-|www-authenticate$|proxy-authenticate$)/
 
 export function isSecretName(name: string): boolean {
   if (name.length > 256) return false
-  const words = name
-    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
-    .toLowerCase()
-    .split(/[^a-z\d]+/)
+  const words = wordsOfName(name)
   return words.some(word => WORDS.has(word)) || INSIDE.test(words.join(''))
 }
 

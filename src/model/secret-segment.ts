@@ -2,6 +2,8 @@
 //
 // Here, because both who learns templates and who redacts targets have to agree on it.
 
+import { wordsOfName } from './name-words.ts'
+
 const LONGEST_NAME = 80
 /** What stands behind these in a path is most likely one, short and readable as people's are: `/token/hunter2`. */
 const SECRETS =
@@ -16,17 +18,9 @@ const MOST_OWN_WORDS = 3
 /** Whether a segment that looks like a word is most likely a secret, by the name in front of it. */
 export function isSecretAfter(name: string, segment: string): boolean {
   if (segment === '' || name.length > LONGEST_NAME) return false
-  const named = wordsOf(name)
+  const named = wordsOfName(name)
   const isNamed = SECRET_NAMES.has(named.at(-1) ?? '') || SECRET_NAMES.has(named.slice(-2).join(''))
   if (!isNamed) return false
-  const words = wordsOf(segment.replace(/\.[a-z0-9]{1,8}$/i, ''))
+  const words = wordsOfName(segment.replace(/\.[a-z0-9]{1,8}$/i, ''))
   return words.length > MOST_OWN_WORDS || !words.every(word => OWN_WORDS.has(word))
-}
-
-function wordsOf(text: string): readonly string[] {
-  return text
-    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
-    .toLowerCase()
-    .split(/[^a-z\d]+/)
-    .filter(word => word !== '')
 }

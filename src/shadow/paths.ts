@@ -23,6 +23,11 @@ export class Paths {
     sizeCalculation: ({ path, template }, asked) => 1 + asked.length + path.length + template.length,
   })
 
+  /** That are remembered. */
+  get characters(): number {
+    return this.#known.calculatedSize
+  }
+
   of(target: string): KnownPath {
     const mark = target.indexOf('?')
     const asked = mark === -1 ? target : target.slice(0, mark)

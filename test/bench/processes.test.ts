@@ -78,7 +78,7 @@ t.test('slow clients stay slow, and a normal one is served meanwhile', { skip },
   await slowly.ask({ port, kind: 'reader', count: 4 } satisfies SlowRequest, 30_000)
   await slowly.ask({ port, kind: 'drip', count: 3 } satisfies SlowRequest, 30_000)
   const normal = children.startFile('normal client', 'kit/steady-process.ts', 0)
-  const request: SteadyRequest = { port, perSecond: 100, measureMs: 500, pids: NOBODY }
+  const request: SteadyRequest = { port, perSecond: 100, warmupMs: 0, measureMs: 500, pids: NOBODY }
   const { asked, failed, firstFailed, p50Ms, p99Ms } = await normal.ask<Steady>(request, 30_000)
   t.same({ asked, failed, firstFailed }, { asked: 50, failed: 0, firstFailed: null })
   t.ok(p50Ms > 0 && p50Ms <= p99Ms)
@@ -96,7 +96,7 @@ t.test('a normal client that is not served says so', { skip }, async t => {
   t.teardown(() => server.close())
   const { port } = server.address() as { readonly port: number }
   const normal = childrenOf(t).startFile('normal client', 'kit/steady-process.ts', 0)
-  const request: SteadyRequest = { port, perSecond: 100, measureMs: 100, pids: NOBODY }
+  const request: SteadyRequest = { port, perSecond: 100, warmupMs: 0, measureMs: 100, pids: NOBODY }
   const { asked, failed, firstFailed } = await normal.ask<Steady>(request, 30_000)
   t.ok(asked > 0)
   t.equal(failed, asked)

@@ -90,6 +90,8 @@ t.test('what a secret name names is hidden, whatever it is', async t => {
     '{"password":"***","apiKey":"***","X-Access-Key":"***","session":"***","pin":"***","user_ssn":"***","ok":1}',
   )
   t.equal(redactTarget('/o?token=abc&page=2&code=x&Api%5FKey=9'), '/o?token=***&page=2&code=***&Api%5FKey=***')
+  t.equal(redactTarget('/p/token/zebra/x?page=2'), '/p/token/***/x?page=2')
+  t.equal(redactTarget('/password/reset?page=2'), '/password/reset?page=2')
   t.equal(redactText('token: hunter2, page: 2'), 'token: ***, page: 2')
   t.equal(redactText('{"password":"hunter2","page":2}'), '{"password":***,"page":2}')
   t.equal(redactText('session={"id":"a"} page'), 'session=*** page')

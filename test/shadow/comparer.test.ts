@@ -90,6 +90,31 @@ t.test('a thread that dies takes what it had in hand, and nothing else', async t
   await comparer.close()
 })
 
+/** Finds a hundred places in each. */
+const MANY = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+import { parentPort } from 'node:worker_threads'
+const places = Array.from({ length: 100 }, (_, i) => ({ kind: 'value', path: '/' + i, severity: 'medium', prior: null }))
+parentPort.on('message', ({ jobs }) => parentPort.postMessage(JSON.stringify(JSON.parse(jobs).map(() => ({
+  result: 'different', why: null, places, suppressed: [], exemplar: null,
+})))))`)}`,
+)
+
+t.test('findings with many places are handed over in turns: others are served in between', async t => {
+  const comparer = createComparer({ most: () => 100, broken: why => t.fail(why), thread: MANY })
+  let turn = 0
+  let isOver = false
+  const count = () => {
+    turn++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  const turns = await Promise.all(Array.from({ length: 5 }, (_, i) => comparer.compare(job(`/${i}`))?.then(() => turn)))
+  isOver = true
+  t.equal(new Set(turns).size, 5, `in turns ${turns}`)
+  await comparer.close()
+})
+
 t.test('our own thread finds what differs', async t => {
   const comparer = createComparer({ most: () => 100, broken: why => t.fail(why) })
   const json = (body: string): AnswerCopy => ({ ...answer(body), headers: ['content-type', 'application/json'] })

@@ -69,6 +69,30 @@ t.test('many places of one signature: a hundred are kept, all are counted', asyn
   t.equal(ledger.view('orders', EVERYTHING).overflow, 200)
 })
 
+t.test('what is saved at once, and what an exemplar is kept for, is bounded', async t => {
+  const { ledger, compare } = world({ keepBytes: 4096 * KIB })
+  const paths = Array.from({ length: 100 }, (_, i) => `/field_${name(i)}`)
+  compare(orders, { ...different(...paths), exemplar: exemplar('first') })
+  const withExemplar = () => ledger.view('orders', EVERYTHING).items.filter(item => item.exemplar !== null)
+  t.equal(withExemplar().length, 8)
+  compare(orders, { ...different(...paths), exemplar: exemplar('second') })
+  t.equal(withExemplar().length, 16, 'those that have none come first')
+  const saved: number[] = []
+  for (;;) {
+    const { put, remove } = ledger.changes(30)
+    if (put.length + remove.length === 0) break
+    saved.push(put.length + remove.length)
+  }
+  t.ok(
+    saved.every(count => count <= 30),
+    `${saved}`,
+  )
+  t.equal(
+    saved.reduce((sum, count) => sum + count, 0),
+    100 + 16 + 1,
+  )
+})
+
 t.test('many templates: rates stay shares', async t => {
   const { ledger, compare } = world()
   for (let i = 0; i < 700; i++) compare(orders, i % 2 === 0 ? different('/total') : MATCH, { template: `/t/${i}` })

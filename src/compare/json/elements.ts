@@ -3,8 +3,9 @@ import { type Common, common } from './align.ts'
 import type { Hashes } from './hash.ts'
 import type { Marks } from './marks.ts'
 import type { Meter } from './meter.ts'
-import { Exact, type Json } from './read.ts'
-import { type JsonObject, member, type Sameness, type Unsure } from './same.ts'
+import type { Json } from './read.ts'
+import type { Sameness, Unsure } from './same.ts'
+import { firsts, hashesOf, isMoved, keysOf, type Pairs, part, type Side, seconds, valuesOf, without } from './side.ts'
 import { closest, closestInOrder } from './similar.ts'
 
 /** Indexes. Elements that are equal to theirs are in none of the lists. */
@@ -25,13 +26,6 @@ export type Way = 'position' | 'unordered' | readonly string[]
 export interface Known {
   readonly hashes: Hashes
   readonly marks: Marks | null
-}
-
-interface Side {
-  readonly array: readonly Json[]
-  readonly hashes: Hashes
-  /** The elements that are to be paired. */
-  readonly places: readonly number[]
 }
 
 /** Pairs the elements of one array with those of another, both at `depth`. */
@@ -326,59 +320,4 @@ function ignoredIn(array: readonly Json[], marks: Marks | null): Set<number> {
   const ignored = new Set<number>()
   for (const [index, mark] of marks?.of(array) ?? []) if (mark.ignore !== null) ignored.add(index as number)
   return ignored
-}
-
-function part(side: Side, start: number, end: number): Side {
-  return { ...side, places: side.places.slice(start, end) }
-}
-
-function without(side: Side, used: Iterable<number>): Side {
-  const left = new Set(used)
-  return { ...side, places: side.places.filter(place => !left.has(place)) }
-}
-
-type Pairs = readonly (readonly [number, number])[]
-
-function firsts(pairs: Pairs): number[] {
-  return pairs.map(([one]) => one)
-}
-
-function seconds(pairs: Pairs): number[] {
-  return pairs.map(([, other]) => other)
-}
-
-function valuesOf({ array, places }: Side): Json[] {
-  return places.map(place => array[place] as Json)
-}
-
-function hashesOf({ array, hashes, places }: Side): number[] {
-  return places.map(place => hashes.ofElement(array, place))
-}
-
-function isMoved(pairs: readonly (readonly [number, number])[]): boolean {
-  const sorted = [...pairs].sort(([a], [b]) => a - b)
-  return sorted.some(([, other], i) => i > 0 && other < (sorted[i - 1] as readonly [number, number])[1])
-}
-
-/** By key the only place that has it; null: there are several. What has no key is left out. */
-function keysOf({ array, places }: Side, by: readonly string[]): Map<string, number | null> {
-  const keys = new Map<string, number | null>()
-  for (const place of places) {
-    const key = keyOf(array[place] as Json, by)
-    if (key !== null) keys.set(key, keys.has(key) ? null : place)
-  }
-  return keys
-}
-
-function keyOf(element: Json, by: readonly string[]): string | null {
-  if (typeof element !== 'object' || element === null || Array.isArray(element) || element instanceof Exact) return null
-  const parts: unknown[] = []
-  for (const name of by) {
-    const value = member(element as JsonObject, name)
-    if (value === undefined || value === null) return null
-    if (value instanceof Exact) parts.push({ exact: value.text })
-    else if (typeof value === 'object') return null
-    else parts.push(value)
-  }
-  return JSON.stringify(parts)
 }

@@ -23,7 +23,9 @@ export const BAD_SIDES = {
       socket.on('close', () => clearInterval(drip))
     }),
   'cutting off': () => on(socket => socket.end(`${HEAD}Content-Length: 1000\r\n\r\n{"half":`)),
-  '1 GB': () => pouring(),
+  '1 GB': () => pouring(`Content-Length: ${GB}\r\n\r\n`),
+  /** It does not say how much, and is no JSON that could be wrong at once. */
+  'pouring on': () => pouring(`Connection: close\r\n\r\n`),
   bomb: () => whole(gzipSync(Buffer.alloc(200 * MIB, ' '), { level: 9 }), 'Content-Encoding: gzip\r\n'),
   'nested JSON': () => whole(Buffer.from('['.repeat(5 * MIB) + ']'.repeat(5 * MIB)), ''),
   nonsense: () => on(socket => socket.write('SSH-2.0-OpenSSH_9.2\r\n\r\n')),
@@ -42,10 +44,10 @@ function whole(body: Buffer, fields: string): BadSide {
 }
 
 /** As fast as it is taken. */
-function pouring(): BadSide {
+function pouring(fields: string): BadSide {
   const piece = Buffer.alloc(64 * 1024, 'x')
   const pour = (socket: Socket) => {
-    socket.write(`${HEAD}Content-Length: ${GB}\r\n\r\n`)
+    socket.write(`${HEAD}${fields}`)
     let sent = 0
     const more = () => {
       while (sent < GB && !socket.destroyed) {

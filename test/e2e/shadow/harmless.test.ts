@@ -8,11 +8,16 @@ import { metricOf } from '../scripted.ts'
 
 type Settings = Record<string, unknown>
 
-async function visit(t: Test, weight: number, shadow: Settings | null, perSecond?: number) {
-  const limit = perSecond === undefined ? {} : { perSecond }
-  const [legacy, fresh] = [await startMonolith(t, limit), await startMonolith(t, limit)]
-  const banyan = await startBanyan(t, {
-    backends: { legacy: { url: legacy.url }, new: { url: fresh.url } },
+async function startShop(
+  t: Test,
+  legacy: string,
+  fresh: string,
+  weight: number,
+  shadow: Settings | null,
+  compare = {},
+) {
+  return startBanyan(t, {
+    backends: { legacy: { url: legacy }, new: { url: fresh } },
     routes: [
       {
         id: 'shop',
@@ -21,10 +26,16 @@ async function visit(t: Test, weight: number, shadow: Settings | null, perSecond
         new: 'new',
         data: 'shared',
         weight,
-        ...(shadow === null ? {} : { shadow: { percent: 100, ...shadow }, compare: { noise: { percent: 20 } } }),
+        ...(shadow === null ? {} : { shadow: { percent: 100, ...shadow }, compare }),
       },
     ],
   })
+}
+
+async function visit(t: Test, weight: number, shadow: Settings | null, perSecond?: number) {
+  const limit = perSecond === undefined ? {} : { perSecond }
+  const [legacy, fresh] = [await startMonolith(t, limit), await startMonolith(t, limit)]
+  const banyan = await startShop(t, legacy.url, fresh.url, weight, shadow, { noise: { percent: 20 } })
   // Whatever is asked as well has its time between two steps.
   const think = () => new Promise<void>(resolve => setTimeout(resolve, 15))
   const seen = await browse(`http://127.0.0.1:${banyan.port}`, { think })
@@ -83,20 +94,7 @@ t.test('a legacy of 50 requests a second is not sent more than its cap', async t
 
 t.test('without the guards the user notices', async t => {
   const shared = await startMonolith(t)
-  const banyan = await startBanyan(t, {
-    backends: { legacy: { url: shared.url }, new: { url: shared.url } },
-    routes: [
-      {
-        id: 'shop',
-        match: { path: '/*' },
-        legacy: 'legacy',
-        new: 'new',
-        data: 'shared',
-        weight: 0,
-        shadow: { percent: 100, send: { cookies: 'all' }, actions: 'ask' },
-      },
-    ],
-  })
+  const banyan = await startShop(t, shared.url, shared.url, 0, { send: { cookies: 'all' }, actions: 'ask' })
   const think = () => new Promise<void>(resolve => setTimeout(resolve, 15))
   const seen = await browse(`http://127.0.0.1:${banyan.port}`, { think })
   const alone = await browse((await startMonolith(t)).url, {})

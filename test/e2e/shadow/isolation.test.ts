@@ -10,6 +10,8 @@ const PER_LINE = 12
 const BODY = JSON.stringify({ id: 5, note: 'n'.repeat(20_000) })
 const MEMORY_TEXT = '1MiB'
 const MEMORY = 2 ** 20
+/** `maxBody`, what a bomb and nested brackets take as they come, and what sockets hold. */
+const MOST_READ = 24 * 2 ** 20
 
 interface Checked {
   /** What went wrong, in words; empty: nothing. */
@@ -22,6 +24,8 @@ interface Guards {
   readonly compare?: object
   readonly bounds?: object
   readonly mostSockets?: number
+  /** Of one answer, that the side could get rid of; what is in the sockets counts. */
+  readonly mostRead?: number
   /** How long it may take until all are counted. */
   readonly patienceMs?: number
 }
@@ -59,6 +63,7 @@ async function check(t: Test, side: BadSide | 'dead' | 'healthy', guards: Guards
   const right = lines.flat().filter(text => text === BODY).length
   if (right !== LINES * PER_LINE) wrong.push(`${LINES * PER_LINE - right} client answers were wrong`)
   const sockets = other?.sockets.length ?? 0
+  const mostRead = Math.max(0, ...(other?.sockets ?? []).map(socket => socket.bytesWritten))
   if (!(await allCounted(banyan, guards.patienceMs ?? 20_000))) wrong.push('not all were counted')
   const totals = (await banyan.api('GET', '/routes/shop/divergences')).json.totals
   const { eligible: all, unasked: _, since: __, ...results } = totals
@@ -67,6 +72,7 @@ async function check(t: Test, side: BadSide | 'dead' | 'healthy', guards: Guards
   if (mostHeld > MEMORY) wrong.push(`${mostHeld} bytes were held`)
   if ((await metricOf(banyan.health, 'banyan_shadow_held_bytes')) !== 0) wrong.push('bytes are held for nobody')
   if (sockets > (guards.mostSockets ?? Number.POSITIVE_INFINITY)) wrong.push(`${sockets} connections were opened`)
+  if (mostRead > (guards.mostRead ?? Number.POSITIVE_INFINITY)) wrong.push(`${mostRead} bytes were read`)
   await banyan.stop()
   return { wrong, results: results as Record<string, number> }
 }
@@ -112,6 +118,7 @@ const EXPECTED: Readonly<Record<BadKind | 'dead' | 'healthy', readonly string[]>
   'cutting off': ['candidate_error', 'dropped'],
   nonsense: ['candidate_error', 'dropped'],
   '1 GB': ['divergent', 'dropped'],
+  'pouring on': ['divergent', 'dropped'],
   // The scripted side may need longer for its megabytes than it is given.
   bomb: ['divergent', 'undecided', 'dropped', 'candidate_error'],
   'nested JSON': ['divergent', 'undecided', 'dropped', 'candidate_error'],
@@ -120,7 +127,7 @@ const EXPECTED: Readonly<Record<BadKind | 'dead' | 'healthy', readonly string[]>
 for (const [kind, expected] of Object.entries(EXPECTED) as [BadKind | 'dead' | 'healthy', readonly string[]][]) {
   t.test(`a side that is ${kind}`, async t => {
     const side = kind === 'dead' || kind === 'healthy' ? kind : BAD_SIDES[kind]()
-    const { wrong, results } = await check(t, side, { mostSockets: 200 })
+    const { wrong, results } = await check(t, side, { mostSockets: 200, mostRead: MOST_READ })
     t.same(wrong, [])
     const found = Object.keys(results).filter(name => (results[name] as number) > 0)
     t.same(
@@ -141,6 +148,12 @@ t.test('without its guard, each check fails', async t => {
       /not all were counted/,
     ],
     ['memory', 'never answering', { shadow: { maxConcurrent: 10_000 }, bounds: { memory: '1GiB' } }, /bytes were held/],
+    [
+      'reading',
+      'pouring on',
+      { compare: { maxBody: '256MiB' }, bounds: { memory: '8GiB' }, shadow: { timeout: '2s' }, mostRead: MOST_READ },
+      /bytes were read/,
+    ],
     [
       'concurrency',
       'never answering',
