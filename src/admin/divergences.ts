@@ -81,11 +81,12 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
   }
 
   /** Before control is asked: what changes nothing leaves no audit entry. */
-  async function refuseUnlessSuspended(route: RouteId, template: string): Promise<void> {
+  async function refuseUnlessSuspended(route: RouteId, template: string | null): Promise<void> {
     const { suspended } = await shadow.view(route, ONE_OF_ANY)
     const templates = [...new Set(suspended.map(one => one.template))]
-    if (templates.includes(template)) return
-    throw new BanyanError('unknown_suspension', `${template} is not suspended in route ${route}`, {
+    if (template === null ? templates.length > 0 : templates.includes(template)) return
+    const what = template === null ? 'nothing is' : `${template} is not`
+    throw new BanyanError('unknown_suspension', `${what} suspended in route ${route}`, {
       hint: templates.length === 0 ? 'no template of it is' : `suspended are: ${templates.join(', ')}`,
     })
   }
@@ -135,7 +136,7 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
     async resume(call) {
       const route = routeOf(control, call).id
       const template = (call.query.template ?? null) as string | null
-      if (template !== null) await refuseUnlessSuspended(route, template)
+      await refuseUnlessSuspended(route, template)
       const { applied } = await control.apply({ type: 'resume-shadow', route, template, ...said(call) })
       return { ...applied, resumed: await shadow.resume(route, template) }
     },

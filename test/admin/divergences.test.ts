@@ -323,8 +323,8 @@ t.test('resuming what is not suspended is refused, and leaves no entry', async t
   })
   const none = house({ view: () => ({ ...view, suspended: [] }) })
   t.match(await refusal(asked(t, none, 'resume', { query: { template: '/login' } })), { hint: 'no template of it is' })
+  t.match(await refusal(asked(t, none, 'resume', {})), { message: 'nothing is suspended in route orders' })
   t.same([...all.done, ...none.done], [])
-  await asked(t, none, 'resume', {})
 })
 
 t.test('what is not there, and whose route it is', async t => {

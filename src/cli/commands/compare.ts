@@ -19,7 +19,6 @@ import { takeCopy } from '../compare/take-copy.ts'
 import { type CompareTally, createCompareTally } from '../compare/tally.ts'
 import { CliError, EXIT, type ExitCode } from '../io.ts'
 import { count } from '../print.ts'
-import { FEWEST_COMPARED } from '../report-verdict.ts'
 import type { Session } from '../session.ts'
 import { readPercent, readTimer, readWhole } from '../values.ts'
 import { examples } from './help.ts'
@@ -29,7 +28,7 @@ interface Flags extends AskingFlags, VerdictFlags {
   readonly legacy: URL
   readonly new: URL
   readonly maxBody: number
-  readonly minCompared: number
+
   readonly noise: Percent
   readonly repeat: number
   readonly repeatAfter: Milliseconds
@@ -81,11 +80,6 @@ export function addCompareCommand(program: Command, session: Session): void {
         new Option('--repeat-after <time>', 'legacy is asked again so much later: more than the steps of its clocks')
           .argParser(readTimer)
           .default(2000, '2s'),
-      )
-      .addOption(
-        new Option('--min-compared <number>', 'good takes so many comparisons, where there is no --min-match')
-          .argParser(text => readWhole(text, 1, 100_000, 'a whole number from 1 to 100000'))
-          .default(FEWEST_COMPARED),
       )
       .option('--rules <file>', 'what does not count: a list as in compare.rules, as JSON')
       .option('--values', 'show an example of each difference: request and values, redacted'),

@@ -3,9 +3,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ReportAnswer } from '../../admin/api-compare.ts'
 import { SEVERITIES, type Severity } from '../../model/comparison.ts'
 import type { ExitCode } from '../io.ts'
-import { exitOf, judgeReport } from '../report-verdict.ts'
+import { exitOf, FEWEST_COMPARED, judgeReport } from '../report-verdict.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
+import { readWhole } from '../values.ts'
 import { reportMarkdown, reportView } from '../views/report.ts'
 import { examples } from './help.ts'
 
@@ -13,6 +14,7 @@ export interface VerdictFlags {
   /** 0 to 1. */
   readonly minMatch?: number
   readonly severity: Severity
+  readonly minCompared: number
   readonly markdown?: true
   readonly json?: true
 }
@@ -56,13 +58,22 @@ export function addVerdictOptions(command: Command): Command {
         .choices(SEVERITIES)
         .default('low'),
     )
+    .addOption(
+      new Option('--min-compared <number>', 'good takes so many comparisons, where there is no --min-match')
+        .argParser(text => readWhole(text, 1, 100_000, 'a whole number from 1 to 100000'))
+        .default(FEWEST_COMPARED),
+    )
     .option('--markdown', 'the report as Markdown')
     .addOption(new Option('--json', 'the report as JSON, with the verdict').conflicts('markdown'))
 }
 
 /** Prints it, and answers with the exit code of its verdict. */
 export function sayReport(session: Session, report: ReportAnswer, flags: VerdictFlags): ExitCode {
-  const verdict = judgeReport(report, { minMatch: flags.minMatch ?? null, severity: flags.severity })
+  const verdict = judgeReport(report, {
+    minMatch: flags.minMatch ?? null,
+    severity: flags.severity,
+    fewest: flags.minCompared,
+  })
   if (flags.json === true) session.json({ ...verdict, ...report })
   else if (flags.markdown === true) session.data(reportMarkdown(report, verdict))
   else session.data(reportView(report, verdict, session.look()))
