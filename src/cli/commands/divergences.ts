@@ -249,7 +249,6 @@ function addResume(divergences: Command, session: Session): void {
           const query = { ...bodyOf(flags), ...(template === undefined ? {} : { template }) }
           const answer = await aboutRoute(client, route, () => client.call('resume', { params: { id: route }, query }))
           if (json === true) session.json(answer)
-          else if (answer.resumed.length === 0) session.data(`${safe(route)}: nothing was suspended`)
           else for (const one of answer.resumed) session.data(`${safe(one.template)}: ${one.side} is asked again`)
           return judgeApplied(session, answer)
         },

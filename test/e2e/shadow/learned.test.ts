@@ -112,7 +112,7 @@ t.test('banyan divergences resume', async t => {
     const { json } = await shop.banyan.api('GET', '/routes/shop/divergences')
     return json.suspended.map(({ template }: { template: string }) => template).sort()
   }
-  t.match(await cli(shop, 'divergences', 'resume', 'shop'), { code: 0, out: /nothing was suspended/ })
+  t.match(await cli(shop, 'divergences', 'resume', 'shop'), { code: 1, err: /nothing is suspended/ })
   for (const target of ['/area', '/sso', '/area', '/sso']) await send(target)
   t.same((await shop.totals()).unasked, { suspended: 4 })
   t.same(await suspended(), ['/area', '/sso'])
