@@ -122,6 +122,15 @@ export const RouteView = z.object({
   reasons: z.record(z.string(), z.number().int()).describe('requests since start by reason'),
   sides: z.object({ legacy: SideState.nullable(), new: SideState.nullable() }),
   tunnels: z.object({ legacy: z.number().int(), new: z.number().int() }),
+  shadow: z
+    .object({
+      percent: percent.describe('of the eligible requests whose other side is asked, too'),
+      direction: z.enum(['both', 'legacy', 'new']).describe('which side may be asked as well'),
+      when: z.enum(['after', 'beside']).describe('after the primary answered, or beside it'),
+      methods: z.array(z.string()),
+    })
+    .nullable()
+    .describe('null: the other side is not asked'),
   revision: z.number().int().describe('revision at which this route’s operator state last changed; its ETag'),
 })
 export type RouteView = z.infer<typeof RouteView>
@@ -135,6 +144,7 @@ export const RouteShort = z.object({
   desired: percent,
   effective: percent,
   observed: percent.nullable(),
+  shadow: percent.describe('of the eligible requests whose other side is asked, too; 0: none'),
   state: z.enum(['split', 'legacy', 'new', 'rolled-back', 'held', 'frozen', 'legacy-only', 'new-only']),
   perSecond: z.object({ legacy: z.number(), new: z.number() }),
   errorRatio: z.object({ legacy: z.number().nullable(), new: z.number().nullable() }),

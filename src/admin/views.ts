@@ -55,6 +55,7 @@ export function viewRoute(route: Route, seen: Seen): RouteView {
       new: viewSide(route.sides.new, traffic.sides.new, seen),
     },
     tunnels: { ...traffic.tunnels },
+    shadow: shadowView(route),
     revision: revisionOf(state, route.unit),
   }
 }
@@ -75,11 +76,18 @@ export function shortRoute(route: Route, seen: Seen): Short {
     desired: split.desired,
     effective: split.effective,
     observed: traffic.observed,
+    shadow: route.shadow?.percent ?? 0,
     state: stateOf(route, split),
     perSecond: both(side => side.perSecond),
     errorRatio: both(side => side.errorRatio),
     p95Ms: both(side => side.p95Ms),
   }
+}
+
+function shadowView({ shadow }: Route): RouteView['shadow'] {
+  if (shadow === null) return null
+  const { percent, direction, when, methods } = shadow
+  return { percent, direction, when, methods: [...methods] }
 }
 
 /** What no route matches, as a row beside the routes; it has a legacy side only. */

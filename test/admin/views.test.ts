@@ -3,6 +3,7 @@ import t from 'tap'
 import { RouteShort, RouteView } from '../../src/admin/api.ts'
 import { type Seen, shortRoute, viewRoute } from '../../src/admin/views.ts'
 import { compileSnapshot } from '../../src/config/compile.ts'
+import type { ShadowPolicy } from '../../src/model/comparison.ts'
 import type { ControlState, UnitState } from '../../src/model/control.ts'
 import type { Route } from '../../src/model/route.ts'
 import type { Plan } from '../../src/model/snapshot.ts'
@@ -56,6 +57,17 @@ t.test('declared, desired and effective are told apart', async t => {
     desired: 5,
     effective: 0,
   })
+})
+
+t.test('what is asked of the other side is said in short and in full; nothing is null', async t => {
+  const orders = PLAN.byId.get('orders') as Route
+  const asked = { percent: 25, direction: 'new' as const, when: 'after' as const }
+  const shadow = { ...asked, methods: new Set(['GET', 'HEAD']) } as unknown as ShadowPolicy
+  const seen = seenOf(PLAN)
+  t.same(viewRoute({ ...orders, shadow }, seen).shadow, { ...asked, methods: ['GET', 'HEAD'] })
+  t.equal(shortRoute({ ...orders, shadow }, seen).shadow, 25)
+  t.equal(viewRoute(orders, seen).shadow, null)
+  t.equal(shortRoute(orders, seen).shadow, 0)
 })
 
 t.test('control: file. A stored weight is nobody’s word', async t => {

@@ -64,6 +64,7 @@ export const route = {
   reasons: { weight: 1000, override: 3, pin: 0 },
   sides: { legacy: side, new: { ...side, backend: 'orders-v2', errors: 0, lastError: null } },
   tunnels: { legacy: 2, new: 1 },
+  shadow: { percent: 25, direction: 'both', when: 'after', methods: ['GET', 'HEAD'] },
   revision: 42,
 }
 
@@ -81,6 +82,7 @@ export const short = {
   desired: 25,
   effective: 25,
   observed: 24.84,
+  shadow: 10,
   state: 'split',
   perSecond: { legacy: 12.34, new: 4.1 },
   errorRatio: { legacy: 0.01, new: 0 },

@@ -33,6 +33,7 @@ t.test('status for people', async t => {
     '25%',
     '0%',
     '–',
+    '10%',
     '12.3',
     '4.1',
     '–',
@@ -124,7 +125,7 @@ t.test('a terminal: colour, and cards where the table does not fit', async t => 
   t.notMatch(narrow.out, '\x1b')
   t.match(
     narrow.out,
-    /\norders {2}rolled-back\n {2}declared 5% {2}desired 25% {2}effective 0% {2}observed –\n {2}legacy 12\.3\/s/,
+    /\norders {2}rolled-back\n {2}declared 5% {2}desired 25% {2}effective 0% {2}observed – {2}shadow 10%\n {2}legacy 12\.3\/s/,
   )
   const routesPart = narrow.out.split('\n\n')[1] ?? ''
   t.ok(routesPart.split('\n').every(line => line.length <= 80))
@@ -194,7 +195,10 @@ t.test('routes', async t => {
     /\ndeclared +5%\ndesired +25%, by alice at 2026-01-02T10:00:00Z: second step\neffective +0%\nobserved +– \(no request/,
   )
   t.match(one.out, /\nfrozen +by bob/)
-  t.match(one.out, /\nreasons +weight 1000, override 3\n/)
+  t.match(
+    one.out,
+    /\nreasons +weight 1000, override 3\nshadow +25% of GET, HEAD: the other side is asked, too, after the primary\n/,
+  )
   t.match(one.out, /\nlegacy +mono +http:\/\/10\.0\.0\.5:3001 +12\.3 +1000 +10 +1\.00% +4\.2ms +13ms +2\n/)
   t.match(one.out, /last error of legacy: backend_connect/)
   t.match(one.out, /Rollbacks in force\n.*\nrb-7/)

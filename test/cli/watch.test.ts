@@ -58,7 +58,7 @@ t.test('a pipe gets lines', async t => {
   t.equal(lines[0], '2026-01-02T13:12:00Z instance=a state=ready revision=42 rollbacks=0 warnings=0')
   t.equal(
     lines[1],
-    '2026-01-02T13:12:00Z route=orders state=split declared=5% desired=25% effective=25% observed=24.84% legacy=12.3/s,1.00%,13ms new=4.1/s,0.00%,9.9ms',
+    '2026-01-02T13:12:00Z route=orders state=split declared=5% desired=25% effective=25% observed=24.84% shadow=10% legacy=12.3/s,1.00%,13ms new=4.1/s,0.00%,9.9ms',
   )
 })
 

@@ -49,6 +49,7 @@ export function routeView(route: RouteView, compared: DivergencesAnswer | null, 
     ['frozen', route.frozen === null ? null : saidOf(route.frozen)],
     ['held', route.held ? 'first start: 0 until a weight is set or unset' : null],
     ['reasons', reasonsOf(route)],
+    ['shadow', route.shadow === null ? null : shadowText(route.shadow)],
     ['compared', compared === null ? null : comparedText(compared)],
     ['revision', String(route.revision)],
   ]
@@ -61,6 +62,11 @@ export function routeView(route: RouteView, compared: DivergencesAnswer | null, 
       ? []
       : ['', look.paint('bold', 'Rollbacks in force'), ...rollbacksView(route.rollbacks, look)]),
   ]
+}
+
+function shadowText({ percent: share, direction, when, methods }: NonNullable<RouteView['shadow']>): string {
+  const asked = direction === 'both' ? 'the other side' : direction
+  return safe(`${percent(share)} of ${methods.join(', ')}: ${asked} is asked, too, ${when} the primary`)
 }
 
 /** What shadowing came to; null: no request was shadowed yet. */

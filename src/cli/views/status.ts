@@ -40,6 +40,7 @@ const routeColumns: readonly Column<RouteShort>[] = [
   { title: 'DESIRED', right: true, of: route => percent(route.desired) },
   { title: 'EFFECTIVE', right: true, of: route => percent(route.effective), style: () => 'bold' },
   { title: 'OBSERVED', right: true, of: route => percent(route.observed) },
+  { title: 'SHADOW', right: true, of: route => percent(route.shadow) },
   { title: 'LEGACY/S', right: true, of: route => rate(route.perSecond.legacy) },
   { title: 'NEW/S', right: true, of: route => rate(route.perSecond.new) },
   { title: 'LEGACY ERR', right: true, of: route => ratio(route.errorRatio.legacy) },
@@ -84,7 +85,7 @@ export function plainStatus(status: Status): readonly string[] {
     `${at} instance=${safe(status.instance)} state=${safe(status.state)} revision=${status.revision} rollbacks=${status.rollbacks.length} warnings=${status.warnings.length}`,
     ...rowsOf(status).map(
       route =>
-        `${at} route=${safe(route.id)} state=${safe(route.state)} declared=${percent(route.declared)} desired=${percent(route.desired)} effective=${percent(route.effective)} observed=${percent(route.observed)} legacy=${rate(route.perSecond.legacy)}/s,${ratio(route.errorRatio.legacy)},${millis(route.p95Ms.legacy)} new=${rate(route.perSecond.new)}/s,${ratio(route.errorRatio.new)},${millis(route.p95Ms.new)}`,
+        `${at} route=${safe(route.id)} state=${safe(route.state)} declared=${percent(route.declared)} desired=${percent(route.desired)} effective=${percent(route.effective)} observed=${percent(route.observed)} shadow=${percent(route.shadow)} legacy=${rate(route.perSecond.legacy)}/s,${ratio(route.errorRatio.legacy)},${millis(route.p95Ms.legacy)} new=${rate(route.perSecond.new)}/s,${ratio(route.errorRatio.new)},${millis(route.p95Ms.new)}`,
     ),
   ]
 }
@@ -142,7 +143,7 @@ function cardOf(route: RouteShort, look: Look): readonly string[] {
   const width = Math.max(8, (look.width ?? 80) - route.state.length - 2)
   return [
     `${look.paint('bold', cut(safe(route.id), width))}  ${look.paint(styleOfState(route.state), safe(route.state))}`,
-    `  declared ${percent(route.declared)}  desired ${percent(route.desired)}  effective ${percent(route.effective)}  observed ${percent(route.observed)}`,
+    `  declared ${percent(route.declared)}  desired ${percent(route.desired)}  effective ${percent(route.effective)}  observed ${percent(route.observed)}  shadow ${percent(route.shadow)}`,
     `  ${side('legacy')}`,
     `  ${side('new')}`,
   ]
