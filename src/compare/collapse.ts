@@ -17,7 +17,7 @@ const LAST = 7
 const NAMELESS = new Set(['**', '#text', '#content'])
 
 /** Letters of any script, and what authors use in names, of JSON and XML. */
-const NAME = /^[@#$:]?[\p{L}_][\p{L}\p{M}\p{N}_:.$-]*$|^[@#$_:-]$/u
+const NAME = /^[@#$:?]?[\p{L}_][\p{L}\p{M}\p{N}_:.$-]*$|^[@#$_:?-]$/u
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i
 const HEX = /^(?=.*\d)[0-9a-f]{8,}$/i
 /** `INV-2024-0012`, `order_8842`, `SKU00042`. */

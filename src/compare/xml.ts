@@ -6,13 +6,15 @@
 //   <a><b/><c>1</c><c>2</c></a>   { "b": "", "c": ["1", "2"] }; a name that repeats somewhere at this path is an array
 //   <a>one <b>two</b> three</a>   { "#content": ["one ", { "b": "two" }, " three"] }
 //   <p:a xmlns:p="urn:x"/>        { "@xmlns": "urn:x" } where its namespace is not that of the element around it
+//   <a><?b c?>text</a>            { "?b": "c", "#text": "text" }; beside the root, instructions are members beside it
 //
-// Prefixes, the order of attributes, comments, processing instructions, the document type and white space between elements are
-// left out. Members have no order, so an element gets `#order` where elements of its place have the same children in several.
+// Prefixes, the order of attributes, comments, the XML declaration, the document type and white space between elements are left
+// out. Members have no order, so an element gets `#order` where elements of its place have the same children in several, and `?`
+// where they have the same instructions at several places in them.
 import type { Divergence } from '../model/comparison.ts'
 import type { Meter } from './json/meter.ts'
 import type { Json, Read } from './json/read.ts'
-import { type Element, newPlace, parseXml } from './xml-parse.ts'
+import { type Element, hasText, newPlace, type Place, parseXml } from './xml-parse.ts'
 
 export function readXml(
   legacy: string,
@@ -25,20 +27,22 @@ export function readXml(
   return [treeOf(ours), treeOf(theirs)]
 }
 
-function treeOf(root: Element | { readonly wrong: string }): Read | { readonly wrong: string } {
-  return 'wrong' in root ? root : { tree: { [root.name]: project(root) }, duplicates: [] }
+function treeOf(document: Element | { readonly wrong: string }): Read | { readonly wrong: string } {
+  return 'wrong' in document ? document : { tree: project(document), duplicates: [] }
 }
 
 function project(element: Element): Json {
   const { attributes, parts, place } = element
-  const isPreserved = attributes?.get('@xml:space') === 'preserve'
-  const hasText = parts.some(part => typeof part === 'string' && (isPreserved || part.trim() !== ''))
+  const isText = hasText(element)
   const hasElements = parts.some(part => typeof part !== 'string')
-  if (place.children.size === 0 && !place.hasAttributes) return hasText ? (parts[0] as string) : ''
+  if (place.children.size === 0 && !place.hasAttributes && place.instructions === null) {
+    return isText ? (parts[0] as string) : ''
+  }
   const members: Members = {}
   if (attributes !== null) for (const [name, value] of attributes) put(members, name, value)
-  if (hasText && !hasElements) put(members, '#text', parts[0] as string)
-  else if (hasText) put(members, '#content', parts.map(inOrder))
+  if (place.instructions !== null) addInstructions(members, element, place.instructions)
+  if (isText && !hasElements) put(members, '#text', parts[0] as string)
+  else if (isText) put(members, '#content', parts.map(inOrder))
   else addChildren(members, element)
   return members
 }
@@ -55,15 +59,29 @@ function inOrder(part: string | Element): Json {
 }
 
 function addChildren(members: Members, { parts, place, order }: Element): void {
-  // Also where there is none: one more is then one more element.
-  for (const [name, child] of place.children) if (child.isRepeated) put(members, name, [])
-  for (const part of parts) {
-    if (typeof part === 'string') continue
-    const value = project(part)
-    if (part.place.isRepeated) (members[part.name] as Json[]).push(value)
-    else put(members, part.name, value)
-  }
+  addLists(members, place)
+  for (const part of parts) if (typeof part !== 'string') putOne(members, part, project(part))
   if (place.hasOrders && order !== null) put(members, ORDER, order)
+}
+
+function addInstructions(members: Members, { instructions, instructionOrder }: Element, place: Place): void {
+  addLists(members, place)
+  for (const instruction of instructions ?? []) putOne(members, instruction, instruction.data)
+  if (place.hasOrders && instructionOrder !== null) put(members, INSTRUCTION_ORDER, instructionOrder)
+}
+
+/** Also where there is none: one more is then one more element. */
+function addLists(members: Members, { children }: Place): void {
+  for (const [name, child] of children) if (child.isRepeated) put(members, name, [])
+}
+
+function putOne(
+  members: Members,
+  { name, place }: { readonly name: string; readonly place: Place },
+  value: Json,
+): void {
+  if (place.isRepeated) (members[name] as Json[]).push(value)
+  else put(members, name, value)
 }
 
 /** `__proto__` is just a name. */
@@ -73,6 +91,8 @@ function put(members: Members, name: string, value: Json): void {
 }
 
 const ORDER = '#order'
+/** No instruction has that name, because none is without a target. */
+const INSTRUCTION_ORDER = '?'
 
 /** A difference of two trees of `readXml`, as one of documents; null: it is one of others already. */
 export function inXml(found: Divergence): Divergence | null {
@@ -97,7 +117,8 @@ function childrenOf(order: unknown): string {
   return [...counts].map(String).sort().join(' ')
 }
 
-/** Of the element whose children are in another order; null: it is about something else. */
+/** Of the element whose children are in another order, or of its instructions; null: it is about something else. */
 function orderedPath(path: string): string | null {
+  if (path.endsWith(`/${INSTRUCTION_ORDER}`)) return path
   return path.endsWith(`/${ORDER}`) ? path.slice(0, -ORDER.length - 1) : null
 }

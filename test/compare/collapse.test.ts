@@ -22,6 +22,8 @@ t.test('indexes and keys that look like data are stars', async t => {
     [`/by/${'x'.repeat(65)}`, '/by/*'],
     ['/invoice/@id', '/invoice/@id'],
     ['/ns:name/#text', '/ns:name/#text'],
+    ['/a/?xml-stylesheet/0', '/a/?xml-stylesheet/*'],
+    ['/a/?', '/a/?'],
     [
       '/kebab-case/address2/line1/v2/größe/$ref/_links/utf8String/sha256',
       '/kebab-case/address2/line1/v2/größe/$ref/_links/utf8String/sha256',
@@ -75,6 +77,7 @@ t.test('fields', async t => {
     ['body', '', '(body)'],
     ['value', '/p/a/#text', 'a'],
     ['value', '/p/#content/*/b', 'b'],
+    ['value', '/p/?php', '?php'],
     ['header', '/content-type', 'header content-type'],
     ['header', '/set-cookie/sid/path', 'header set-cookie sid path'],
     ['status', '/404/400', '404 → 400'],

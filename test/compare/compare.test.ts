@@ -338,6 +338,46 @@ const KINDS: readonly Row[] = [
     ...typed('application/xml', '<a><b>1</b></a>', '<a><b>0</b><b>1</b></a>'),
     expect: ['extra /a/b/0'],
   },
+  {
+    name: 'another instruction of XML',
+    ...typed('application/xml', '<?xml-stylesheet href="a"?><a/>', '<?xml-stylesheet href="b"?><a/>'),
+    expect: ['value /?xml-stylesheet'],
+  },
+  {
+    name: 'an instruction with another target',
+    ...typed('application/xml', '<a><?p i?></a>', '<a><?q i?></a>'),
+    expect: ['missing /a/?p', 'extra /a/?q'],
+  },
+  {
+    name: 'one instruction less, in a text that is the same',
+    ...typed('application/xml', '<a>x<?p i?>y</a>', '<a>xy</a>'),
+    expect: ['missing /a/?p'],
+  },
+  {
+    name: 'one instruction more of several',
+    ...typed('application/xml', '<a><?p 1?><b/></a>', '<a><?p 1?><?p 2?><b/></a>'),
+    expect: ['extra /a/?p/1'],
+  },
+  {
+    name: 'an instruction in another element',
+    ...typed('application/xml', '<a><b><?p i?></b><c/></a>', '<a><b/><c><?p i?></c></a>'),
+    expect: ['missing /a/b/?p', 'extra /a/c/?p'],
+  },
+  {
+    name: 'an instruction at another place of its element',
+    ...typed('application/xml', '<a>x<?p i?>y</a>', '<a>xy<?p i?></a>'),
+    expect: ['order /a/?'],
+  },
+  {
+    name: 'elements around an instruction in another order',
+    ...typed('application/xml', '<a><b/><?p i?><c/></a>', '<a><c/><?p i?><b/></a>'),
+    expect: ['order /a'],
+  },
+  {
+    name: 'an instruction beside the root',
+    ...typed('application/xml', '<?p i?><a/>', '<a/><?p i?>'),
+    expect: ['order /?'],
+  },
   { name: 'no XML', ...typed('application/xml', '<a/>', '<a>'), expect: ['body'] },
   {
     name: 'HTML otherwise written',
@@ -464,6 +504,24 @@ const RULES: readonly Row[] = [
     name: 'of an order in XML',
     ...typed('text/xml', '<a><b/><c/></a>', '<a><c/><b/></a>'),
     ...ruled(rule(IGNORE, "$.a['#order']")),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of an instruction in XML',
+    ...typed('text/xml', '<a>x<?p i?>y</a>', '<a>xy</a>'),
+    ...ruled(rule(IGNORE, "$..['?p']")),
+    expect: 'tolerated',
+  },
+  {
+    name: 'of an instruction, and no more',
+    ...typed('text/xml', '<a><?p i?><b/><c/></a>', '<a><c/><b/></a>'),
+    ...ruled(rule(IGNORE, "$..['?p']")),
+    expect: ['order /a'],
+  },
+  {
+    name: 'of the places of instructions in XML',
+    ...typed('text/xml', '<a><?p i?><b/></a>', '<a><b/><?p i?></a>'),
+    ...ruled(rule(IGNORE, "$.a['?']")),
     expect: 'tolerated',
   },
   {

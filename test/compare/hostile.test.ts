@@ -127,6 +127,7 @@ t.test('hostile bodies end within the budget', async t => {
     'deep elements': '<a>'.repeat(n / 10),
     'many attributes': `<a ${Array.from({ length: n / 20 }, (_, i) => `a${i}="1"`).join(' ')}/>`,
     'many elements of XML': `<a>${'<b/>'.repeat(n / 4)}</a>`,
+    'many instructions of XML': `<a>${Array.from({ length: n / 20 }, (_, i) => `<?p${i}?>x<b><?q?></b>`).join('')}</a>`,
     'a form': 'a=1&'.repeat(n / 10),
     'entities of entities': `<!DOCTYPE a [<!ENTITY b "${'x'.repeat(99)}"><!ENTITY c "&b;&b;&b;">]><a>&c;</a>`,
   }

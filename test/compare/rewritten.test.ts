@@ -9,6 +9,9 @@ interface Node {
   readonly attributes: Readonly<Record<string, string>>
   readonly children: readonly Node[]
   readonly text: string
+  /** Of XML. */
+  readonly instruction: string
+  readonly isInstructionLast: boolean
 }
 
 /** Ways to write one document. */
@@ -37,6 +40,8 @@ function nodes(depth: number): fc.Arbitrary<Node> {
     attributes: fc.dictionary(fc.constantFrom('x', 'y', 'z'), fc.constantFrom('1', '&<', ''), { maxKeys: 3 }),
     children: depth === 0 ? fc.constant([]) : fc.array(nodes(depth - 1), { maxLength: 3 }),
     text: fc.constantFrom('', 'text', ' a < b '),
+    instruction: fc.constantFrom('', '', '<?p 1?>', '<?p 2?>', '<?q 1?>', '<?p 1?><?q?><?p 2?>'),
+    isInstructionLast: fc.boolean(),
   })
 }
 
@@ -52,10 +57,11 @@ function toXml(node: Node, style: Style): string {
   const attributes = Object.entries({ [prefix === '' ? 'xmlns' : `xmlns:${prefix}`]: node.space, ...node.attributes })
   if (isReversed) attributes.reverse()
   const head = `${name}${attributes.map(([key, value]) => ` ${key}=${quote}${escaped(value)}${quote}`).join(indent)}`
-  const inside =
+  const content =
     node.children.length > 0
       ? indent + node.children.map(child => toXml(child, style) + comment + indent).join('')
       : escaped(node.text).replace('text', `te${comment}xt`)
+  const inside = node.isInstructionLast ? content + node.instruction : node.instruction + content
   return inside === '' && isShort ? `<${head}/>` : `<${head}>${inside}</${name}>`
 }
 
@@ -85,16 +91,23 @@ t.test('property: XML', async t => {
 })
 
 /** Equal texts: the same document. */
-function canonical({ name, space, attributes, children, text }: Node): string {
+function canonical({ name, space, attributes, children, text, instruction, isInstructionLast }: Node): string {
   const inside = children.length > 0 ? children.map(canonical) : text
-  return JSON.stringify([name, space, Object.entries(attributes).sort(), inside])
+  const around = inside === '' || !isInstructionLast ? [instruction, inside, ''] : ['', inside, instruction]
+  return JSON.stringify([name, space, Object.entries(attributes).sort(), around])
 }
 
 t.test('property: XML matches only where it is the same, in the same order', async t => {
   const turned = (node: Node): Node => ({ ...node, children: node.children.map(turned).toReversed() })
+  const instructed = (node: Node): Node => ({
+    ...node,
+    isInstructionLast: !node.isInstructionLast,
+    children: node.children.map(instructed),
+  })
   const pair = fc.oneof(
     fc.tuple(node, STYLE).map(([node, style]) => [node, turned(node), style] as const),
     fc.tuple(nodes(1), nodes(1), STYLE),
+    fc.tuple(node, STYLE).map(([node, style]) => [node, instructed(node), style] as const),
   )
   fc.assert(
     fc.property(pair, ([node, other, style]) => {
