@@ -116,6 +116,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
       if (count === 0) return
       try {
         await parts.store.keep(changes)
+        if (unsaved) log('info', 'what was learned of differences is saved again')
         unsaved = false
       } catch (error) {
         ledger.unsaved(changes)

@@ -1,13 +1,10 @@
 // What must outlive the process: whatever was answered as done is there after `kill -9`, and a rollback is in force whether or
 // not the store can save it.
-import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
-import { cannotRun } from '../store/child.ts'
 import { type ApiAnswer, call, eventually, named, temporary } from './harness.ts'
 import {
   manyUsers,
@@ -21,6 +18,7 @@ import {
   startProcess,
   within,
 } from './process.ts'
+import { firstRefusal, noMount, smallDisk } from './small-disk.ts'
 
 const ROUNDS = 10
 const USERS = manyUsers(40)
@@ -157,21 +155,13 @@ t.test('a lost store with split.firstStart: declared is no event for anybody', a
   t.same((await second.api('GET', '/status')).json.warnings, [])
 })
 
-const namespace = process.getuid?.() === 0 ? ['unshare', '--mount'] : ['unshare', '--map-root-user', '--mount']
-const enter =
-  process.getuid?.() === 0 ? ['nsenter', '--mount'] : ['nsenter', '--user', '--preserve-credentials', '--mount']
-const mount = ['sh', '-c', 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'] as const
-const noMount =
-  cannotRun(...(namespace as [string, string]), ...mount, temporary(t as Test), 'true') ||
-  cannotRun('nsenter', '--version')
-
 t.test('a store that cannot save: refused changes, and a rollback that holds', { skip: noMount }, async t => {
   const { cwd, start } = await scene(t)
-  const disk = await smallDisk(t, join(cwd, '.banyan'))
+  const disk = await smallDisk(t, join(cwd, '.banyan'), 1)
   let banyan = await start({ under: disk.under })
   t.equal((await banyan.api('PUT', '/routes/all/weight', { percent: 100 })).json.durable, true)
   disk.fill()
-  const refused = await firstRefusal(banyan)
+  const refused = await firstRefusal(banyan, 'b')
   t.match(refused, { status: 503, json: { code: /^store_(full|unavailable|io)$/, hint: /./ } })
   t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'what was refused changed nothing')
 
@@ -220,11 +210,11 @@ t.test('a store that cannot save: refused changes, and a rollback that holds', {
 
 t.test('a store that cannot save: break glass without it', { skip: noMount }, async t => {
   const { cwd, start } = await scene(t)
-  const disk = await smallDisk(t, join(cwd, '.banyan'))
+  const disk = await smallDisk(t, join(cwd, '.banyan'), 1)
   const banyan = await start({ under: disk.under })
   await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
   disk.fill()
-  await firstRefusal(banyan)
+  await firstRefusal(banyan, 'b')
   banyan.signal('SIGUSR2')
   await eventually(async () => !(await sidesOf(banyan, USERS)).includes('new'), 'everything is on legacy')
   await eventually(async () => (await banyan.api('GET', '/status')).json.store.unsaved === 1, 'it is known as unsaved')
@@ -442,50 +432,6 @@ function stateBy(entries: readonly Entry[]): Standing {
   }
   const plain = Object.entries(routes).map(([id, route]) => [id, { ...route, rollbacks: [...route.rollbacks].sort() }])
   return { routes: Object.fromEntries(plain), tokens: tokens.sort() }
-}
-
-/** Weights are set until one is refused: a log that has space inside it takes some more. */
-async function firstRefusal(banyan: Running): Promise<ApiAnswer> {
-  for (let percent = 1; percent < 100; percent++) {
-    const answer = await banyan.api('PUT', '/routes/b/weight', { percent })
-    if (answer.status !== 200) return answer
-  }
-  throw new Error('the full disk took everything')
-}
-
-interface SmallDisk {
-  /** What runs under this has the disk at its directory; nobody else has. */
-  readonly under: readonly string[]
-  fill(): void
-  mend(): void
-  /** A file's bytes; none where there is none. */
-  read(name: string): string
-}
-
-/** A real file system of 1 MiB, in a mount namespace that a process of its own holds open. */
-async function smallDisk(t: Test, directory: string): Promise<SmallDisk> {
-  mkdirSync(directory, { mode: 0o700 })
-  const script = 'mount -t tmpfs -o size=1m,mode=700 tmpfs "$0" && echo mounted && exec cat'
-  const [command, ...args] = [...namespace, 'sh', '-c', script, directory]
-  const holder = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  t.teardown(() => holder.kill('SIGKILL'))
-  await once(holder.stdout, 'data')
-  const place = (name: string) => `/proc/${holder.pid}/root${directory}/${name}`
-  const filler = place('filler')
-  return {
-    under: [...enter, '--target', String(holder.pid), 'sh', '-c', 'cd "$0" && exec "$@"', join(directory, '..')],
-    fill() {
-      for (let size = 65_536; size >= 1; size = Math.floor(size / 2)) {
-        try {
-          for (;;) writeFileSync(filler, Buffer.alloc(size), { flag: 'a' })
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-        }
-      }
-    },
-    mend: () => rmSync(filler),
-    read: name => (existsSync(place(name)) ? readFileSync(place(name), 'latin1') : ''),
-  }
 }
 
 function mulberry32(start: number): () => number {
