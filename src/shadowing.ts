@@ -223,7 +223,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
     swapped,
     warnings() {
       const { plan } = current()
-      return shadowedRoutes(plan).flatMap(route => [
+      const ofRoutes = shadowedRoutes(plan).flatMap(route => [
         ...(['legacy', 'new'] as const)
           .filter(side => shadow.isSilent(route.id, side))
           .map(side => ({
@@ -237,6 +237,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
           route: route.id,
         })),
       ])
+      return unsaved ? [UNSAVED, ...ofRoutes] : ofRoutes
     },
     async close() {
       shadow.stop()
@@ -244,8 +245,15 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
       await comparer.close()
       await saving
       await save()
+      if (unsaved) log('error', 'what was learned of differences is lost in part: it could not be saved')
     },
   }
+}
+
+const UNSAVED = {
+  code: 'divergences_unsaved',
+  message: 'what was learned of differences cannot be saved and would be lost with the process: the log has why',
+  route: null,
 }
 
 function shadowedRoutes(plan: Plan): readonly Route[] {

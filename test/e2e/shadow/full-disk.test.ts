@@ -58,7 +58,7 @@ t.test('a full disk under traffic that diverges', { skip: noMount }, async t => 
   t.same(new Set(await sidesOf(banyan, USERS)), new Set(['legacy']), 'and in force')
   const status = (await banyan.api('GET', '/status')).json
   t.match(status.store, { healthy: false, unsaved: 1 })
-  t.ok(status.warnings.some(hasCode('unsaved_rollback')))
+  for (const code of ['unsaved_rollback', 'divergences_unsaved']) t.ok(status.warnings.some(hasCode(code)), code)
 
   const { sent, wrong } = await clients.stop()
   t.same(wrong, [], `${sent} answers were right`)
@@ -74,6 +74,7 @@ t.test('a full disk under traffic that diverges', { skip: noMount }, async t => 
   await eventually(async () => (await banyan.api('GET', '/status')).json.store.unsaved === 0, 'the rollback is saved')
   banyan.signal(LATER)
   await banyan.line(/^what was learned of differences is saved again/)
+  t.notOk((await banyan.api('GET', '/status')).json.warnings.some(hasCode('divergences_unsaved')))
   t.equal(banyan.lines().filter(({ msg }) => msg === unsaved.msg).length, 1, 'told once')
   await banyan.kill()
   const again = await startProcess(t, config, { cwd, under: disk.under })
