@@ -9,7 +9,7 @@ import { residentBytes } from './kit/memory.ts'
 import { createPatience } from './kit/quiet.ts'
 import { perSecond } from './kit/report.ts'
 import type { Steady, SteadyRequest } from './kit/steady-process.ts'
-import { alternate, disturbance, othersShare, type Rounds } from './kit/turns.ts'
+import { alternate, BY_HOST, disturbance, type Rounds, stolenShare } from './kit/turns.ts'
 import { warmUp } from './kit/warm-up.ts'
 import { BAD, type BadPorts } from './peers/bad-origin.ts'
 import { type Banyan, startBanyan } from './peers/banyan.ts'
@@ -24,6 +24,8 @@ export const badShadows: Question = {
 
 const KINDS = ['healthy', ...BAD] as const
 const OFF = 'no shadow'
+/** The origin asked directly: what client, origins and machine make of it by themselves. */
+const NO_PROXY = 'no proxy'
 /** Of the requests per second that are reached with every request shadowed. */
 const HALF = 0.5
 /** Before anything is measured: compilers are at work for as long. */
@@ -55,7 +57,7 @@ async function run(bench: Bench): Promise<readonly Verdict[]> {
   }
   const rate = Math.round(most * HALF)
   const origins = [origin.pid, bad.pid]
-  return [...(await waits(bench, beside, rate, origins)), ...(await memory(bench, beside, origins))]
+  return [...(await waits(bench, beside, good.legacy, rate, origins)), ...(await memory(bench, beside, origins))]
 }
 
 // ---- how long clients wait
@@ -63,6 +65,7 @@ async function run(bench: Bench): Promise<readonly Verdict[]> {
 async function waits(
   bench: Bench,
   beside: ReadonlyMap<string, Banyan>,
+  legacy: number,
   rate: number,
   origins: readonly number[],
 ): Promise<readonly Verdict[]> {
@@ -70,17 +73,17 @@ async function waits(
   const normal = children.startFile('normal client', 'kit/steady-process.ts', LOAD_CORE)
   const patience = createPatience(turns.patienceMs)
   const rounds = await alternate<string, Steady>(
-    [...beside.keys()],
-    { rounds: turns.rounds, patience },
+    [NO_PROXY, ...beside.keys()],
+    { rounds: turns.rounds, patience, by: BY_HOST },
     (name, round) => {
       bench.told(`bad-shadows: round ${round} of ${turns.rounds}: ${name}`)
-      const { child, port } = beside.get(name) as Banyan
+      const banyan = beside.get(name)
       const request: SteadyRequest = {
-        port,
+        port: banyan?.port ?? legacy,
         perSecond: rate,
         warmupMs: turns.warmupMs,
         measureMs: turns.measureMs,
-        pids: { proxy: [child.pid], origins },
+        pids: { proxy: banyan === undefined ? [] : [banyan.child.pid], origins },
       }
       return normal.ask<Steady>(request, turns.measureMs + 30_000)
     },
@@ -115,10 +118,10 @@ function report(bench: Bench, rate: number, rounds: Rounds<string, Steady>): voi
     shown(median(turns.map(turn => turn.p99Ms))),
     shown(Math.max(...turns.map(turn => turn.p99Ms))),
     `${(100 * median(turns.map(turn => turn.proxyCore.own / turn.seconds))).toFixed(0)} %`,
-    `${(100 * median(turns.map(othersShare))).toFixed(0)} %`,
+    `${(100 * median(turns.map(stolenShare))).toFixed(1)} %`,
   ])
   bench.print(`${shown(rate)} requests a second, half of what it does with every request shadowed`)
-  bench.print(table([['the shadow', 'p50 ms', 'p99 ms', 'max p99', 'its core', 'others'], ...rows]))
+  bench.print(table([['the shadow', 'p50 ms', 'p99 ms', 'max p99', 'its core', 'stolen'], ...rows]))
   const disturbed = disturbance(rounds)
   if (disturbed !== null) bench.print(disturbed)
 }

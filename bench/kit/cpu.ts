@@ -14,10 +14,19 @@ export function ticksOf(stat: string): number {
  * charged, in the middle of some process. So does what the machine's host took away.
  */
 export function coreTicksOf(stat: string, core: number): number {
+  const [user, nice, system, _idle, _iowait, irq, softirq, steal] = fieldsOf(stat, core)
+  return [user, nice, system, irq, softirq, steal].reduce<number>((sum, one) => sum + (one ?? 0), 0)
+}
+
+/** Of those, the ones in which the machine's host let the core wait although it had work. */
+export function stolenTicksOf(stat: string, core: number): number {
+  return fieldsOf(stat, core)[7] ?? 0
+}
+
+function fieldsOf(stat: string, core: number): readonly number[] {
   const line = stat.split('\n').find(one => one.startsWith(`cpu${core} `))
   if (line === undefined) throw new Error(`no core ${core} in /proc/stat`)
-  const [user, nice, system, _idle, _iowait, irq, softirq, steal] = line.split(/\s+/).slice(1).map(Number)
-  return [user, nice, system, irq, softirq, steal].reduce<number>((sum, one) => sum + (one ?? 0), 0)
+  return line.split(/\s+/).slice(1).map(Number)
 }
 
 let ticksPerSecond: number | null = null
@@ -36,6 +45,11 @@ export function cpuSeconds(pids: readonly number[]): number {
 /** Seconds that a core has been busy, with whatever it was, since the machine began. */
 export function coreSeconds(core: number): number {
   return coreTicksOf(readFileSync('/proc/stat', 'utf8'), core) / perSecond()
+}
+
+/** Seconds for which a core was kept waiting by the host, since the machine began. */
+export function stolenSeconds(core: number): number {
+  return stolenTicksOf(readFileSync('/proc/stat', 'utf8'), core) / perSecond()
 }
 
 /** The processes that a process has started and that still run. */

@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { AnswerReader, createTally } from '../../bench/kit/answers.ts'
 import { createChildren } from '../../bench/kit/children.ts'
-import { childrenOf, coreTicksOf, ticksOf } from '../../bench/kit/cpu.ts'
+import { childrenOf, coreTicksOf, stolenTicksOf, ticksOf } from '../../bench/kit/cpu.ts'
 import { isMet, median, percentile, ratios, spreadOf, table, verdictText } from '../../bench/kit/figures.ts'
 import { patternOf, seeded, shuffled, targetOf } from '../../bench/kit/many-routes.ts'
 import { bytesIn } from '../../bench/kit/memory.ts'
 import { freePort, listening } from '../../bench/kit/ports.ts'
-import { alternate, disturbance, othersShare, type Timed } from '../../bench/kit/turns.ts'
+import { alternate, BY_HOST, disturbance, othersShare, type Timed } from '../../bench/kit/turns.ts'
 import { acceptOf, frameOf, handshakeOf, keyOf } from '../../bench/kit/websocket.ts'
 import type { OriginPorts } from '../../bench/peers/origin.ts'
 import { createMatcher } from '../../src/routing/match.ts'
@@ -65,6 +65,7 @@ t.test('CPU time comes from the right fields', async t => {
   const stat = 'cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 400 5 6 7 8 0 0\ncpu1 10 20 30 400 50 1 2 3 0 0\ncpu10 7 7 7\n'
   t.equal(coreTicksOf(stat, 1), 66, 'all but idle and waiting')
   t.throws(() => coreTicksOf('cpu  9 9 9\n', 0))
+  t.equal(stolenTicksOf(stat, 1), 3)
 })
 
 t.test('memory comes from the right fields', async t => {
@@ -86,7 +87,7 @@ t.test('a WebSocket is shaken hands with as the RFC says', async t => {
 t.test('turns alternate, and those that were disturbed are taken again', async t => {
   const taken: string[] = []
   const turn = (others: number): Timed => {
-    return { seconds: 2, proxyCore: { own: 1, all: 1 + others }, loadCore: { own: 1, all: 1 } }
+    return { seconds: 2, proxyCore: { own: 1, all: 1 + others }, loadCore: { own: 1, all: 1 }, stolen: others / 100 }
   }
   const patience = { untilQuiet: async () => {} }
   const rounds = await alternate(['a', 'b'], { rounds: 2, patience }, async (one, round) => {
@@ -97,6 +98,9 @@ t.test('turns alternate, and those that were disturbed are taken again', async t
   t.match(rounds, { repeated: 1, disturbed: 0 })
   t.same(rounds.of.get('b')?.map(othersShare), [0, 0], 'the quieter of both counts')
   t.match(disturbance(rounds), /more than 10 % of a core: 1$/)
+  const strict = await alternate(['a'], { rounds: 1, patience, by: BY_HOST }, async () => turn(2))
+  t.match(strict, { repeated: 2, disturbed: 1 })
+  t.match(disturbance(strict), /host .* 0\.5 % of the time: 2; .*: 1$/)
 })
 
 t.test('answers are counted wherever the bytes are cut', async t => {
