@@ -28,6 +28,8 @@ const OFF = 'no shadow'
 const NO_PROXY = 'no proxy'
 /** Of the requests per second that are reached with every request shadowed. */
 const HALF = 0.5
+/** A process that was idle for some turns has given memory back, and has to ask for it again. */
+const WARM_UP = 4
 /** Before anything is measured: compilers are at work for as long. */
 const WARM_TURNS = 3
 /** The long run, in turns: ten minutes where a turn has three seconds. */
@@ -81,7 +83,7 @@ async function waits(
       const request: SteadyRequest = {
         port: banyan?.port ?? legacy,
         perSecond: rate,
-        warmupMs: turns.warmupMs,
+        warmupMs: WARM_UP * turns.warmupMs,
         measureMs: turns.measureMs,
         pids: { proxy: banyan === undefined ? [] : [banyan.child.pid], origins },
       }

@@ -1,5 +1,6 @@
 // The comparer's own thread: takes pairs, says what was found, keeps nothing of them. Here a comparison may take its time
 // without delaying anybody.
+import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { examine } from '../compare/examine.ts'
 import type { AnswerCopy, ComparePolicy, Finding } from '../model/comparison.ts'
@@ -8,9 +9,15 @@ import { type Batch, type Packed, type PackedJob, undecided } from './comparer.t
 /** Those that a reload has replaced go with the oldest. */
 const MOST_POLICIES = 10_000
 
+/** Of a core's time, about a tenth, while the thread that serves clients wants the same core. */
+const NICE = 10
+
 const port = parentPort!
 const policies = new Map<number, ComparePolicy>()
 const now = () => performance.now()
+
+// Only Linux has priorities of threads: elsewhere it would be that of the whole process.
+if (process.platform === 'linux') setPriority(NICE)
 
 port.on('message', function serve({ policies: fresh, jobs, bytes }: Batch) {
   for (const [number, policy] of fresh) policies.set(number, policy)

@@ -1,5 +1,6 @@
 // The way to the comparer's thread and back: everything arrives whole, a thread that dies loses only what it had in hand, and
 // what is too much is refused at once.
+import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Job } from '../../src/compare/examine.ts'
 import { type AnswerCopy, DEFAULT_COMPARE_POLICY, type Finding } from '../../src/model/comparison.ts'
@@ -124,4 +125,21 @@ t.test('our own thread finds what differs', async t => {
   t.equal(found?.result, 'different')
   t.match(found?.places, [{ kind: 'value', path: '/a' }])
   await comparer.close()
+})
+
+t.test('it gives way to the thread that serves clients', { skip: process.platform !== 'linux' }, async t => {
+  const comparer = createComparer({ most: () => 10, broken: why => t.fail(why) })
+  t.teardown(() => comparer.close())
+  t.ok(await comparer.compare(job('/')))
+  const niceOf = (thread: string) => {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'latin1')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])
+  }
+  const own = niceOf(String(process.pid))
+  t.same(
+    readdirSync('/proc/self/task')
+      .map(thread => niceOf(thread) - own)
+      .filter(more => more !== 0),
+    [10],
+  )
 })
