@@ -4,14 +4,16 @@
 // of a rollback (`recall`), which does not wait for the new side to have a connection free, and the last question before
 // the write (`mayStart`). Once started it finishes where it is.
 import type { Decision, Issue, Reason } from '../model/exchange.ts'
+import { type Member, NOWHERE, type Roster } from '../model/roster.ts'
 import type { Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Milliseconds } from '../model/units.ts'
 
 /** All placements that a rollback could still move. */
-export type Waiting = Set<Placement>
+export type Waiting = Roster<Placement>
 
-export class Placement {
+export class Placement implements Member {
+  place = NOWHERE
   decision: Decision
   /** When the first byte went to a socket; null: it may still be moved. */
   startedAt: Milliseconds | null = null

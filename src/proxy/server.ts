@@ -2,6 +2,7 @@
 //
 // It is our own HTTP/1.1 on node:net (docs/decisions/010): a proxy has to see every byte of a head, and to decide its framing.
 import { createServer, type Server } from 'node:net'
+import { Roster } from '../model/roster.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { tapAccepted } from '../upstream/read-buffer.ts'
 import { ClientConnection, type Listener } from './connection.ts'
@@ -48,7 +49,7 @@ export interface ProxyServer {
 }
 
 export function createProxyServer(parts: ProxyParts, options: ListenerOptions): ProxyServer {
-  const waiting: Waiting = new Set()
+  const waiting: Waiting = new Roster()
   const tunnels = new Set<Tunnel>()
   /** Their connections are busy ones. */
   const streams = new Set<Open>()
@@ -179,7 +180,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     },
     recall() {
       let moved = 0
-      for (const placement of [...waiting]) if (placement.recall()) moved++
+      for (const placement of waiting.all()) if (placement.recall()) moved++
       endRolledBack([...tunnels, ...streams])
       return moved
     },

@@ -15,6 +15,7 @@ import type {
   UnaskedReason,
 } from '../model/comparison.ts'
 import type { HeaderList } from '../model/exchange.ts'
+import { type Member, NOWHERE } from '../model/roster.ts'
 import type { Side } from '../model/route.ts'
 import type { Bytes, Milliseconds } from '../model/units.ts'
 import { isSafe } from '../routing/decide.ts'
@@ -41,7 +42,7 @@ type Reply =
   | { readonly answer: AnswerCopy; readonly ms: Milliseconds }
   | { readonly result: ShadowResult; readonly reason: UnaskedReason | null }
 
-export class Copy implements Copying {
+export class Copy implements Copying, Member {
   readonly original: Original
   readonly policies: Policies
   readonly #desk: Desk
@@ -58,6 +59,7 @@ export class Copy implements Copying {
   #key: string | null | undefined
   /** It was counted. */
   #isOver = false
+  place = NOWHERE
 
   constructor(desk: Desk, original: Original, policies: Policies) {
     this.#desk = desk

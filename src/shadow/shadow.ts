@@ -15,6 +15,7 @@ import type {
   UnaskedReason,
 } from '../model/comparison.ts'
 import { headerOf } from '../model/exchange.ts'
+import { Roster } from '../model/roster.ts'
 import type { Route, RouteId, Side } from '../model/route.ts'
 import type { Clock, Milliseconds } from '../model/units.ts'
 import { thresholdOf } from '../routing/bucket.ts'
@@ -136,7 +137,7 @@ export function createShadow(parts: ShadowParts): Shadow {
   const policies = new WeakMap<readonly Rule[], Map<ComparePolicy, ComparePolicy>>()
   let exemplars = { second: 0, left: 0 }
   /** Not counted yet. */
-  const underWay = new Set<Copy>()
+  const underWay = new Roster<Copy>()
   let isStopped = false
 
   function admissionOf(route: Route, side: Side): Admission {
@@ -351,7 +352,7 @@ export function createShadow(parts: ShadowParts): Shadow {
     },
     stop() {
       isStopped = true
-      for (const copy of underWay) copy.stop()
+      for (const copy of underWay.all()) copy.stop()
     },
   }
 }
