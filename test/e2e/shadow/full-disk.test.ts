@@ -83,6 +83,17 @@ t.test('a full disk under traffic that diverges', { skip: noMount }, async t => 
   t.match((await again.api('GET', '/audit/verify')).json, { ok: true })
 })
 
+t.test('the process ends while the disk is full: what is lost is said', { skip: noMount }, async t => {
+  const cwd = temporary(t)
+  const disk = await smallDisk(t, join(cwd, '.banyan'), DISK_MIB)
+  const banyan = await startProcess(t, await sides(t), { cwd, under: disk.under })
+  disk.fill(ROOM_FOR_CONTROL)
+  t.equal((await fetch(`${banyan.proxy}/orders/1`)).status, 200)
+  await banyan.line(/^what was learned of differences could not be saved/)
+  banyan.signal('SIGTERM')
+  t.match(await banyan.line(/^what was learned of differences is lost in part/), { level: 'error' })
+})
+
 /** New says one field more than legacy. */
 async function sides(t: Test): Promise<Record<string, unknown>> {
   const side = (name: keyof typeof BODIES) =>
