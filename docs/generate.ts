@@ -9,7 +9,9 @@ import { type Operation, operations } from '../src/admin/api.ts'
 import { createProgram } from '../src/cli/main.ts'
 import { jsonSchema } from '../src/config/json-schema.ts'
 import { configReference } from '../src/config/reference.ts'
-import { createMetrics } from '../src/metrics.ts'
+import { createControlMetrics } from '../src/metrics/control.ts'
+import { textOfOne } from '../src/metrics/text.ts'
+import { createTrafficMetrics } from '../src/metrics/traffic.ts'
 import type { Snapshot } from '../src/model/snapshot.ts'
 import { VERSION } from '../src/version.ts'
 import { conformancePage } from '../test/e2e/wire/page.ts'
@@ -90,12 +92,19 @@ async function metricsPage(): Promise<string> {
     plan: { routes: [], byId: new Map(), fallback: null },
     splits: [],
   } as unknown as Snapshot
-  const text = await createMetrics({
+  const current = () => snapshot
+  const traffic = createTrafficMetrics({ current, perRoute: false, heldBytes: () => 0 })
+  const control = createControlMetrics({
     version: VERSION,
-    current: () => snapshot,
+    current,
     perRoute: false,
-    heldBytes: () => 0,
-  }).text()
+    servesToo: true,
+    workers: () => ({ running: 1, pending: 0 }),
+    replicas: () => ({ running: 1, pending: 0 }),
+    configDiffers: () => 0,
+    store: () => ({ healthy: true, unsaved: 0 }),
+  })
+  const text = await textOfOne([control.registry(), traffic.registry()])
   const help = new Map(
     [...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(match => [match[1] as string, match[2] as string]),
   )

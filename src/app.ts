@@ -1,7 +1,6 @@
 // Introduces the rooms to each other: opens the store, puts a snapshot in force, starts the listeners, and takes it all down.
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { dirname, join, resolve } from 'node:path'
-import { getHeapStatistics } from 'node:v8'
 import { createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
 import { createEvents } from './admin/events.ts'
@@ -11,41 +10,31 @@ import { createAdminServer } from './admin/server.ts'
 import { createSideDoors, doorBackend } from './admin/sides.ts'
 import { warningsOf } from './admin/warnings.ts'
 import { type BreakGlass, watchBreakGlass } from './break-glass.ts'
-import { createCertificates } from './certificates.ts'
 import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
 import type { Configured } from './configured.ts'
 import { type Control, openControl, rollbackId } from './control/control.ts'
 import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
-import { createIds } from './ids.ts'
 import { createInventory } from './inventory/recorder.ts'
-import { createKeyLists } from './key-lists.ts'
-import { addressText, listen, listenFailed } from './listen.ts'
+import { addressText, listen } from './listen.ts'
 import type { Log } from './log.ts'
-import { createMetrics } from './metrics.ts'
-import type { Actor, RollbackTrigger } from './model/control.ts'
+import { createControlMetrics } from './metrics/control.ts'
+import { CONTENT_TYPE } from './metrics/text.ts'
+import type { Actor, ControlState, RollbackTrigger } from './model/control.ts'
 import type { BanyanError, Mistake } from './model/errors.ts'
-import { DEFAULT_ROUTE } from './model/route.ts'
 import type { Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
-import type { ProxyParts } from './proxy/parts.ts'
-import { plainOriginal } from './proxy/plain.ts'
-import { createProxyServer } from './proxy/server.ts'
+import { createLocalPlane } from './plane/local.ts'
+import type { Generation, Plane, WorkerState } from './plane/plane.ts'
 import { createReloader } from './reload.ts'
-import { createSampling } from './sampling.ts'
-import { createShadowing, type Shadowing } from './shadowing.ts'
+import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { createSpill } from './store/spill.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
-import { createTraffic } from './traffic.ts'
-import { ask } from './upstream/ask.ts'
-import { forward } from './upstream/forward.ts'
-import { couldBeUs } from './upstream/own-address.ts'
-import { lookupSystem } from './upstream/resolver.ts'
-import { createServices } from './upstream/services.ts'
+import { trafficOf } from './traffic.ts'
 import { BACKEND_HEADER, createSideDispatcher } from './upstream/side-door.ts'
 import { VERSION } from './version.ts'
 
@@ -59,6 +48,8 @@ const MOVES_NOBODY: ReadonlySet<string> = new Set([
   'resume-shadow',
 ])
 
+/** What is seen of every exchange is told as often. */
+const LOOK_MS: Milliseconds = 1_000
 /** Unnamed forwarders that are remembered for a warning. */
 const MOST_FORWARDERS = 20
 
@@ -103,25 +94,34 @@ export async function startApp(options: AppOptions): Promise<App> {
   const { log, clock, instance } = options
   const { config } = options.configured
   let state: Status['state'] = 'starting'
-  const forwarders = new Set<string>()
   const startedAt = clock.now()
 
   const directory = config.store.kind === 'sqlite' ? dirname(resolve(options.cwd, config.store.path)) : null
   const store = await openStore(options)
-  const sightings = createSightings({ plan: () => current().plan, clock, log: log.line })
-  const traffic = createTraffic(clock)
-  const inventory = createInventory(clock)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
-  const shadowing: { current: Shadowing | null } = { current: null }
-  const metrics = createMetrics({
+  const sightings = createSightings({ plan: () => current().plan, clock, log: log.line })
+  const inventory = createInventory(clock)
+  const metrics = createControlMetrics({
     version: VERSION,
     current,
     perRoute: config.metrics.perRoute === 'always',
-    heldBytes: () => shadowing.current?.heldBytes() ?? 0,
+    servesToo: true,
+    workers: () => standingOf(plane.workers()),
+    replicas: () => ({ running: 1, pending: 0 }),
+    configDiffers: () => 0,
+    store: () => ({ healthy: control.healthy(), unsaved: control.unsaved() }),
   })
   const events = createEvents(randomBytes(4).toString('hex'))
-  let swapped = () => {}
+  /** What a snapshot was made of, for processes that compile it themselves. */
+  const generations = new WeakMap<Snapshot, ControlState>()
+  const configuredBy = new WeakMap([[options.configured.plan, options.configured]])
+  const generationOf = (snapshot: Snapshot): Generation => ({
+    snapshot,
+    state: generations.get(snapshot) as ControlState,
+    configured: configuredBy.get(snapshot.plan) as Configured,
+  })
+  let applied: (snapshot: Snapshot) => void = () => {}
   let lastCommitMs: Milliseconds | null = null
   let listening = ''
 
@@ -129,11 +129,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     {
       instance,
       clock,
-      compile: (plan, controlState) => compileSnapshot(plan, controlState, options.chance),
+      compile(plan, controlState) {
+        const snapshot = compileSnapshot(plan, controlState, options.chance)
+        generations.set(snapshot, controlState)
+        return snapshot
+      },
       swap(snapshot) {
         if (live.snapshot === null) live.snapshot = createLive(snapshot)
         else live.snapshot.swap(snapshot)
-        swapped()
+        applied(snapshot)
       },
       load: () => store.load(),
       async commit(controlState, draft) {
@@ -149,7 +153,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         const changed = plan.byId.get(event.subject)
         const concerned = event.subject === '*' ? plan.routes : changed && plan.units.get(changed.unit)
         // The share that was observed before a change says nothing about after it.
-        if (!MOVES_NOBODY.has(event.action)) for (const { id } of concerned ?? []) traffic.restartShare(id)
+        if (!MOVES_NOBODY.has(event.action)) plane.restartShares((concerned ?? []).map(({ id }) => id))
         if (event.trigger !== null) {
           const unit = event.subject === '*' ? null : (plan.byId.get(event.subject)?.unit ?? null)
           const routes = plan.routes.filter(
@@ -170,39 +174,61 @@ export async function startApp(options: AppOptions): Promise<App> {
     first: options.configured,
     reread: options.reread,
     check: options.check,
-    control,
-    inForce(configured) {
-      services.retain(configured.plan.backends)
-      traffic.retain(new Set([...configured.plan.byId.keys(), DEFAULT_ROUTE]))
-      for (const { id } of configured.plan.routes) traffic.restartShare(id)
+    control: {
+      reload(plan, command, configured) {
+        configuredBy.set(plan, configured)
+        return control.reload(plan, command)
+      },
     },
+    inForce: configured => plane.restartShares(configured.plan.routes.map(({ id }) => id)),
     counted: result => metrics.reloaded(result),
     log: log.line,
   })
 
-  const mark = createHmac('sha256', options.configured.plan.seed ?? control.state().seed)
-  const loopMark = mark.update('banyan loop mark').digest('hex').slice(0, 16)
-  const secret = createHmac('sha256', options.configured.plan.seed ?? control.state().seed)
-    .update('banyan addresses')
-    .digest('hex')
-  const services = createServices({
+  const shadowing = await createShadowing({
     clock,
-    chance: options.chance.random,
-    lookup: lookupSystem,
-    secret,
+    current,
+    metrics,
+    store,
+    plane: () => plane,
+    publish: (type, event) => events.publish(type, event),
+    log: log.line,
   })
-  services.retain(options.configured.plan.backends)
-  const proxyPort = { current: config.proxy.listen.port }
-  const access = log.access
+  const forwarders = new Set<string>()
+  const plane: Plane = createLocalPlane({
+    settings: {
+      listen: config.proxy.listen,
+      perRouteMetrics: config.metrics.perRoute === 'always',
+      seed: options.configured.plan.seed ?? control.state().seed,
+      salt: randomBytes(4).readUInt32BE(),
+      certificateLookMs: options.certificateLookMs ?? null,
+    },
+    ears: {
+      ...shadowing.ears,
+      note: sightings.note,
+      sample(sample) {
+        doctor.sample(sample)
+        inventory.take(sample)
+      },
+      watched: told => doctor.watched(told),
+      forwarder(peer) {
+        if (forwarders.size < MOST_FORWARDERS) forwarders.add(peer)
+      },
+    },
+    clock,
+    random: options.chance.random,
+    log,
+    self: { instance, worker: 1 },
+    first: generationOf(current()),
+  })
   const doctor = createDoctor({
     clock,
-    salt: randomBytes(4).readUInt32BE(),
     plan: () => current().plan,
     keyOf: head => current().explain(head)?.explained.key ?? null,
     sighted: sightings.found,
     forwarders: () => forwarders,
-    ownValidTo: () => certificates.validTo(),
-    addresses: services.states,
+    ownValidTo: () => plane.reading().validTo,
+    addresses: () => plane.reading().addresses,
     store: () => ({
       kind: store.kind,
       healthy: control.healthy(),
@@ -211,80 +237,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       directory,
     }),
   })
-  const askShadow: ProxyParts['askShadow'] = (question, body, limits) =>
-    ask({ serviceOf: backend => services.of(backend, 'shadow'), clock }, question, body, limits)
-  const proxyParts: ProxyParts = {
-    current,
-    askShadow,
-    shadow: original => shadowing.current?.begin(original) ?? null,
-    ask: (asking, listening) => forward(services.of(asking.backend, 'primary'), asking, listening),
-    hasChoice: backend => services.of(backend, 'primary').hasChoice,
-    allowsRetry: backend => services.of(backend, 'primary').allowsRetry,
-    observe(exchange) {
-      metrics.exchange(exchange)
-      traffic.exchange(exchange)
-      access?.(exchange)
-    },
-    samples: createSampling(clock, options.chance.random),
-    watch: doctor.exchange,
-    sample(sample) {
-      doctor.sample(sample)
-      inventory.take(sample)
-    },
-    note(note) {
-      metrics.note(note)
-      sightings.note(note)
-    },
-    tunnel(route, side, change) {
-      metrics.tunnel(route, side, change)
-      traffic.tunnel(route, side, change)
-    },
-    unnamedForwarder(peer) {
-      if (forwarders.size < MOST_FORWARDERS) forwarders.add(peer)
-    },
-    broken: error =>
-      log.line('error', 'a request failed inside the proxy', { error: String((error as Error).stack ?? error) }),
-    clock,
-    ids: createIds(),
-    loopMark,
-    couldBeUs: couldBeUs(proxyPort),
+  applied = snapshot => {
+    void plane.apply(generationOf(snapshot), clock.monotonic())
+    shadowing.swapped()
   }
-  const proxy = createProxyServer(proxyParts, {
-    host: config.proxy.listen.host,
-    port: config.proxy.listen.port,
-    heapShare: () => {
-      const { used_heap_size, heap_size_limit } = getHeapStatistics()
-      return used_heap_size / heap_size_limit
-    },
-  })
-  shadowing.current = await createShadowing({
-    clock,
-    random: options.chance.random,
-    current,
-    metrics,
-    traffic,
-    store,
-    isStrained: proxy.isStrained,
-    originalOf: (route, request) => plainOriginal(proxyParts, route, request),
-    publish: (type, event) => events.publish(type, event),
-    log: log.line,
-  })
-  const { face } = shadowing.current
-  const certificates = createCertificates({
-    plan: () => current().plan,
-    renew: proxy.renew,
-    clock,
-    log: log.line,
-    ...(options.certificateLookMs === undefined ? {} : { lookMs: options.certificateLookMs }),
-  })
-  const keyLists = createKeyLists({ plan: () => current().plan, log: log.line })
-  keyLists.swapped()
-  swapped = () => {
-    proxy.recall()
-    certificates.swapped()
-    keyLists.swapped()
-    shadowing.current?.swapped()
-  }
+  const looking = setInterval(() => void plane.look(), LOOK_MS)
+  looking.unref()
 
   const accessParts = {
     clock,
@@ -296,9 +254,17 @@ export async function startApp(options: AppOptions): Promise<App> {
   const admin = createAdminServer({
     control,
     current,
-    traffic,
+    look: () => plane.look(),
+    traffic() {
+      const { traffic } = plane.reading()
+      return route => {
+        const reading = traffic.get(route)
+        return trafficOf(reading === undefined ? [] : [reading])
+      }
+    },
+    workers: plane.workers,
     inventory: inventory.view,
-    shadow: face,
+    shadow: shadowing.face,
     clock,
     access: accessControl,
     events,
@@ -325,25 +291,22 @@ export async function startApp(options: AppOptions): Promise<App> {
         control,
         current(),
         forwarders,
-        [
-          ...certificates.warnings(),
-          ...keyLists.warnings(),
-          ...sightings.warnings(),
-          ...doctor.warnings(),
-          ...(shadowing.current?.warnings() ?? []),
-        ],
-        services.states(),
-        services.backends(),
+        [...plane.reading().warnings, ...sightings.warnings(), ...doctor.warnings(), ...shadowing.warnings()],
+        plane.reading().addresses,
+        plane.reading().backends,
       ),
     }),
     doctor: routes => doctor.report(routes),
     newSeed: () => randomBytes(24).toString('base64url'),
     proxyUrl: () => addresses.proxy,
-    health: () => healthOf(services.states(), services.backends()),
+    health() {
+      const { addresses, backends } = plane.reading()
+      return healthOf(addresses, backends)
+    },
   })
   const health = createHealthServer({
     ready: () => ({ ready: state === 'ready', why: state }),
-    metrics,
+    metrics: { contentType: CONTENT_TYPE, text: () => plane.metrics(metrics.registry()) },
   })
   const dispatcher = createSideDispatcher(door => doorBackend(control.plan(), door))
   const sides =
@@ -372,10 +335,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     }
     // Somebody broke it while nothing ran: in force before the first request.
     await glass?.look()
-    const bound = await proxy.listen().catch(error => {
-      throw listenFailed(error, config.proxy.listen, 'proxy.listen')
-    })
-    proxyPort.current = bound.port
+    const bound = await plane.listen()
     addresses.proxy = addressText(bound, current().plan.tls === null ? 'http' : 'https')
     // Last: a start that fails leaves no token behind that belongs to nobody.
     if (options.adminToken === null) {
@@ -384,10 +344,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     listening = `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
   } catch (error) {
     glass?.close()
-    certificates.close()
-    keyLists.close()
-    await shadowing.current?.close()
-    await Promise.allSettled([proxy.close(0), health.close(), admin.close(), sides?.close()])
+    clearInterval(looking)
+    await plane.end()
+    await shadowing.close()
+    await Promise.allSettled([plane.close(0), health.close(), admin.close(), sides?.close()])
     await control.close()
     await store.close()
     throw error
@@ -402,18 +362,17 @@ export async function startApp(options: AppOptions): Promise<App> {
       drain ? `draining: not ready, and listening for ${control.plan().drain.graceMs} ms more` : 'stopping',
     )
     const { graceMs, deadlineMs } = control.plan().drain
-    proxy.beginDrain()
+    plane.beginDrain()
     if (drain) await new Promise(resolve => setTimeout(resolve, graceMs))
-    const cut = await proxy.close(drain ? deadlineMs : 0)
+    const cut = await plane.close(drain ? deadlineMs : 0)
     if (cut === 0) log.line('info', 'stopped listening; nothing was cut')
     else log.line('warn', `${cut} requests were cut at the end of drain.deadline`)
     glass?.close()
-    certificates.close()
-    keyLists.close()
+    clearInterval(looking)
     events.close()
-    await shadowing.current?.close()
+    await plane.end()
+    await shadowing.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
-    services.destroy()
     dispatcher.destroy()
     await control.close()
     await store.close()
@@ -442,6 +401,11 @@ export async function startApp(options: AppOptions): Promise<App> {
 /** What was said of the certificate when it was read may not be true of the one in force. */
 function isOfConfig({ path }: Mistake): boolean {
   return path !== '/proxy/tls/cert'
+}
+
+function standingOf(workers: readonly WorkerState[]) {
+  const running = workers.filter(({ state }) => state === 'running').length
+  return { running, pending: workers.length - running }
 }
 
 /** A store in memory forgets with the process, and so may its rollbacks. */

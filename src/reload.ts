@@ -1,10 +1,11 @@
 // The configuration in force and its replacement: reads again, compares, puts in force, or says why not.
 import { type Difference, differences, needsRestart } from './config/diff.ts'
 import type { Configured } from './configured.ts'
-import type { Control, Outcome } from './control/control.ts'
+import type { Outcome } from './control/control.ts'
 import type { LogLine } from './log.ts'
 import type { Actor, Command } from './model/control.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
+import type { Plan } from './model/snapshot.ts'
 
 export interface ReloadParts {
   readonly first: Configured
@@ -12,7 +13,9 @@ export interface ReloadParts {
   readonly reread: (() => Promise<Configured>) | null
   /** A text that came by API. */
   readonly check: (text: string) => Promise<Configured>
-  readonly control: Control
+  readonly control: {
+    reload(plan: Plan, command: Command, configured: Configured): Promise<Outcome>
+  }
   /** Told after a new configuration is in force. */
   readonly inForce: (configured: Configured) => void
   readonly counted: (result: 'ok' | 'failed') => void
@@ -54,7 +57,7 @@ export function createReloader(parts: ReloadParts): Reloader {
     try {
       const next = await reread()
       const changes = differences(configured.shown, next.shown)
-      const outcome = await control.reload(next.plan, command)
+      const outcome = await control.reload(next.plan, command, next)
       configured = next
       parts.inForce(next)
       lastReload = 'ok'

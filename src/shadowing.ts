@@ -1,95 +1,66 @@
-// Introduces shadow, comparer and ledger to each other: keeps what they learn in the store, and answers what operators ask.
+// Introduces the ledger of shadowing to those who ask as shadows: books what they find, keeps it in the store, and answers what
+// operators ask. One for all processes that serve.
 import type { ShadowFace } from './admin/divergences.ts'
 import type { Log } from './log.ts'
-import type { Metrics } from './metrics.ts'
-import type { AnswerCopy, Exemplar, Finding } from './model/comparison.ts'
+import type { ControlMetrics } from './metrics/control.ts'
+import type { Exemplar, Finding } from './model/comparison.ts'
 import { BanyanError } from './model/errors.ts'
-import type { Route, RouteId } from './model/route.ts'
+import type { Route } from './model/route.ts'
 import type { Plan, Snapshot } from './model/snapshot.ts'
-import type { Bytes, Clock, Milliseconds } from './model/units.ts'
+import type { Clock, Milliseconds } from './model/units.ts'
+import type { Ears, Plane, PlaneWarning } from './plane/plane.ts'
 import type { PlainRequest } from './proxy/plain.ts'
-import { hashOfKey } from './routing/cohorts.ts'
 import { isSafe } from './routing/decide.ts'
-import { type Comparer, createComparer } from './shadow/comparer.ts'
 import { createLedger } from './shadow/ledger.ts'
-import { Memory } from './shadow/memory.ts'
-import type { BeginCopying, Original } from './shadow/original.ts'
-import { createShadow } from './shadow/shadow.ts'
+import { createPolicies } from './shadow/policies.ts'
+import { Suspensions } from './shadow/suspensions.ts'
 import type { SignatureView } from './shadow/view.ts'
 import type { Store } from './store/store.ts'
-import type { Traffic } from './traffic.ts'
 
 const SAVE_EVERY_MS: Milliseconds = 1_000
 /** Records that are written as text in one turn: no client waits for more of them. */
 const SAVE_AT_ONCE = 200
 /** After a failed save: a full disk is not asked every second. */
 const SAVE_AGAIN_MS: Milliseconds = 10_000
-const REPLAY_TIMEOUT_MS: Milliseconds = 10_000
-const REPLAY_READ_BYTES: Bytes = 4 * 1024 * 1024
 
 export interface ShadowingParts {
   readonly clock: Clock
-  readonly random: () => number
   readonly current: () => Snapshot
-  readonly metrics: Metrics
-  readonly traffic: Traffic
+  readonly metrics: ControlMetrics
   readonly store: Pick<Store, 'keep' | 'kept'>
-  readonly isStrained: () => boolean
-  /** A request of our own, as the proxy makes it. */
-  readonly originalOf: (route: Route, request: PlainRequest) => Original
+  readonly plane: () => Pick<Plane, 'reading' | 'remembered' | 'replay' | 'resume' | 'suspend'>
   readonly publish: (type: string, event: unknown) => void
   readonly log: Log['line']
 }
 
 export interface Shadowing {
-  readonly begin: BeginCopying
+  readonly ears: Pick<Ears, 'shadowEnded' | 'shadowCompared' | 'shadowTriaged' | 'shadowSuspended'>
   readonly face: ShadowFace
-  heldBytes(): Bytes
+  /** For a process that begins to serve. */
+  readonly suspensions: Suspensions
   /** A new plan is in force. */
   swapped(): void
-  warnings(): readonly { readonly code: string; readonly message: string; readonly route: RouteId | null }[]
-  /** Nobody is asked any more, and what was learned is saved. */
+  warnings(): readonly PlaneWarning[]
+  /** What was learned is saved. */
   close(): Promise<void>
 }
 
 export async function createShadowing(parts: ShadowingParts): Promise<Shadowing> {
   const { clock, current, metrics, log } = parts
-  const bounds = () => current().plan.shadow
-  const memory = new Memory(() => bounds().memoryBytes)
-  const comparer: Comparer = createComparer({
-    most: () => bounds().queue,
-    broken: why => log('error', 'the comparer’s thread ended; what it had in hand is undecided', { why }),
-  })
+  const suspensions = new Suspensions()
+  const policyOf = createPolicies(route => current().splits[route.index]?.rules ?? null)
+  const { keepBytes, ageMs } = current().plan.shadow
   const ledger = createLedger({
     clock,
-    keepBytes: bounds().keepBytes,
-    ageMs: bounds().ageMs,
+    keepBytes,
+    ageMs,
     publish: event => parts.publish('divergence', event),
     divergent: (route, kind, severity) => metrics.divergent(route, kind, severity),
-    suspended: route => shadow.suspensions.of(route),
+    suspended: route => suspensions.of(route),
     rulesOf(id) {
       const route = current().plan.byId.get(id)
-      return route === undefined ? [] : shadow.policyOf(route).rules
+      return route === undefined ? [] : policyOf(route).rules
     },
-  })
-  const broken = (error: unknown) =>
-    log('error', 'a shadow failed inside the proxy', { error: String((error as Error).stack ?? error) })
-  const shadow = createShadow({
-    clock,
-    random: parts.random,
-    ledger,
-    comparer,
-    memory,
-    rulesOf: route => current().splits[route.index]?.rules ?? null,
-    isStrained: parts.isStrained,
-    legacyP95: route => parts.traffic.of(route).sides.legacy.p95Ms,
-    asked: metrics.asked,
-    counted: metrics.shadowed,
-    hashOfKey,
-    suspended: (route, template, side, why) =>
-      log('warn', `shadow: ${side} is not asked for ${template} any more: ${why}`, { route }),
-    broken,
-    sleep: ms => new Promise(resolve => setTimeout(resolve, ms).unref()),
   })
 
   ledger.load(await parts.store.kept())
@@ -133,9 +104,8 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
 
   function swapped(): void {
     const { plan } = current()
-    const shadowed = new Set(shadowedRoutes(plan).map(route => route.id))
     ledger.retain(new Set(plan.byId.keys()))
-    shadow.retain(shadowed)
+    suspensions.retain(new Set(shadowedRoutes(plan).map(route => route.id)))
   }
 
   async function replay(signature: SignatureView, authorization: string | null) {
@@ -146,7 +116,9 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
     }
     const { latest, exemplar } = signature
     const safe = { ...signature, latest: ifSafe(latest), exemplar: ifSafe(exemplar) }
-    const request = shadow.remembered(safe) ?? keptRequest(safe, route)
+    const plane = parts.plane()
+    const exchanges = [safe.latest, safe.exemplar].flatMap(one => (one === null ? [] : [one.exchange]))
+    const request = (await plane.remembered(exchanges)) ?? keptRequest(safe, route)
     if (request === null) {
       // First: waiting for another one, or keeping values, would not help.
       refuseUnsafe(latest ?? exemplar, safe)
@@ -154,56 +126,36 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
         hint: 'it can be replayed for a while after it was seen, or with compare.values: redacted',
       })
     }
-    const original = parts.originalOf(route, { ...request, authorization })
-    const account = memory.account()
-    const { maxBodyBytes } = route.compare
-    const ask = (side: 'legacy' | 'new') =>
-      original.ask(side, null, {
-        timeoutMs: REPLAY_TIMEOUT_MS,
-        keepBytes: maxBodyBytes,
-        readBytes: REPLAY_READ_BYTES,
-        hold: account.hold,
-      })
-    const [legacy, fresh] = await Promise.all([ask('legacy'), ask('new')]).finally(() => account.close())
-    const statusOf = (asked: typeof legacy) => (asked.kind === 'answer' ? asked.answer.status : null)
-    const said = {
-      at: clock.now(),
-      method: request.method,
-      target: request.target,
-      statuses: { legacy: statusOf(legacy), new: statusOf(fresh) },
-    }
-    if (legacy.kind !== 'answer' || fresh.kind !== 'answer') {
-      const silent = legacy.kind === 'answer' ? 'new' : 'legacy'
+    const { statuses, finding } = await plane.replay(route.id, { ...request, authorization })
+    const said = { at: clock.now(), method: request.method, target: request.target, statuses }
+    if (finding === null) {
+      const silent = statuses.legacy === null ? 'legacy' : 'new'
       return { ...said, verdict: 'failed' as const, why: `${silent} did not answer`, differences: [], more: 0 }
     }
-    const finding = await compareNow(route, original, legacy.answer, fresh.answer)
     const { differences = [], more = 0 } = finding.exemplar ?? {}
     return { ...said, ...verdictOf(signature, finding), differences: [...differences], more }
   }
 
-  /** With values, redacted: whoever replays may see them. They are not kept. */
-  async function compareNow(route: Route, original: Original, legacy: AnswerCopy, fresh: AnswerCopy): Promise<Finding> {
-    const found = await comparer.compare({
-      route: route.id,
-      method: original.head.method,
-      template: route.template,
-      target: original.head.target,
-      at: clock.now(),
-      exchange: original.exchange,
-      traceId: original.traceId,
-      primary: 'legacy',
-      keyHash: null,
-      legacy,
-      new: fresh,
-      policy: { ...shadow.policyOf(route), valuesUntil: Number.MAX_SAFE_INTEGER },
-      wantsExemplar: true,
-    })
-    if (found === null) throw new BanyanError('busy', 'too many comparisons wait', { hint: 'try again in a moment' })
-    return found
-  }
-
   return {
-    begin: shadow.begin,
+    ears: {
+      shadowEnded(route, result, reason, times) {
+        for (let i = 0; i < times; i++) ledger.ended(route, result, reason)
+        metrics.shadowed(route.id, result, reason, times)
+      },
+      shadowCompared(pair) {
+        const result = ledger.compared(pair)
+        metrics.shadowed(pair.route.id, result, null)
+        return result
+      },
+      shadowTriaged: ledger.triaged,
+      shadowSuspended(suspended) {
+        const { route, template, side, why, since } = suspended
+        if (suspensions.of(route).some(one => one.template === template && one.side === side)) return
+        if (!suspensions.suspend(route, side, template, why, since)) return
+        log('warn', `shadow: ${side} is not asked for ${template} any more: ${why}`, { route })
+        parts.plane().suspend(suspended)
+      },
+    },
     face: {
       view: ledger.view,
       signature: ledger.signature,
@@ -214,24 +166,27 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
       ruleHits: ledger.rules,
       replay,
       resume(route, template) {
-        const suspended = shadow.suspensions.of(route).filter(one => template === null || one.template === template)
-        for (const one of suspended) shadow.suspensions.resume(route, one.template)
+        const suspended = suspensions.of(route).filter(one => template === null || one.template === template)
+        for (const one of suspended) {
+          suspensions.resume(route, one.template)
+          parts.plane().resume(route, one.template)
+        }
         return suspended
       },
     },
-    heldBytes: () => memory.held,
+    suspensions,
     swapped,
     warnings() {
-      const { plan } = current()
-      const ofRoutes = shadowedRoutes(plan).flatMap(route => [
-        ...(['legacy', 'new'] as const)
-          .filter(side => shadow.isSilent(route.id, side))
-          .map(side => ({
+      const silent = parts.plane().reading().silent
+      const ofRoutes = shadowedRoutes(current().plan).flatMap(route => [
+        ...silent
+          .filter(one => one.route === route.id)
+          .map(({ side }) => ({
             code: 'shadow_silent',
             message: `the shadow’s questions to ${side} fail: it is asked less until it answers`,
             route: route.id,
           })),
-        ...shadow.suspensions.of(route.id).map(({ template, side, why }) => ({
+        ...suspensions.of(route.id).map(({ template, side, why }) => ({
           code: 'shadow_suspended',
           message: `${side} is not asked for ${template}: ${why}`,
           route: route.id,
@@ -240,9 +195,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
       return unsaved ? [UNSAVED, ...ofRoutes] : ofRoutes
     },
     async close() {
-      shadow.stop()
       clearInterval(timer)
-      await comparer.close()
       await saving
       await save()
       if (unsaved) log('error', 'what was learned of differences is lost in part: it could not be saved')

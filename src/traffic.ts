@@ -1,6 +1,7 @@
 // What was observed lately, per route and side, for the status pages: an Observer with fixed memory a route.
 //
-// Counts since the start, and the last minute in six slots of ten seconds.
+// Counts since the start, and the last minute in six slots of ten seconds. Several processes that serve the same routes count
+// each for itself; their readings are plain data and add up.
 import { type Exchange, isForced } from './model/exchange.ts'
 import { LATENCY_BUCKETS, latencyBucket, latencyQuantile } from './model/latency.ts'
 import type { RouteId, Side } from './model/route.ts'
@@ -32,10 +33,31 @@ export interface RouteTraffic {
   readonly observedRequests: number
 }
 
+/** What one process has counted of a route. */
+export interface RouteReading {
+  readonly reasons: Readonly<Record<string, number>>
+  readonly sides: Readonly<Record<Side, SideReading>>
+  readonly tunnels: Readonly<Record<Side, number>>
+  /** Of the last minute, or since the last change: requests that weight decided, and those of them that new served. */
+  readonly drawn: number
+  readonly drawnNew: number
+}
+
+export interface SideReading {
+  readonly requests: number
+  readonly errors: number
+  readonly perSecond: number
+  /** Of the last minute; counts by `latencyBucket`. */
+  readonly recent: { readonly requests: number; readonly errors: number; readonly latencies: readonly number[] }
+  readonly lastError: SideTraffic['lastError']
+}
+
 export interface Traffic {
   exchange(exchange: Exchange): void
   tunnel(route: RouteId, side: Side, change: 1 | -1): void
   of(route: RouteId): RouteTraffic
+  /** Of routes that had any. */
+  readings(): ReadonlyMap<RouteId, RouteReading>
   /** Begins the observed share anew: it must not mix two weights. All other figures are of the last minute, whatever changed. */
   restartShare(route: RouteId): void
   /** Forgets routes that are gone. */
@@ -110,23 +132,12 @@ export function createTraffic(clock: Clock): Traffic {
       tunnels[side] = Math.max(0, tunnels[side] + change)
     },
     of(route) {
-      const one = kept.get(route) ?? {
-        reasons: new Map(),
-        legacy: keptSide(),
-        new: keptSide(),
-        tunnels: { legacy: 0, new: 0 },
-      }
+      const one = kept.get(route)
+      return trafficOf(one === undefined ? [] : [readingOf(one, clock.monotonic())])
+    },
+    readings() {
       const now = clock.monotonic()
-      const slots = [...recent(one.legacy, now), ...recent(one.new, now)]
-      const drawn = slots.reduce((sum, slot) => sum + slot.drawn, 0)
-      const drawnNew = slots.reduce((sum, slot) => sum + slot.drawnNew, 0)
-      return {
-        reasons: Object.fromEntries(one.reasons),
-        sides: { legacy: shown(one.legacy, now), new: shown(one.new, now) },
-        tunnels: { ...one.tunnels },
-        observed: drawn === 0 ? null : Math.round((drawnNew / drawn) * 10_000) / 100,
-        observedRequests: drawn,
-      }
+      return new Map([...kept].map(([route, one]) => [route, readingOf(one, now)]))
     },
     restartShare(route) {
       const one = kept.get(route)
@@ -140,6 +151,49 @@ export function createTraffic(clock: Clock): Traffic {
       for (const id of kept.keys()) if (!routes.has(id)) kept.delete(id)
     },
   }
+}
+
+/** What several processes have seen of one route. */
+export function trafficOf(readings: readonly RouteReading[]): RouteTraffic {
+  const reasons: Record<string, number> = {}
+  for (const reading of readings) {
+    for (const [reason, count] of Object.entries(reading.reasons)) reasons[reason] = (reasons[reason] ?? 0) + count
+  }
+  const drawn = sum(readings, reading => reading.drawn)
+  const drawnNew = sum(readings, reading => reading.drawnNew)
+  return {
+    reasons,
+    sides: {
+      legacy: sideTrafficOf(readings.map(({ sides }) => sides.legacy)),
+      new: sideTrafficOf(readings.map(({ sides }) => sides.new)),
+    },
+    tunnels: {
+      legacy: sum(readings, ({ tunnels }) => tunnels.legacy),
+      new: sum(readings, ({ tunnels }) => tunnels.new),
+    },
+    observed: drawn === 0 ? null : Math.round((drawnNew / drawn) * 10_000) / 100,
+    observedRequests: drawn,
+  }
+}
+
+function sideTrafficOf(readings: readonly SideReading[]): SideTraffic {
+  const requests = sum(readings, ({ recent }) => recent.requests)
+  const errors = sum(readings, ({ recent }) => recent.errors)
+  const latencies = readings.map(({ recent }) => recent.latencies)
+  const failed = readings.flatMap(({ lastError }) => (lastError === null ? [] : [lastError]))
+  return {
+    requests: sum(readings, reading => reading.requests),
+    errors: sum(readings, reading => reading.errors),
+    perSecond: Math.round(sum(readings, ({ perSecond }) => perSecond) * 100) / 100,
+    errorRatio: requests === 0 ? null : errors / requests,
+    p50Ms: latencyQuantile(latencies, requests, 0.5),
+    p95Ms: latencyQuantile(latencies, requests, 0.95),
+    lastError: failed.sort((one, other) => other.at - one.at)[0] ?? null,
+  }
+}
+
+function sum<T>(all: readonly T[], of: (one: T) => number): number {
+  return all.reduce((total, one) => total + of(one), 0)
 }
 
 function keptSide(): KeptSide {
@@ -169,11 +223,22 @@ function recent(side: KeptSide, now: Milliseconds): readonly Slot[] {
   return side.slots.filter(slot => slot !== undefined && slot.number > number - SLOTS)
 }
 
-function shown(side: KeptSide, now: Milliseconds): SideTraffic {
+function readingOf(one: Kept, now: Milliseconds): RouteReading {
+  const slots = [...recent(one.legacy, now), ...recent(one.new, now)]
+  return {
+    reasons: Object.fromEntries(one.reasons),
+    sides: { legacy: sideReadingOf(one.legacy, now), new: sideReadingOf(one.new, now) },
+    tunnels: { ...one.tunnels },
+    drawn: sum(slots, slot => slot.drawn),
+    drawnNew: sum(slots, slot => slot.drawnNew),
+  }
+}
+
+function sideReadingOf(side: KeptSide, now: Milliseconds): SideReading {
   const slots = recent(side, now)
-  const requests = slots.reduce((sum, slot) => sum + slot.requests, 0)
-  const errors = slots.reduce((sum, slot) => sum + slot.errors, 0)
-  const latencies = slots.map(slot => slot.latencies)
+  const requests = sum(slots, slot => slot.requests)
+  const latencies = new Array<number>(LATENCY_BUCKETS).fill(0)
+  for (const slot of slots) for (const [i, count] of slot.latencies.entries()) latencies[i]! += count
   // The newest slot is still filling: only the time that has passed counts.
   const spanMs = (SLOTS - 1) * SLOT_MS + (now % SLOT_MS)
   const sinceMs = Math.min(spanMs, now)
@@ -181,9 +246,7 @@ function shown(side: KeptSide, now: Milliseconds): SideTraffic {
     requests: side.requests,
     errors: side.errors,
     perSecond: sinceMs <= 0 ? 0 : Math.round((requests / (sinceMs / 1000)) * 100) / 100,
-    errorRatio: requests === 0 ? null : errors / requests,
-    p50Ms: latencyQuantile(latencies, requests, 0.5),
-    p95Ms: latencyQuantile(latencies, requests, 0.95),
+    recent: { requests, errors: sum(slots, slot => slot.errors), latencies },
     lastError: side.lastError,
   }
 }

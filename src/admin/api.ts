@@ -173,7 +173,14 @@ export const Status = z.object({
     lastReload: z.enum(['none', 'ok', 'failed']),
     lastError: z.string().nullable(),
   }),
-  workers: z.array(z.object({ worker: z.number().int(), revision: z.number().int(), pid: z.number().int() })),
+  workers: z.array(
+    z.object({
+      worker: z.number().int(),
+      revision: z.number().int(),
+      pid: z.number().int(),
+      state: z.enum(['running', 'pending']).describe('pending: it is starting, or does not answer'),
+    }),
+  ),
   replicas: z.array(z.object({ instance: z.string(), revision: z.number().int() })),
   rollbacks: z.array(Rollback),
   routes: z.array(RouteShort),

@@ -12,7 +12,7 @@ import type { Backend, RouteId } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock } from '../model/units.ts'
 import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
-import type { Traffic } from '../traffic.ts'
+import type { RouteTraffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
 import { createDivergenceHandlers, type ShadowFace } from './divergences.ts'
@@ -29,7 +29,11 @@ export interface ConfigChange {
 export interface AdminParts {
   readonly control: Control
   readonly current: () => Snapshot
-  readonly traffic: Traffic
+  /** Asks those that serve for what they have seen; what follows is of now. */
+  readonly look: () => Promise<void>
+  /** As it was looked at last. */
+  readonly traffic: () => (route: RouteId) => RouteTraffic
+  readonly workers: () => Readonly<Status['workers']>
   readonly inventory: () => Inventory
   readonly shadow: ShadowFace
   readonly clock: Clock
@@ -93,7 +97,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       plan: control.plan(),
       state: control.state(),
       snapshot: parts.current(),
-      traffic: parts.traffic.of,
+      traffic: parts.traffic(),
       health: parts.health(),
     }
   }
@@ -132,12 +136,13 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
     const concerned = plan.routes.filter(one => unit === null || one.unit === unit)
     const reached = concerned.filter(one => one.sides.legacy !== null)
     const { rollbackTunnels } = plan
+    const trafficOf = parts.traffic()
     return {
       ...outcome.applied,
       rollback: outcome.rollback?.id ?? id,
       routes: reached.map(one => one.id),
       tunnels: {
-        open: reached.reduce((sum, one) => sum + parts.traffic.of(one.id).tunnels.new, 0),
+        open: reached.reduce((sum, one) => sum + trafficOf(one.id).tunnels.new, 0),
         overMs: rollbackTunnels === 'all' ? ROLLBACK_SPREAD_MS : rollbackTunnels,
       },
       skipped: concerned
@@ -176,7 +181,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
         ...own,
         warnings: own.warnings.filter(one => call.caller.routes === null || shows(call, one.route)),
         revision: state.revision,
-        workers: [{ worker: 1, revision: now.snapshot.revision, pid: process.pid }],
+        workers: [...parts.workers()],
         replicas: [{ instance: own.instance, revision: now.snapshot.revision }],
         rollbacks: state.rollbacks.flatMap(rollback => visibleRollback(call, rollback)),
         routes: visible(call).map(route => shortRoute(route, now)),

@@ -134,6 +134,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     if (name === 'events') return listen(request, reply, caller)
     const query = parse(operation.query, request.query)
     const body = parse(operation.body, request.body ?? {})
+    // What changes something is not held up by those that serve.
+    if (operation.method === 'GET') await parts.look()
     const answer = await (handlers[name as Handled] as Handler)({
       caller,
       actor: { name: caller.token.name, tokenId: caller.token.id, address: request.ip },

@@ -1,8 +1,8 @@
 // The doctor of a deployment: watches live traffic from the sidelines, in bounded memory, and says when asked what stands in
 // the way of a migration, area by area, with a block to paste into the configuration.
 import { statfs } from 'node:fs/promises'
-import type { Exchange, RequestHead, Sample } from '../model/exchange.ts'
-import type { Quirk, Route, RouteId } from '../model/route.ts'
+import type { Sample } from '../model/exchange.ts'
+import type { Route, RouteId } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
 import { createClockWatch } from './clock.ts'
@@ -15,8 +15,8 @@ import { createSetCookies } from './set-cookies.ts'
 import { forwarderFindings, passedOn, type RefusedQuirk, wireFindings } from './sighted.ts'
 import { type StoreSeen, storeFindings } from './store.ts'
 import { type PeerTls, type TlsSeen, tlsFindings } from './tls.ts'
+import { addRefused, type Watched } from './watch.ts'
 
-const MOST_QUIRKS = 256
 const MOST_PER_AREA = 50
 const LITTLE_TRAFFIC = 100
 
@@ -34,7 +34,6 @@ export interface Report {
 
 export interface DoctorParts extends KeysParts {
   readonly clock: Clock
-  readonly salt: number
   readonly plan: () => Plan
   readonly sighted: () => readonly Sighted[]
   /** Peers that forward for others without being named. */
@@ -50,8 +49,8 @@ export interface DoctorParts extends KeysParts {
 }
 
 export interface Doctor {
-  /** Every exchange that was given to a backend, when it is over. */
-  exchange(exchange: Exchange, head: RequestHead): void
+  /** What was seen of every exchange. */
+  watched(told: Watched): void
   /** Those that are looked at closely. */
   sample(sample: Sample): void
   /** `routes`: all that the asker may see; null: everything. */
@@ -71,15 +70,6 @@ export function createDoctor(parts: DoctorParts): Doctor {
   const refused = new Map<string, RefusedQuirk>()
   let seen = 0
   let sampled = 0
-
-  function noteRefused({ decision, failure }: Exchange): void {
-    const quirk: Quirk | null = failure?.quirk ?? null
-    const backend = failure === null ? undefined : decision?.route.sides[failure.side]?.name
-    if (quirk === null || backend === undefined) return
-    const key = `${backend} ${quirk}`
-    const count = (refused.get(key)?.count ?? 0) + 1
-    if (count > 1 || refused.size < MOST_QUIRKS) refused.set(key, { backend, quirk, count })
-  }
 
   /** Of backends that there are, as long as they do not let it in. */
   function stillRefused(): RefusedQuirk[] {
@@ -181,10 +171,10 @@ export function createDoctor(parts: DoctorParts): Doctor {
   }
 
   return {
-    exchange(exchange, head) {
-      seen++
-      if (exchange.failure !== null) noteRefused(exchange)
-      sessions.watch(exchange, head)
+    watched(told) {
+      seen += told.seen
+      for (const one of told.refused) addRefused(refused, one)
+      sessions.add(told.visited)
     },
     sample(sample) {
       sampled++

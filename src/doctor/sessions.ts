@@ -1,53 +1,36 @@
-// Requests of one session beside each other. A chance sample of requests has few pairs, so a slice of *sessions* is looked at
-// whole: those whose hash falls below a line that follows from the window before. Only hashes of the session's id are kept,
-// for one window of ten seconds; with much traffic one window in six is looked at.
-import { cookieOf, type Exchange, headerOf, type RequestHead, type Sample } from '../model/exchange.ts'
+// Requests of one session beside each other, as `visits.ts` chooses them: kept for one window of ten seconds, then counted.
+// Several processes may serve one session; looked at are the sessions that all of them tell of.
+import { headerOf, type Sample } from '../model/exchange.ts'
 import type { Route } from '../model/route.ts'
 import type { Clock, Milliseconds } from '../model/units.ts'
 import { countText, type Finding, percentText, printable } from './finding.ts'
 import { HeavyHitters } from './heavy-hitters.ts'
 import { type Alone, newTally, type Tally, tally, type Visit, verdictOf } from './overlap.ts'
+import { sessionCookie } from './session-cookie.ts'
+import { MOST_VISITS, type Visited, WINDOW_MS } from './visits.ts'
 
-const WINDOW_MS: Milliseconds = 10_000
-/** With more in a window only one window in six is looked at. */
-const BUSY = 10_000
-const ONE_WINDOW_IN = 6
-const MOST_VISITS = 1_000
 const MOST_BACKENDS = 256
-const LONGEST_COOKIE = 16_384
-const MOST_COOKIES = 64
-const LONGEST_NAME = 64
 const NAMES = 32
 const HALF_LIFE_MS: Milliseconds = 30 * 60_000
-const HASHES = 2 ** 32
-/** PHPSESSID, JSESSIONID, ASP.NET_SessionId, connect.sid, laravel_session, sid, CFID … */
-const SESSION_NAME = /sess|(?:^|[._-])sid$|^cfid$|^cftoken$/i
 
 export interface SessionsParts {
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Makes hashes of session ids say nothing outside of this process. */
-  readonly salt: number
 }
 
 export interface Sessions {
-  /** Every exchange that a backend had, when it is over. */
-  watch(exchange: Exchange, head: RequestHead): void
+  add(visited: Visited): void
   /** By which cookies requests say whose they are. */
   sample(sample: Sample): void
   findings(routes: readonly Route[]): Finding[]
 }
 
-export function createSessions({ clock, salt }: SessionsParts): Sessions {
+export function createSessions({ clock }: SessionsParts): Sessions {
   const alone: Alone = new Map()
   const tallies = new Map<string, Tally>()
   const names = new HeavyHitters<null>({ counters: NAMES, halfLifeMs: HALF_LIFE_MS, clock, about: () => null })
   let visits: Visit[] = []
+  let line = Number.POSITIVE_INFINITY
   let windowEnds = clock.monotonic() + WINDOW_MS
-  let window = 0
-  let seen = 0
-  let withSession = 0
-  let line = HASHES
-  let isWatching = true
 
   function tallyOf(backend: string): Tally | null {
     let one = tallies.get(backend)
@@ -60,32 +43,19 @@ export function createSessions({ clock, salt }: SessionsParts): Sessions {
   }
 
   function turn(now: Milliseconds): void {
-    if (visits.length > 1) tally(visits, alone, tallyOf)
+    const whole = visits.filter(({ session }) => session < line)
+    if (whole.length > 1) tally(whole, alone, tallyOf)
     visits = []
-    window++
-    if (isWatching) line = Math.min(HASHES, (line * MOST_VISITS) / 2 / Math.max(1, withSession))
-    isWatching = seen <= BUSY || window % ONE_WINDOW_IN === 0
-    seen = withSession = 0
+    line = Number.POSITIVE_INFINITY
     windowEnds = now + WINDOW_MS
   }
 
   return {
-    watch(exchange, head) {
+    add(visited) {
       const now = clock.monotonic()
       if (now >= windowEnds) turn(now)
-      seen++
-      const { decision, backendMs, overheadMs, totalMs } = exchange
-      if (!isWatching || decision === null || backendMs === null || visits.length >= MOST_VISITS) return
-      const cookies = headerOf(head.headers, 'cookie')
-      const id = cookies === null ? null : sessionOf(cookies, decision.route)
-      if (id === null) return
-      const session = hashOf(id, salt)
-      if (session >= line) return
-      withSession++
-      // What the client took to read the answer is not the backend's.
-      const start = now - totalMs + (overheadMs ?? 0)
-      const backend = decision.route.sides[decision.side]?.name ?? decision.side
-      visits.push({ session, backend, kind: decision.route.id, start, end: start + backendMs })
+      line = Math.min(line, visited.line)
+      for (const visit of visited.visits) if (visits.length < MOST_VISITS) visits.push(visit)
     },
     sample({ head, standsFor }) {
       const cookies = headerOf(head.headers, 'cookie')
@@ -139,41 +109,4 @@ function cookiesOf(names: HeavyHitters<null>): Finding[] {
       route: null,
       evidence: { name: printable(key), share: Math.round(share * 1000) / 1000 },
     }))
-}
-
-/** The route's own sticky cookie, or else one that sounds like a session's. */
-function sessionOf(cookies: string, { sticky }: Route): string | null {
-  if (cookies.length > LONGEST_COOKIE) return null
-  for (const source of sticky) {
-    if (source.kind !== 'cookie') continue
-    const value = cookieOf(cookies, source.name)
-    if (value !== null && value !== '') return value
-  }
-  return sessionCookie(cookies)?.value ?? null
-}
-
-/** By hand, because a pattern over what clients send can be made to take for ever. */
-function sessionCookie(cookies: string): { readonly name: string; readonly value: string } | null {
-  let from = 0
-  for (let i = 0; i < MOST_COOKIES && from < cookies.length; i++) {
-    const semicolon = cookies.indexOf(';', from)
-    const end = semicolon === -1 ? cookies.length : semicolon
-    const equals = cookies.indexOf('=', from)
-    if (equals !== -1 && equals < end && equals - from <= LONGEST_NAME) {
-      const name = cookies.slice(from, equals).trim()
-      const value = cookies.slice(equals + 1, end).trim()
-      if (value !== '' && SESSION_NAME.test(name)) return { name, value }
-    }
-    from = end + 1
-  }
-  return null
-}
-
-/** FNV-1a, 32 bits: far shorter than a session's id, which cannot be had back from it. */
-function hashOf(text: string, salt: number): number {
-  let hash = (0x811c9dc5 ^ salt) >>> 0
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0
-  // The low bits of what is alike are spread over the high ones, which the line looks at.
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) >>> 0
-  return (hash ^ (hash >>> 13)) >>> 0
 }

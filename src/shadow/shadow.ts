@@ -27,9 +27,9 @@ import type { Ledger } from './ledger.ts'
 import type { Memory } from './memory.ts'
 import type { Copying, Original } from './original.ts'
 import { Paths } from './paths.ts'
+import { createPolicies } from './policies.ts'
 import { SlowDown } from './slow-down.ts'
 import { Suspensions } from './suspensions.ts'
-import type { SignatureView } from './view.ts'
 import { isWithin } from './window.ts'
 
 /** Requests that can be asked again. */
@@ -58,10 +58,11 @@ export interface ShadowParts {
   readonly legacyP95: (route: RouteId) => Milliseconds | null
   /** Each question and what came of it, for the metrics. */
   readonly asked: (route: RouteId, side: Side, asked: Asked) => void
-  readonly counted: (route: RouteId, result: ShadowResult, reason: UnaskedReason | null) => void
   /** Of a user's key, for forgetting. */
   readonly hashOfKey: (key: string) => string
   readonly suspended: (route: RouteId, template: string, side: Side, why: string) => void
+  /** Where they are kept; default: its own place. */
+  readonly suspensions?: Suspensions
   readonly broken: (error: unknown) => void
   readonly sleep: (ms: Milliseconds) => Promise<void>
 }
@@ -113,8 +114,8 @@ export interface Shadow {
   isSilent(route: RouteId, side: Side): boolean
   /** How answers of the route are compared now, with what operators added. */
   policyOf(route: Route): ComparePolicy
-  /** A request of a signature that was seen lately; null: none is known any more. */
-  remembered(signature: SignatureView): RememberedRequest | null
+  /** The first of these exchanges that was seen lately; null: none is known any more. */
+  remembered(exchanges: readonly string[]): RememberedRequest | null
   retain(routes: ReadonlySet<RouteId>): void
   /** From now on nobody is asked, and what is under way is counted as it is. */
   stop(): void
@@ -128,13 +129,13 @@ export function createShadow(parts: ShadowParts): Shadow {
     maxSize: REMEMBERED_CHARACTERS,
     sizeCalculation: ({ target, host }) => 1 + target.length + host.length,
   })
-  const suspensions = new Suspensions()
+  const { suspensions = new Suspensions() } = parts
   const admissions = new Map<RouteId, Readonly<Record<Side, Admission>> & { readonly route: Route }>()
   const slowDowns = new Map<RouteId, SlowDown>()
   /** Sessions that legacy is being asked for. */
   const sessions = new Set<string>()
   const askedAgainAt = new Map<RouteId, Milliseconds>()
-  const policies = new WeakMap<readonly Rule[], Map<ComparePolicy, ComparePolicy>>()
+  const policyOf = createPolicies(parts.rulesOf)
   let exemplars = { second: 0, left: 0 }
   /** Not counted yet. */
   const underWay = new Roster<Copy>()
@@ -150,22 +151,6 @@ export function createShadow(parts: ShadowParts): Shadow {
       admissions.set(route.id, one)
     }
     return one[side]
-  }
-
-  function comparePolicyOf(route: Route): ComparePolicy {
-    const rules = parts.rulesOf(route)
-    if (rules === null || rules.length === 0) return route.compare
-    let made = policies.get(rules)
-    if (made === undefined) {
-      made = new Map()
-      policies.set(rules, made)
-    }
-    let policy = made.get(route.compare)
-    if (policy === undefined) {
-      policy = { ...route.compare, rules: [...route.compare.rules, ...rules] }
-      made.set(route.compare, policy)
-    }
-    return policy
   }
 
   function remember({ exchange, head, bodyBytes }: Original): void {
@@ -204,7 +189,6 @@ export function createShadow(parts: ShadowParts): Shadow {
 
   function count(route: Route, result: ShadowResult, reason: UnaskedReason | null): void {
     ledger.ended(route, result, reason)
-    parts.counted(route.id, result, reason)
   }
 
   async function compareBoth(copy: Copy, legacy: AnswerCopy, fresh: AnswerCopy, primary: Side, wants: boolean) {
@@ -294,9 +278,7 @@ export function createShadow(parts: ShadowParts): Shadow {
       const { route } = copy.original
       const { rules, noisePercent } = copy.policies.compare
       const learning = noisePercent > 0
-      const result = ledger.compared({ route, template: copy.template, ...compared, learning, rules })
-      parts.counted(route.id, result, null)
-      return result
+      return ledger.compared({ route, template: copy.template, ...compared, learning, rules })
     },
     ended(copy, result, reason) {
       underWay.delete(copy)
@@ -330,16 +312,16 @@ export function createShadow(parts: ShadowParts): Shadow {
         count(route, 'skipped', why)
         return null
       }
-      const copy = new Copy(desk, original, { shadow: policy, compare: comparePolicyOf(route) })
+      const copy = new Copy(desk, original, { shadow: policy, compare: policyOf(route) })
       underWay.add(copy)
       return copy
     },
     suspensions,
     isSilent: (route, side) => admissions.get(route)?.[side].breaker.isOpen ?? false,
-    policyOf: comparePolicyOf,
-    remembered({ latest, exemplar }) {
-      for (const one of [latest, exemplar]) {
-        const found = one === null ? undefined : remembered.get(one.exchange)
+    policyOf,
+    remembered(exchanges) {
+      for (const exchange of exchanges) {
+        const found = remembered.get(exchange)
         if (found !== undefined) return found
       }
       return null

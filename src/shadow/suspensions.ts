@@ -12,6 +12,12 @@ const MOST = 1_000
 const LOGIN =
   /(?:^|[/_.-])(?:log-?in|sign-?in|logon|signon|sso|saml2?|oauth2?|oidc|authorize|authenticate|session\/new)(?:$|[/?_.#-])/i
 
+/** Plain data. */
+export interface SuspensionsText {
+  readonly suspended: readonly (Suspension & { readonly route: RouteId })[]
+  readonly resumed: readonly string[]
+}
+
 export class Suspensions {
   readonly #suspended = new Map<string, Suspension & { readonly route: RouteId }>()
   /** An operator has said that they may be asked all the same. */
@@ -42,6 +48,16 @@ export class Suspensions {
     const found = keys.filter(key => this.#suspended.delete(key))
     for (const key of found) this.#resumed.add(key)
     return found.length > 0
+  }
+
+  /** All of it, for a process that is to know the same. */
+  get all(): SuspensionsText {
+    return { suspended: [...this.#suspended.values()], resumed: [...this.#resumed] }
+  }
+
+  restore({ suspended, resumed }: SuspensionsText): void {
+    for (const one of suspended) this.#suspended.set(keyOf(one.route, one.side, one.template), one)
+    for (const key of resumed) this.#resumed.add(key)
   }
 
   retain(routes: ReadonlySet<RouteId>): void {

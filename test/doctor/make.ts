@@ -1,5 +1,6 @@
 // Samples, clocks and whole doctors for tests.
 import { createDoctor, type Doctor, type DoctorParts } from '../../src/doctor/doctor.ts'
+import { createWatch, type Watch } from '../../src/doctor/watch.ts'
 import type { Exchange, HeaderList, Sample } from '../../src/model/exchange.ts'
 import type { Route, Side } from '../../src/model/route.ts'
 import type { Plan } from '../../src/model/snapshot.ts'
@@ -81,11 +82,15 @@ export function planOf(routes: readonly Route[], more: Partial<Plan> = {}): Plan
   } as unknown as Plan
 }
 
-export function makeDoctor(plan: Plan, parts: Partial<DoctorParts> = {}): { doctor: Doctor; clock: TestClock } {
+/** With the watch of the process that serves, which tells at once. */
+export function makeDoctor(
+  plan: Plan,
+  parts: Partial<DoctorParts> = {},
+): { doctor: Doctor & Pick<Watch, 'exchange'>; clock: TestClock } {
   const clock = testClock()
+  const watch = createWatch({ clock, salt: 7 })
   const doctor = createDoctor({
     clock,
-    salt: 7,
     plan: () => plan,
     keyOf: ({ headers }) =>
       headers[0] === 'x-user-id' ? { from: 'header:x-user-id', value: headers[1] as string } : null,
@@ -96,5 +101,9 @@ export function makeDoctor(plan: Plan, parts: Partial<DoctorParts> = {}): { doct
     store: () => ({ kind: 'memory', healthy: true, unsaved: 0, lastCommitMs: null, directory: null }),
     ...parts,
   })
-  return { doctor, clock }
+  const exchange: Watch['exchange'] = (...seen) => {
+    watch.exchange(...seen)
+    doctor.watched(watch.take())
+  }
+  return { doctor: { ...doctor, exchange }, clock }
 }

@@ -1,6 +1,7 @@
 // From finished exchanges to a verdict about session locks: which cookie it is, slices of sessions, and the bounds.
 import t from 'tap'
-import { createSessions, type Sessions } from '../../src/doctor/sessions.ts'
+import { createSessions } from '../../src/doctor/sessions.ts'
+import { createVisits } from '../../src/doctor/visits.ts'
 import type { Route } from '../../src/model/route.ts'
 import { decided, exchange } from '../exchanges.ts'
 import { head, matching, route } from '../routing/make.ts'
@@ -14,9 +15,22 @@ interface Told {
   readonly end: number
 }
 
+/** Of one process, that tells at once. */
+function makeSessions({ clock, salt }: { readonly clock: TestClock; readonly salt: number }) {
+  const visits = createVisits({ clock, salt })
+  const sessions = createSessions({ clock })
+  return {
+    ...sessions,
+    watch(...seen: Parameters<typeof visits.watch>) {
+      visits.watch(...seen)
+      sessions.add(visits.take())
+    },
+  }
+}
+
 /** In the order in which they end, as the proxy tells them. */
 function tell(
-  sessions: Sessions,
+  sessions: ReturnType<typeof makeSessions>,
   clock: TestClock,
   told: readonly Told[],
   of: Route = orders,
@@ -46,7 +60,7 @@ function pages(count: number, locked: boolean, sessionOf: (page: number) => stri
 
 t.test('a lock is told with its backend; without one there is no sign', async t => {
   const clock = testClock()
-  const sessions = createSessions({ clock, salt: 1 })
+  const sessions = makeSessions({ clock, salt: 1 })
   tell(sessions, clock, pages(80, true))
   clock.pass(60_000)
   const [found] = sessions.findings([orders])
@@ -54,7 +68,7 @@ t.test('a lock is told with its backend; without one there is no sign', async t 
   t.match(found?.message, /one after another/)
   t.notMatch(JSON.stringify(found), /"s\d"/)
   const free = testClock()
-  const calm = createSessions({ clock: free, salt: 1 })
+  const calm = makeSessions({ clock: free, salt: 1 })
   tell(calm, free, pages(80, false))
   free.pass(60_000)
   t.notMatch(calm.findings([orders]), [{ code: 'session_locking' }])
@@ -70,7 +84,7 @@ t.test('which cookie is a session', async t => {
     ['theme', { ...orders, sticky: [{ kind: 'cookie', name: 'theme' }] }, true],
   ] as const) {
     const clock = testClock()
-    const sessions = createSessions({ clock, salt: 1 })
+    const sessions = makeSessions({ clock, salt: 1 })
     tell(sessions, clock, pages(80, true), of as Route, cookie)
     clock.pass(60_000)
     t.equal(sessions.findings([orders]).length > 0, known, `${cookie} ${known}`)
@@ -78,7 +92,7 @@ t.test('which cookie is a session', async t => {
 })
 
 t.test('the share of requests that bear a session cookie', async t => {
-  const sessions = createSessions({ clock: testClock(), salt: 1 })
+  const sessions = makeSessions({ clock: testClock(), salt: 1 })
   for (let i = 0; i < 100; i++) {
     sessions.sample(sample(orders, i % 4 === 0 ? {} : { headers: ['cookie', `lang=de; PHPSESSID=${i}`] }))
   }
@@ -89,7 +103,7 @@ t.test('the share of requests that bear a session cookie', async t => {
 
 t.test('with very many sessions a slice of them is still looked at whole', async t => {
   const clock = testClock()
-  const sessions = createSessions({ clock, salt: 99 })
+  const sessions = makeSessions({ clock, salt: 99 })
   // 300 pages beside each other in each ten seconds, every one of another session.
   for (let round = 0; round < 8; round++) {
     const told = Array.from({ length: 700 }, (_, i) =>
@@ -103,7 +117,7 @@ t.test('with very many sessions a slice of them is still looked at whole', async
 
 t.test('hostile cookies take no time', async t => {
   const clock = testClock()
-  const sessions = createSessions({ clock, salt: 1 })
+  const sessions = makeSessions({ clock, salt: 1 })
   const began = performance.now()
   for (const value of [
     'sess'.repeat(16_000),
@@ -122,4 +136,38 @@ t.test('hostile cookies take no time', async t => {
     sessions.findings([orders]).filter(({ level }) => level !== 'note'),
     [],
   )
+})
+
+t.test('sessions that two processes serve are looked at as one', async t => {
+  const clock = testClock()
+  const salt = 3
+  const processes = [createVisits({ clock, salt }), createVisits({ clock, salt })]
+  const sessions = createSessions({ clock })
+  let turn = 0
+  const watch = (...seen: Parameters<(typeof processes)[0]['watch']>) => processes[turn++ % 2]?.watch(...seen)
+  const both = { ...sessions, watch }
+  const told = pages(80, true)
+  for (let from = 0; from < told.length; from += 30) {
+    tell(
+      both,
+      clock,
+      told
+        .slice(from, from + 30)
+        .map(one => ({ ...one, start: one.start - (from / 3) * 500, end: one.end - (from / 3) * 500 })),
+    )
+    for (const one of processes) sessions.add(one.take())
+  }
+  clock.pass(60_000)
+  t.match(sessions.findings([orders]), [{ code: 'session_locking', evidence: { backend: 'legacy' } }])
+})
+
+t.test('where one process looks at fewer sessions, those alone count', async t => {
+  const clock = testClock()
+  const sessions = createSessions({ clock })
+  const visit = { session: 900, backend: 'legacy', kind: 'orders', start: 0, end: 100 }
+  const visits = Array.from({ length: 200 }, (_, i) => ({ ...visit, start: i * 90, end: i * 90 + 100 }))
+  sessions.add({ line: 1_000, visits })
+  sessions.add({ line: 10, visits: [] })
+  clock.pass(60_000)
+  t.same(sessions.findings([orders]), [])
 })

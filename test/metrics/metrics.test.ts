@@ -1,14 +1,16 @@
 // Metrics: the text is what Prometheus reads, every promised series is there, from 0, and no traffic can make a new one.
 import t from 'tap'
-import { compileSnapshot } from '../src/config/compile.ts'
-import { createMetrics, DURATION_BUCKETS } from '../src/metrics.ts'
-import type { Plan } from '../src/model/snapshot.ts'
-import { EMPTY, planOf } from './control/make.ts'
-import { eventually, rawClient } from './e2e/harness.ts'
-import { startHouse } from './e2e/operator.ts'
-import { decided, exchange, failure } from './exchanges.ts'
-import { readPrometheus, sampleOf, seriesOf } from './prometheus.ts'
-import { backend, matching, route } from './routing/make.ts'
+import { compileSnapshot } from '../../src/config/compile.ts'
+import { createControlMetrics } from '../../src/metrics/control.ts'
+import { CONTENT_TYPE, textOfOne } from '../../src/metrics/text.ts'
+import { createTrafficMetrics, DURATION_BUCKETS } from '../../src/metrics/traffic.ts'
+import type { Plan } from '../../src/model/snapshot.ts'
+import { EMPTY, planOf } from '../control/make.ts'
+import { eventually, rawClient } from '../e2e/harness.ts'
+import { startHouse } from '../e2e/operator.ts'
+import { decided, exchange, failure } from '../exchanges.ts'
+import { readPrometheus, sampleOf, seriesOf } from '../prometheus.ts'
+import { backend, matching, route } from '../routing/make.ts'
 
 const orders = route(0, matching('/orders/*'), { id: 'orders', declaredWeight: 20 })
 const old = route(1, matching('/old'), { id: 'old', sides: { legacy: backend('legacy'), new: null } })
@@ -17,7 +19,19 @@ function make(plan: Plan) {
   const now = { plan }
   const chance = { random: () => 0.5, randomId: () => 'id', now: () => 0 }
   const current = () => compileSnapshot(now.plan, { ...EMPTY, revision: 7 }, chance)
-  const metrics = createMetrics({ version: '1.2.3', current, perRoute: false, heldBytes: () => 0 })
+  const traffic = createTrafficMetrics({ current, perRoute: false, heldBytes: () => 0 })
+  const control = createControlMetrics({
+    version: '1.2.3',
+    current,
+    perRoute: false,
+    servesToo: true,
+    workers: () => ({ running: 1, pending: 0 }),
+    replicas: () => ({ running: 1, pending: 0 }),
+    configDiffers: () => 0,
+    store: () => ({ healthy: true, unsaved: 0 }),
+  })
+  const text = () => textOfOne([control.registry(), traffic.registry()])
+  const metrics = { ...control, ...traffic, text }
   return { now, metrics, read: async () => readPrometheus(await metrics.text()) }
 }
 
@@ -49,6 +63,13 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   banyan_config_revision: ['gauge', []],
   banyan_config_reloads_total: ['counter', ['result']],
   banyan_build_info: ['gauge', ['version', 'node']],
+  banyan_config_differs: ['gauge', []],
+  banyan_store_healthy: ['gauge', []],
+  banyan_rollbacks_unsaved: ['gauge', []],
+  banyan_workers: ['gauge', ['state']],
+  banyan_worker_restarts_total: ['counter', []],
+  banyan_replicas: ['gauge', ['state']],
+  banyan_admin_failed_logins_total: ['counter', ['answer']],
 }
 
 t.test('every promised metric is there, with its type, its labels and a word of help', async t => {
@@ -62,7 +83,7 @@ t.test('every promised metric is there, with its type, its labels and a word of 
   metrics.shadowed('orders', 'skipped', 'method')
   metrics.divergent('orders', 'value', 'medium')
   const families = await read()
-  t.match(metrics.contentType, /^text\/plain; version=0\.0\.4/)
+  t.match(CONTENT_TYPE, /^text\/plain; version=0\.0\.4/)
   for (const [name, [type, labels]] of Object.entries(PROMISED)) {
     const family = families.get(name)
     t.equal(family?.type, type, name)
