@@ -1,5 +1,6 @@
 // Introduces the rooms to each other: opens the store, puts a snapshot in force, starts the listeners, and takes it all down.
 import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
@@ -17,8 +18,9 @@ import { type Control, openControl, rollbackId } from './control/control.ts'
 import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
 import { createInventory } from './inventory/recorder.ts'
+import { createKeyLists } from './key-lists.ts'
 import { addressText, listen } from './listen.ts'
-import type { Log } from './log.ts'
+import type { Log, LogOptions } from './log.ts'
 import { createControlMetrics } from './metrics/control.ts'
 import { CONTENT_TYPE } from './metrics/text.ts'
 import type { Actor, ControlState, RollbackTrigger } from './model/control.ts'
@@ -26,7 +28,8 @@ import type { BanyanError, Mistake } from './model/errors.ts'
 import type { Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
 import { createLocalPlane } from './plane/local.ts'
-import type { Generation, Plane, WorkerState } from './plane/plane.ts'
+import type { Ears, Generation, Plane, PlaneSettings, WorkerState } from './plane/plane.ts'
+import { createWorkersPlane } from './plane/workers.ts'
 import { createReloader } from './reload.ts'
 import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
@@ -48,8 +51,6 @@ const MOVES_NOBODY: ReadonlySet<string> = new Set([
   'resume-shadow',
 ])
 
-/** What is seen of every exchange is told as often. */
-const LOOK_MS: Milliseconds = 1_000
 /** Unnamed forwarders that are remembered for a warning. */
 const MOST_FORWARDERS = 20
 
@@ -60,6 +61,8 @@ export interface AppOptions {
   /** A text that came by API. */
   readonly check: (text: string) => Promise<Configured>
   readonly log: Log
+  /** Of workers, which write by themselves; absent: they say nothing. */
+  readonly workerLog?: LogOptions
   readonly clock: Clock
   readonly chance: Chance
   /** BANYAN_ADMIN_TOKEN. */
@@ -93,6 +96,7 @@ export interface App {
 export async function startApp(options: AppOptions): Promise<App> {
   const { log, clock, instance } = options
   const { config } = options.configured
+  const workers = config.proxy.workers === 'auto' ? availableParallelism() : config.proxy.workers
   let state: Status['state'] = 'starting'
   const startedAt = clock.now()
 
@@ -106,7 +110,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     version: VERSION,
     current,
     perRoute: config.metrics.perRoute === 'always',
-    servesToo: true,
+    servesToo: workers === 1,
     workers: () => standingOf(plane.workers()),
     replicas: () => ({ running: 1, pending: 0 }),
     configDiffers: () => 0,
@@ -195,32 +199,52 @@ export async function startApp(options: AppOptions): Promise<App> {
     log: log.line,
   })
   const forwarders = new Set<string>()
-  const plane: Plane = createLocalPlane({
-    settings: {
-      listen: config.proxy.listen,
-      perRouteMetrics: config.metrics.perRoute === 'always',
-      seed: options.configured.plan.seed ?? control.state().seed,
-      salt: randomBytes(4).readUInt32BE(),
-      certificateLookMs: options.certificateLookMs ?? null,
+  const settings: PlaneSettings = {
+    listen: config.proxy.listen,
+    perRouteMetrics: config.metrics.perRoute === 'always',
+    seed: options.configured.plan.seed ?? control.state().seed,
+    salt: randomBytes(4).readUInt32BE(),
+    certificateLookMs: options.certificateLookMs ?? null,
+  }
+  const ears: Ears = {
+    ...shadowing.ears,
+    note: sightings.note,
+    sample(sample) {
+      doctor.sample(sample)
+      inventory.take(sample)
     },
-    ears: {
-      ...shadowing.ears,
-      note: sightings.note,
-      sample(sample) {
-        doctor.sample(sample)
-        inventory.take(sample)
-      },
-      watched: told => doctor.watched(told),
-      forwarder(peer) {
-        if (forwarders.size < MOST_FORWARDERS) forwarders.add(peer)
-      },
+    watched: told => doctor.watched(told),
+    forwarder(peer) {
+      if (forwarders.size < MOST_FORWARDERS) forwarders.add(peer)
     },
-    clock,
-    random: options.chance.random,
-    log,
-    self: { instance, worker: 1 },
-    first: generationOf(current()),
-  })
+  }
+  const first = generationOf(current())
+  const plane: Plane =
+    workers === 1
+      ? createLocalPlane({
+          settings,
+          ears,
+          clock,
+          random: options.chance.random,
+          log,
+          self: { instance, worker: 1 },
+          first,
+        })
+      : createWorkersPlane({
+          count: workers,
+          settings,
+          ears,
+          clock,
+          log: log.line,
+          workerLog: options.workerLog ?? { level: 'silent', access: false, format: 'json', instance },
+          instance,
+          first,
+          suspensions: () => shadowing.suspensions.all,
+          replaced: metrics.workerReplaced,
+        })
+  // Lists of keys live in each process that has a plan; of one process they are looked at where it serves.
+  const keyLists = workers === 1 ? null : createKeyLists({ plan: () => current().plan, log: () => {} })
+  keyLists?.swapped()
   const doctor = createDoctor({
     clock,
     plan: () => current().plan,
@@ -240,9 +264,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   applied = snapshot => {
     void plane.apply(generationOf(snapshot), clock.monotonic())
     shadowing.swapped()
+    keyLists?.swapped()
   }
-  const looking = setInterval(() => void plane.look(), LOOK_MS)
-  looking.unref()
 
   const accessParts = {
     clock,
@@ -257,10 +280,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     look: () => plane.look(),
     traffic() {
       const { traffic } = plane.reading()
-      return route => {
-        const reading = traffic.get(route)
-        return trafficOf(reading === undefined ? [] : [reading])
-      }
+      return route => trafficOf(traffic.get(route) ?? [])
     },
     workers: plane.workers,
     inventory: inventory.view,
@@ -344,7 +364,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     listening = `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
   } catch (error) {
     glass?.close()
-    clearInterval(looking)
+    keyLists?.close()
     await plane.end()
     await shadowing.close()
     await Promise.allSettled([plane.close(0), health.close(), admin.close(), sides?.close()])
@@ -368,7 +388,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     if (cut === 0) log.line('info', 'stopped listening; nothing was cut')
     else log.line('warn', `${cut} requests were cut at the end of drain.deadline`)
     glass?.close()
-    clearInterval(looking)
+    keyLists?.close()
     events.close()
     await plane.end()
     await shadowing.close()

@@ -11,6 +11,8 @@ export interface Configured {
   /** The whole with its defaults, secrets as `***`. */
   readonly shown: unknown
   readonly warnings: readonly Mistake[]
+  /** Values that came from files and must be told from others, by JSON Pointer: what compiles it elsewhere needs to know them. */
+  readonly froms: ReadonlyMap<string, string>
 }
 
 /** What `config/load` returns, as far as it matters here. */
@@ -31,7 +33,13 @@ export function configure(
   file: string | null,
   at: EpochMs,
 ): Configured {
-  const { place, fileOf = () => null } = read
+  const { place } = read
+  const froms = new Map<string, string>()
+  const fileOf = (pointer: string) => {
+    const from = read.fileOf?.(pointer) ?? null
+    if (from !== null) froms.set(pointer, from)
+    return from
+  }
   const compiled = read.config === null ? null : compilePlan(read.config, { file, loadedAt: at, place, fileOf })
   const mistakes = [...read.mistakes, ...(compiled?.mistakes ?? [])]
   const errors = mistakes.filter(mistake => mistake.level === 'error')
@@ -50,5 +58,5 @@ export function configure(
       },
     })
   }
-  return { config: read.config, plan: compiled.plan, shown: shown(read.config), warnings: mistakes }
+  return { config: read.config, plan: compiled.plan, shown: shown(read.config), warnings: mistakes, froms }
 }

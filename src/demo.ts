@@ -10,11 +10,11 @@ import { startNew } from '../examples/orders/new.ts'
 import { startTraffic, type Traffic } from '../examples/orders/traffic.ts'
 import { type App, startApp } from './app.ts'
 import type { DemoOptions } from './cli/io.ts'
+import { systemClock } from './clock.ts'
 import { loadConfig } from './config/load.ts'
 import { shown } from './config/shown.ts'
 import { configure } from './configured.ts'
 import { createLog } from './log.ts'
-import { systemClock } from './start.ts'
 
 const FIRST_WEIGHT = 10
 const PER_SECOND = 60

@@ -11,6 +11,8 @@ export interface LogOptions {
   readonly format: 'json' | 'pretty'
   /** Tells replicas apart. */
   readonly instance: string
+  /** Tells the processes of one instance apart; absent: there is only one. */
+  readonly worker?: number
 }
 
 export type LogLine = (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
@@ -29,7 +31,7 @@ export function createLog(options: LogOptions, fd: number): Log {
     pino(
       {
         level: options.level,
-        base: { instance: options.instance },
+        base: { instance: options.instance, ...(options.worker === undefined ? {} : { worker: options.worker }) },
         formatters: { level: label => ({ level: label }) },
         timestamp: pino.stdTimeFunctions.isoTime,
       },
@@ -85,7 +87,7 @@ function round(ms: number): number {
 
 const ACCESS: PrettyOptions = {
   ignore:
-    'pid,hostname,instance,method,route,template,status,side,reason,ending,ms,backendMs,exchange,trace,failure,phase',
+    'pid,hostname,instance,worker,method,route,template,status,side,reason,ending,ms,backendMs,exchange,trace,failure,phase',
   messageFormat: line => requestText(line),
 }
 
@@ -94,7 +96,7 @@ function prettyOn(sink: Sink, more: PrettyOptions): DestinationStream {
     colorize: true,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,hostname,instance',
+    ignore: 'pid,hostname,instance,worker',
     ...more,
   })
   return { write: line => sink.write(form(line)) }

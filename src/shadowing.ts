@@ -143,7 +143,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
         metrics.shadowed(route.id, result, reason, times)
       },
       shadowCompared(pair) {
-        const result = ledger.compared(pair)
+        const result = ledger.compared({ ...pair, rules: pair.rules ?? policyOf(pair.route).rules })
         metrics.shadowed(pair.route.id, result, null)
         return result
       },

@@ -20,7 +20,7 @@ export interface Sighting {
 }
 
 export interface Sightings {
-  note(note: Note): void
+  note(note: Note, times?: number): void
   /** Of routes that there are, and not of what their configuration mends already. */
   warnings(): Sighting[]
   /** The same with what was seen, first of its kind, and how often. */
@@ -79,11 +79,12 @@ export function createSightings({ plan, clock, log }: SightingsParts): Sightings
 
   /** Set while a note is taken. */
   let noted: Note | null = null
+  let notedTimes = 1
 
   function add(key: string, sighting: Counted['sighting'], isMended: Counted['isMended'] = never): void {
     const known = counts.get(key)
-    if (known !== undefined) known.count++
-    else if (counts.size < MOST) counts.set(key, { note: noted as Note, sighting, isMended, count: 1 })
+    if (known !== undefined) known.count += notedTimes
+    else if (counts.size < MOST) counts.set(key, { note: noted as Note, sighting, isMended, count: notedTimes })
   }
 
   function concerns({ sighting, isMended }: Counted): boolean {
@@ -107,8 +108,9 @@ export function createSightings({ plan, clock, log }: SightingsParts): Sightings
   }
 
   return {
-    note(note) {
+    note(note, seen = 1) {
       noted = note
+      notedTimes = seen
       switch (note.kind) {
         case 'quirk':
           add(`quirk ${note.side} ${note.quirk}`, count => ({

@@ -1,9 +1,9 @@
 // `banyan start`: configuration and flags become a running process; signals drain, reload and break the glass.
-import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { type App, startApp } from './app.ts'
 import type { StartOptions } from './cli/io.ts'
+import { systemChance, systemClock } from './clock.ts'
 import { readAddress, readOrigin } from './config/addresses.ts'
 import { type ReadFile, readAnyBytes, readBytes } from './config/files.ts'
 import { formatMistake } from './config/format.ts'
@@ -16,9 +16,6 @@ import { type FileWatch, stampOf, watchFiles } from './config/watch.ts'
 import { type Configured, configure, type Read } from './configured.ts'
 import { createLog } from './log.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
-import type { Clock } from './model/units.ts'
-
-export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
 /** Tokens that somebody would guess. */
 const SHORTEST_TOKEN = 16
@@ -146,7 +143,8 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
   const { log: options } = configured.config
   const instance = io.env.BANYAN_INSTANCE ?? `${hostname()}-${process.pid}`
   const format = options.format === 'auto' ? (io.stdout.isTTY === true ? 'pretty' : 'json') : options.format
-  const log = createLog({ level: options.level, access: options.access === 'on', format, instance }, io.stdout.fd)
+  const workerLog = { level: options.level, access: options.access === 'on', format, instance } as const
+  const log = createLog(workerLog, io.stdout.fd)
   const adminToken = io.env.BANYAN_ADMIN_TOKEN ?? null
   if (adminToken !== null && adminToken.length < SHORTEST_TOKEN) {
     throw new BanyanError('weak_token', `BANYAN_ADMIN_TOKEN is shorter than ${SHORTEST_TOKEN} characters`, {
@@ -173,8 +171,9 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
       return configure(loaded, shown, null, systemClock.now())
     },
     log,
+    workerLog,
     clock: systemClock,
-    chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url'), now: Date.now },
+    chance: systemChance,
     adminToken,
     instance,
     cwd: io.cwd,

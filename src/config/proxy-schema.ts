@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import { address, network } from './addresses.ts'
 import { certificate, privateKey } from './certificate.ts'
-import { later } from './later.ts'
 import { shadowBounds } from './shadow-schema.ts'
 import { countOrNone, duration, form, rate, size, sizeOrNone, spreading, Wrong } from './values.ts'
 
 const MOST = 1_000_000
+const MOST_WORKERS = 256
 const KIB = 2 ** 10
 
 const limits = z.strictObject({
@@ -37,12 +37,10 @@ const timeouts = z.strictObject({
 
 export const proxy = z.strictObject({
   listen: address().describe('where clients come in').prefault('0.0.0.0:8080'),
-  workers: later(
-    z
-      .union([z.int().min(1).max(1024), z.literal('auto')])
-      .describe('processes that share the port; auto: one per core'),
-    1,
-  ),
+  workers: z
+    .union([z.int().min(1).max(MOST_WORKERS), z.literal('auto')])
+    .describe('processes that share the port; auto: one per available core. Limits are of all together')
+    .prefault(1),
   profile: z
     .enum(['transparent', 'standard'])
     .describe(

@@ -3,9 +3,14 @@ import { z } from 'zod'
 import { child, said } from './about.ts'
 import { type Config, configSchema } from './schema.ts'
 
+/** Plain JSON with its secrets: `configSchema` reads it as the same configuration. */
+export function written(config: Config): unknown {
+  return z.encode(configSchema, config)
+}
+
 /** Plain JSON; but for secrets it loads again. */
 export function shown(config: Config): unknown {
-  return masked(z.encode(configSchema, config), configSchema)
+  return masked(written(config), configSchema)
 }
 
 function masked(value: unknown, schema: z.ZodType | null): unknown {

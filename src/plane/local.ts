@@ -13,7 +13,7 @@ import { createTrafficMetrics } from '../metrics/traffic.ts'
 import type { Applied } from '../model/control.ts'
 import { DEFAULT_ROUTE } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
-import type { Clock } from '../model/units.ts'
+import type { Clock, Milliseconds } from '../model/units.ts'
 import type { ProxyParts } from '../proxy/parts.ts'
 import { plainOriginal } from '../proxy/plain.ts'
 import { createProxyServer } from '../proxy/server.ts'
@@ -27,6 +27,9 @@ import { lookupSystem } from '../upstream/resolver.ts'
 import { createServices } from '../upstream/services.ts'
 import { createShadowDesk } from './desk.ts'
 import type { Ears, Generation, Plane, PlaneSettings } from './plane.ts'
+
+/** What is seen of every exchange is told as often. */
+const TELL_MS: Milliseconds = 1_000
 
 export interface LocalPlaneParts {
   readonly settings: PlaneSettings
@@ -134,6 +137,10 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
   keyLists.swapped()
   desk.swapped()
 
+  const tellWatched = () => ears.watched(watch.take())
+  const telling = setInterval(tellWatched, TELL_MS)
+  telling.unref()
+
   function swap(snapshot: Snapshot): void {
     const before = current().plan
     live.swap(snapshot)
@@ -164,7 +171,7 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
       return bound
     },
     reading: () => ({
-      traffic: traffic.readings(),
+      traffic: new Map([...traffic.readings()].map(([route, reading]) => [route, [reading]])),
       addresses: services.states(),
       backends: services.backends(),
       validTo: certificates.validTo(),
@@ -176,7 +183,7 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
         ),
     }),
     async look() {
-      ears.watched(watch.take())
+      tellWatched()
     },
     metrics: own => textOfOne([own, metrics.registry()]),
     metered: () => readMetrics(metrics.registry()),
@@ -190,6 +197,8 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
     beginDrain: proxy.beginDrain,
     close: proxy.close,
     async end() {
+      clearInterval(telling)
+      tellWatched()
       certificates.close()
       keyLists.close()
       await desk.close()

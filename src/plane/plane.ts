@@ -56,7 +56,8 @@ export interface PlaneWarning {
 
 /** What a data plane knows of itself, at one moment. Plain data, but for the map. */
 export interface Reading {
-  readonly traffic: ReadonlyMap<RouteId, RouteReading>
+  /** Of each process that served the route. */
+  readonly traffic: ReadonlyMap<RouteId, readonly RouteReading[]>
   readonly addresses: readonly AddressState[]
   readonly backends: readonly BackendState[]
   /** Until when our own certificate is valid; null: no TLS on the listener. */
