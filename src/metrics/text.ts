@@ -7,7 +7,7 @@ import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, Regi
 /** The metrics of one process, as data. */
 export type Metered = readonly MetricObjectWithValues<MetricValue<string>>[]
 
-export type { Registry }
+export { Registry }
 
 export const CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
 
