@@ -52,6 +52,9 @@ export interface BanyanOptions {
   readonly configured?: Configured
 }
 
+/** The same tests over several processes: BANYAN_TEST_WORKERS=2. */
+const WORKERS = process.env.BANYAN_TEST_WORKERS === undefined ? {} : { workers: Number(process.env.BANYAN_TEST_WORKERS) }
+
 export function configured(config: Record<string, unknown>): Configured {
   const free = { listen: '127.0.0.1:0' }
   const text = {
@@ -60,7 +63,7 @@ export function configured(config: Record<string, unknown>): Configured {
     store: 'memory:',
     split: { seed: 'test-seed', firstStart: 'declared' },
     ...config,
-    proxy: { ...free, drain: { grace: '0s', deadline: '2s' }, ...(config.proxy as object | undefined) },
+    proxy: { ...free, ...WORKERS, drain: { grace: '0s', deadline: '2s' }, ...(config.proxy as object | undefined) },
   }
   const place = () => ({ file: 'test.yaml', line: 1, column: 1 })
   const value = configSchema.parse(text)
