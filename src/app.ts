@@ -23,7 +23,7 @@ import { addressText, listen } from './listen.ts'
 import type { Log, LogOptions } from './log.ts'
 import { createControlMetrics } from './metrics/control.ts'
 import { CONTENT_TYPE } from './metrics/text.ts'
-import type { Actor, ControlState, RollbackTrigger } from './model/control.ts'
+import type { Actor, ControlState, Reached, RollbackTrigger } from './model/control.ts'
 import type { BanyanError, Mistake } from './model/errors.ts'
 import type { Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
@@ -114,7 +114,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     workers: () => standingOf(plane.workers()),
     replicas: () => ({ running: 1, pending: 0 }),
     configDiffers: () => 0,
-    store: () => ({ healthy: control.healthy(), unsaved: control.unsaved() }),
+    store: () => ({ healthy: control.healthy(), unsaved: control.owed().length }),
   })
   const events = createEvents(randomBytes(4).toString('hex'))
   /** What a snapshot was made of, for processes that compile it themselves. */
@@ -125,7 +125,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     state: generations.get(snapshot) as ControlState,
     configured: configuredBy.get(snapshot.plan) as Configured,
   })
-  let applied: (snapshot: Snapshot) => void = () => {}
+  let applied: (snapshot: Snapshot, since: Milliseconds) => Promise<Reached> = async () => ({
+    appliedBy: [],
+    pending: [],
+  })
   let lastCommitMs: Milliseconds | null = null
   let listening = ''
 
@@ -138,17 +141,19 @@ export async function startApp(options: AppOptions): Promise<App> {
         generations.set(snapshot, controlState)
         return snapshot
       },
-      swap(snapshot) {
+      swap(snapshot, since) {
         if (live.snapshot === null) live.snapshot = createLive(snapshot)
         else live.snapshot.swap(snapshot)
-        applied(snapshot)
+        return applied(snapshot, since)
       },
       load: () => store.load(),
-      async commit(controlState, draft) {
+      async commit(controlState, draft, _after) {
         const began = clock.monotonic()
         await store.commit(controlState, draft)
         lastCommitMs = clock.monotonic() - began
       },
+      copy: null,
+      fleet: null,
       spill: directory === null ? noSpill : createSpill({ path: join(directory, 'rollbacks.pending') }),
       seed: () => randomBytes(24).toString('base64url'),
       changed(event) {
@@ -256,15 +261,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     store: () => ({
       kind: store.kind,
       healthy: control.healthy(),
-      unsaved: control.unsaved(),
+      unsaved: control.owed().length,
       lastCommitMs,
       directory,
     }),
   })
-  applied = snapshot => {
-    void plane.apply(generationOf(snapshot), clock.monotonic())
+  applied = (snapshot, since) => {
+    const reached = plane.apply(generationOf(snapshot), since)
     shadowing.swapped()
     keyLists?.swapped()
+    return reached
   }
 
   const accessParts = {
@@ -304,7 +310,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       uptimeSeconds: Math.round((clock.now() - startedAt) / 100) / 10,
       state,
       listen: listening,
-      store: { kind: store.kind, healthy: control.healthy(), unsaved: control.unsaved() },
+      store: { kind: store.kind, healthy: control.healthy(), unsaved: control.owed().length },
       config: { file: control.plan().file, loadedAt: control.plan().loadedAt, ...reloader.state() },
       warnings: warningsOf(
         [...reloader.configured().warnings.filter(isOfConfig), ...reloader.late()],

@@ -65,7 +65,7 @@ export function warningsOf(
       const message = `backend ${name}: TLS towards it is set by tls.${said.join(', tls.')}`
       return said.length === 0 ? [] : [{ code: 'tls_weakened', message, route: null }]
     }),
-    ...(control.unsaved() > 0
+    ...(control.owed().length > 0
       ? [{ code: 'unsaved_rollback', message: 'a rollback is in force and only in the local file', route: null }]
       : []),
     ...plan.routes

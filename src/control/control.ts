@@ -1,35 +1,64 @@
 // The only writer of what is in force.
 //
-// A command goes through one at a time: reduce → compile → save (with its audit entry) → swap. What is refused or cannot be
-// saved changes nothing. A rollback goes past that queue: swap and recall first, then save. Commands in flight are merged
-// with the rollbacks that overtook them, so none of them can raise a weight again. A rollback that cannot be saved within
-// a second is kept in a local fsynced file (the spill) and saved as soon as the store answers.
+// Two things make it up: `stored`, the last state that the store is known to hold, and `owed`, rollbacks that are in force here
+// and not known to be stored. What is in force is always both together (`inForce`), so neither a command in flight nor a state
+// that comes from elsewhere can undo a rollback.
+//
+// - A command goes through one at a time: reduce → compile → save (with its audit entry) → swap → hear from all who run it. The
+//   store takes a state only in place of the one that it was made from; when another instance was first, the command is
+//   reduced again on what it saved. What is refused or cannot be saved changes nothing.
+// - A rollback goes past that queue: swap and recall first, tell every other instance, then save. One that is not saved within a
+//   second is kept in a local fsynced file (the spill) and saved as soon as the store answers. Each has an id, so whoever of
+//   those that heard of it saves it first, there is one entry of it.
+// - What others have saved is followed: load, put in force with what is owed. A store that holds less than was stored once (it
+//   was lost, or an old copy of it took over) is given what is in force again.
+// - Without a store at the start, a local copy of the last state is in force until it answers.
 import { randomBytes } from 'node:crypto'
-import type { Applied, AuditDraft, Command, ControlState, Rollback } from '../model/control.ts'
+import type { Applied, AuditDraft, Command, ControlState, Owed, Reached, Rollback } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
-import type { Clock, Milliseconds } from '../model/units.ts'
-import { type Change, firstState, type Moment, merge, reduce, standing } from './reduce.ts'
+import type { Clock, Milliseconds, Revision } from '../model/units.ts'
+import { inForce, isKnown, upToDate, withoutOwed, withRollback } from './in-force.ts'
+import { type Change, firstState, type Moment, reduce, standing } from './reduce.ts'
 
 /** A rollback answers after this long even when the store does not. */
 const SAVE_WITHIN_MS = 1_000
 const RETRY_EVERY_MS = 1_000
+/** Who rolled back saves it; the others only when it has not by then. */
+const LEAVE_TO_ORIGIN_MS = 2_000
+/** So often another instance may be first before a command gives up. */
+const MOST_CONFLICTS = 20
 
 export interface ControlParts {
   readonly instance: string
   readonly clock: Clock
   readonly compile: (plan: Plan, state: ControlState) => Snapshot
-  /** One assignment, then the sweep of what waits for the new side. */
-  readonly swap: (snapshot: Snapshot) => void
+  /** One assignment, then the sweep of what waits for the new side, before it returns. Workers answer within a second, or are pending. */
+  readonly swap: (snapshot: Snapshot, since: Milliseconds) => Promise<Reached>
   readonly load: () => Promise<ControlState | null>
-  readonly commit: (state: ControlState, audit: AuditDraft) => Promise<unknown>
+  /** `after`: the revision in whose place the state is saved; 0: nothing. Rejects with `store_conflict` when there is another. */
+  readonly commit: (state: ControlState, audit: AuditDraft, after: Revision) => Promise<unknown>
   readonly spill: {
     append(rollback: Rollback, draft: AuditDraft): Promise<void> | void
-    read(): Promise<readonly { readonly rollback: Rollback; readonly draft: AuditDraft }[]>
+    read(): Promise<readonly Owed[]>
     clear(): Promise<void>
     /** Sets space aside that a full disk cannot take. */
     reserve(): Promise<void>
   }
+  /** The last state that was stored, on this machine; null: the store is there whenever this process is. */
+  readonly copy: {
+    /** null: there is none, or it cannot be used. */
+    read(): Promise<ControlState | null>
+    /** Returns at once; what comes later takes the place of what waits. */
+    write(state: ControlState): void
+  } | null
+  /** Other instances on the same store; null: there are none. */
+  readonly fleet: {
+    /** By every way there is, at once; answers within a second. `since`: milliseconds count from there. */
+    spread(owed: Owed, since: Milliseconds): Promise<Reached>
+    /** Who runs this revision, and who does not within a second. */
+    confirm(revision: Revision, since: Milliseconds): Promise<Reached>
+  } | null
   readonly seed: () => string
   readonly changed: (event: ControlEvent) => void
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
@@ -58,39 +87,69 @@ export interface Outcome {
 export interface Control {
   state(): ControlState
   plan(): Plan
-  /** Rollbacks that are in force and in the local file, but not in the store yet. */
-  unsaved(): number
-  /** False since a save failed, until one succeeds. */
+  /** What of the store is in force here. */
+  stored(): Revision
+  /** Rollbacks that are in force and not known to be in the store. */
+  owed(): readonly Owed[]
+  /** False since the store failed, until it answers. */
   healthy(): boolean
   /** Refused: rejects with a BanyanError, and nothing has changed. */
   apply(command: Command): Promise<Outcome>
   /** Puts a new plan in force together with the command that says so. */
   reload(plan: Plan, command: Command): Promise<Outcome>
+  /**
+   * The store may hold a later state: another instance has said this revision, or null: look. Resolves with where what it holds
+   * is in force here. Rejects when it cannot be read.
+   */
+  follow(revision: Revision | null): Promise<Reached>
+  /** A rollback of another instance: in force when this returns. null: it has been ended already. */
+  take(owed: Owed): Promise<Reached> | null
   close(): Promise<void>
 }
 
-interface Owed {
-  readonly rollback: Rollback
-  readonly draft: AuditDraft
-}
-
 export async function openControl(parts: ControlParts, firstPlan: Plan): Promise<Control> {
-  const { clock } = parts
+  const { clock, log } = parts
   let plan = firstPlan
-  let state = await begin(parts, firstPlan)
-  let last = state.revision
+  const begun = await begin(parts, firstPlan)
   /** What the store holds for certain. */
-  let savedRevision = state.revision
-  let healthy = true
+  let stored = begun.state
+  let healthy = begun.fromStore
   let owed: readonly Owed[] = []
+  let state = stored
+  /** The highest revision that was given out. */
+  let last = stored.revision
+  /** Where the last swap is in force. */
+  let reached: Promise<Reached> = Promise.resolve({ appliedBy: [], pending: [] })
   let retry: NodeJS.Timeout | null = null
-  /** Commands other than rollbacks that wait or are being saved. */
+  /** Something is in the local file. */
+  let hasSpilled = false
+  /** Jobs other than saving rollbacks that wait or are under way: what they end up with is not known yet. */
   let ordinary = 0
   const jobs: (() => Promise<void>)[] = []
   let running: Promise<void> | null = null
 
   await takeSpill()
-  parts.swap(parts.compile(plan, state))
+  swap(clock.monotonic())
+  if (!healthy) retryLater(RETRY_EVERY_MS)
+
+  /** In force when it returns. */
+  function swap(since: Milliseconds): Promise<Reached> {
+    state = inForce(stored, owed)
+    last = Math.max(last, state.revision)
+    reached = parts.swap(parts.compile(plan, state), since)
+    return reached
+  }
+
+  /** The store holds this state. A rollback that it held once and neither holds nor has ended any more was lost: it is owed. */
+  function learn(held: ControlState): void {
+    const lost = stored.rollbacks.filter(({ id }) => !isKnown(held, id) && !owed.some(one => one.rollback.id === id))
+    stored = held
+    healthy = true
+    owed = [...owed.filter(one => !isKnown(stored, one.rollback.id)), ...lost.map(owedAgain)]
+    last = Math.max(last, stored.revision)
+    parts.copy?.write(stored)
+    if (owed.length > 0) retryLater(RETRY_EVERY_MS)
+  }
 
   function enqueue<T>(job: () => Promise<T>, first: boolean): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -106,64 +165,82 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     running = null
   }
 
-  function inTurn(job: () => Promise<Outcome>): Promise<Outcome> {
+  function inTurn<T>(job: () => Promise<T>, first = false): Promise<T> {
     ordinary++
-    return enqueue(job, false).finally(() => {
+    return enqueue(job, first).finally(() => {
       ordinary--
     })
   }
 
-  async function step(command: Command, usedPlan: Plan): Promise<Outcome> {
-    const begun = clock.monotonic()
+  /** Resolves when the next command may go; its `outcome` when all have said whether they run this one. */
+  async function step(command: Command, usedPlan: Plan): Promise<{ readonly outcome: Promise<Outcome> }> {
+    const since = clock.monotonic()
     if (owed.length > 0) await saveOwed()
-    const base = state
-    const at = clock.now()
-    const revision = last + 1
-    const change = reduce(base, command, usedPlan, { at, revision })
-    if (change === null) return { applied: applied(base.revision, begun, true), change: null, rollback: null }
-    last = revision
-    parts.compile(usedPlan, change.state)
-    const draft = draftOf(command, change, at, revision)
-    try {
-      await parts.commit(logged(change.state), draft)
-      savedRevision = revision
-      healthy = true
-    } catch (error) {
-      healthy = false
-      throw storeFailed(error)
+    for (let conflicts = 0; ; conflicts++) {
+      const base = state
+      const at = clock.now()
+      const revision = Math.max(last, stored.revision) + 1
+      const change = reduce(base, command, usedPlan, { at, revision })
+      if (change === null) {
+        return { outcome: concluded(null, base.revision, since, reached) }
+      }
+      last = revision
+      parts.compile(usedPlan, change.state)
+      try {
+        const next = withoutOwed(change.state, owed)
+        await parts.commit(next, draftOf(command, change, at, revision), stored.revision)
+        learn(next)
+      } catch (error) {
+        if (isConflict(error) && conflicts < MOST_CONFLICTS) {
+          await catchUp()
+          continue
+        }
+        failed()
+        throw storeFailed(error)
+      }
+      plan = usedPlan
+      const here = swap(since)
+      const ms = clock.monotonic() - since
+      tell(command, change, state.revision, at, ms, null)
+      return {
+        outcome: concluded(change, state.revision, since, together(here, parts.fleet?.confirm(stored.revision, since))),
+      }
     }
-    state = merge(change.state, base, state)
-    plan = usedPlan
-    parts.swap(parts.compile(plan, state))
-    const result = applied(state.revision, begun, true)
-    tell(command, change, state.revision, at, result.elapsedMs, null)
-    return { applied: result, change, rollback: null }
+  }
+
+  async function concluded(
+    change: Change | null,
+    revision: Revision,
+    since: Milliseconds,
+    where: Promise<Reached>,
+  ): Promise<Outcome> {
+    return { applied: applied(revision, since, true, await where), change, rollback: null }
   }
 
   /** Not async on purpose: when this returns, the rollback is in force. */
   function rollBack(command: Extract<Command, { type: 'rollback' }>): Promise<Outcome> {
-    const begun = clock.monotonic()
+    const since = clock.monotonic()
     const at = clock.now()
     const revision = last + 1
     const change = reduce(state, command, plan, { at, revision }) ?? again(command, { at, revision })
     if (change === null) {
       const route = command.route === null ? null : (plan.byId.get(command.route) ?? null)
-      const same = {
-        applied: applied(state.revision, begun, owed.length === 0),
+      const found = standing(state, route)
+      const isOwed = owed.some(one => one.rollback === found)
+      return reached.then(here => ({
+        applied: applied(state.revision, since, !isOwed, here),
         change: null,
-        rollback: standing(state, route),
-      }
-      return Promise.resolve(same)
+        rollback: found,
+      }))
     }
-    last = revision
-    state = change.state
-    parts.swap(parts.compile(plan, state))
-    const ms = clock.monotonic() - begun
-    const rollback = state.rollbacks.at(-1) as Rollback
-    tell(command, change, revision, at, ms, rollback.trigger)
-    const draft = draftOf(command, change, at, revision)
-    return keep({ rollback, draft }).then(durable => ({
-      applied: { ...applied(revision, begun, durable), appliedBy: [{ instance: parts.instance, worker: 1, ms }] },
+    const rollback = change.state.rollbacks.at(-1) as Rollback
+    const one: Owed = { rollback, draft: draftOf(command, change, at, revision) }
+    owed = [...owed, one]
+    const here = swap(since)
+    tell(command, change, revision, at, clock.monotonic() - since, rollback.trigger)
+    const others = parts.fleet?.spread(one, since)
+    return Promise.all([keep(one), together(here, others)]).then(([durable, all]) => ({
+      applied: applied(revision, since, durable, all),
       change,
       rollback,
     }))
@@ -174,9 +251,32 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
    * the restore which ends the one that stands, and this call came after it.
    */
   function again(command: Command, moment: Moment): Change | null {
-    if (ordinary === 0) return null
-    const alone = reduce({ ...state, rollbacks: [] }, command, plan, moment)
-    return alone && { ...alone, state: { ...alone.state, rollbacks: [...state.rollbacks, ...alone.state.rollbacks] } }
+    return ordinary === 0 ? null : reduce({ ...state, rollbacks: [] }, command, plan, moment)
+  }
+
+  function take(one: Owed): Promise<Reached> | null {
+    if (stored.ended.some(({ id }) => id === one.rollback.id)) return null
+    if (isKnown(state, one.rollback.id)) return reached
+    const since = clock.monotonic()
+    owed = [...owed, one]
+    const here = swap(since)
+    const { rollback, draft } = one
+    log('warn', `rollback ${draft.subject}, of another instance`, { by: draft.actor.name, rollback: rollback.id })
+    const { subject, reason, at, revision } = draft
+    const ms = clock.monotonic() - since
+    parts.changed({
+      action: 'rollback',
+      subject,
+      by: draft.actor.name,
+      reason,
+      revision,
+      at,
+      ms,
+      trigger: rollback.trigger,
+    })
+    void spillOne(one)
+    retryLater(LEAVE_TO_ORIGIN_MS)
+    return here
   }
 
   function named(command: Extract<Command, { type: 'restore' }>, meant: readonly string[]): Command {
@@ -186,122 +286,166 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
 
   /** Saves a rollback that is in force; false when it is only in the local file. */
   async function keep(one: Owed): Promise<boolean> {
-    owed = [...owed, one]
     const saved = enqueue(async () => {
       if (owed.includes(one)) await saveOwed()
     }, true).then(
       () => true,
       () => false,
     )
-    const inTime = await Promise.race([saved, clockOut(SAVE_WITHIN_MS)])
-    if (inTime) return true
-    try {
-      await parts.spill.append(one.rollback, one.draft)
-      parts.log('error', 'rollback in force and kept in the local file: the store did not save it', {
-        rollback: one.rollback.id,
-      })
-    } catch (error) {
-      parts.log('error', 'rollback in force, but neither the store nor the local file could keep it', {
-        rollback: one.rollback.id,
-        error: String(error),
-      })
-    }
-    retryLater()
+    if (await Promise.race([saved, clockOut(SAVE_WITHIN_MS)])) return true
+    await spillOne(one)
+    retryLater(RETRY_EVERY_MS)
     return false
   }
 
-  async function saveOwed(): Promise<void> {
-    const due = owed
+  async function spillOne({ rollback, draft }: Owed): Promise<void> {
+    hasSpilled = true
     try {
-      for (const one of due) {
-        // A commit that failed may have happened all the same: look before writing a second entry.
-        const stored = healthy ? null : await parts.load()
-        if (!stored?.rollbacks.some(rollback => rollback.id === one.rollback.id)) {
-          const revision = Math.max(state.revision, savedRevision + 1, (stored?.revision ?? 0) + 1)
-          last = Math.max(last, revision)
-          await parts.commit(logged({ ...state, revision }, one), one.draft)
-          savedRevision = revision
+      await parts.spill.append(rollback, draft)
+      if (!healthy) {
+        log('error', 'rollback in force and kept in the local file: the store did not save it', {
+          rollback: rollback.id,
+        })
+      }
+    } catch (error) {
+      log('error', 'rollback in force, but the local file could not keep it', {
+        rollback: rollback.id,
+        error: String(error),
+      })
+    }
+  }
+
+  async function saveOwed(): Promise<void> {
+    try {
+      // A commit that failed may have happened all the same: look before writing a second entry.
+      if (!healthy) await catchUp()
+      for (let conflicts = 0; owed.length > 0; ) {
+        const one = owed[0] as Owed
+        const next = withRollback(stored, one)
+        last = Math.max(last, next.revision)
+        try {
+          await parts.commit(next, one.draft, stored.revision)
+          learn(next)
+        } catch (error) {
+          if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw error
+          await catchUp()
         }
-        healthy = true
-        owed = owed.filter(other => other !== one)
       }
       await clearSpill()
     } catch (error) {
-      healthy = false
-      retryLater()
+      failed()
       throw storeFailed(error)
     }
   }
 
-  /** A state without rollbacks whose audit entry is not in the store yet, but for the one that is saved with it. */
-  function logged(whole: ControlState, saving: Owed | null = null): ControlState {
-    const unlogged = new Set(owed.filter(one => one !== saving).map(one => one.rollback.id))
-    if (unlogged.size === 0) return whole
-    return { ...whole, rollbacks: whole.rollbacks.filter(rollback => !unlogged.has(rollback.id)) }
+  /** What the store holds now is in force. */
+  async function catchUp(): Promise<void> {
+    const held = await parts.load()
+    const wasHealthy = healthy
+    if (held === null || held.revision < stored.revision) await giveAgain(held)
+    // After it was away the same revision may be another one.
+    else if (held.revision > stored.revision || !wasHealthy) {
+      learn(upToDate(held))
+      swap(clock.monotonic())
+    }
   }
 
-  function retryLater(): void {
-    if (retry !== null || owed.length === 0) return
+  /** The store holds less than it did: an old copy of it took over, or it was emptied. Whoever ran what it held gives it back. */
+  async function giveAgain(held: ControlState | null): Promise<void> {
+    const revision = Math.max(last, stored.revision) + 1
+    last = revision
+    log('error', 'the store has lost what was in force: it is given it again', {
+      stored: held?.revision ?? 0,
+      inForce: stored.revision,
+    })
+    const known = new Set([...stored.rollbacks, ...stored.ended].map(({ id }) => id))
+    const next: ControlState = {
+      ...stored,
+      revision,
+      // What it alone knows of rollbacks counts too: they only end by name.
+      rollbacks: [...stored.rollbacks, ...(held?.rollbacks ?? []).filter(({ id }) => !known.has(id))],
+      changed: { ...stored.changed, '*': revision },
+    }
+    await parts.commit(
+      next,
+      {
+        at: clock.now(),
+        actor: SYSTEM,
+        action: 'store-behind',
+        subject: '*',
+        reason: null,
+        before: { revision: held?.revision ?? null },
+        after: { revision: stored.revision },
+        revision,
+      },
+      held?.revision ?? 0,
+    )
+    learn(next)
+    swap(clock.monotonic())
+  }
+
+  function failed(): void {
+    healthy = false
+    retryLater(RETRY_EVERY_MS)
+  }
+
+  /** Until the store answers and nothing is owed. */
+  function retryLater(afterMs: Milliseconds): void {
+    if (retry !== null) return
     retry = setTimeout(() => {
       retry = null
       enqueue(async () => {
         if (owed.length > 0) await saveOwed()
-      }, true).catch(() => retryLater())
-    }, RETRY_EVERY_MS)
+        else if (!healthy) await catchUp()
+        if (hasSpilled && owed.length === 0) await clearSpill()
+      }, true).catch(() => retryLater(RETRY_EVERY_MS))
+    }, afterMs)
     retry.unref()
   }
 
   /** What an earlier run could not store is in force again before anything is served. */
   async function takeSpill(): Promise<void> {
     const kept = await parts.spill.read().catch(damaged)
-    const missing = kept.filter(one => !state.rollbacks.some(rollback => rollback.id === one.rollback.id))
-    for (const { rollback, draft } of missing) {
-      last++
-      state = {
-        ...state,
-        revision: last,
-        rollbacks: [...state.rollbacks, rollback],
-        changed: { ...state.changed, '*': last },
-      }
-      try {
-        await parts.commit(state, draft)
-        savedRevision = last
-      } catch {
-        healthy = false
-        owed = [...owed, { rollback, draft }]
-      }
-    }
+    hasSpilled = kept.length > 0
+    owed = kept.filter(one => !isKnown(stored, one.rollback.id))
     if (owed.length === 0) await clearSpill()
-    retryLater()
+    // Tried once, so that a store that answers holds it before anything is served.
+    else if (healthy) await saveOwed().catch(() => {})
   }
 
   /** What is in the store needs no second place; a file that stays is read again and found to be stored. */
   async function clearSpill(): Promise<void> {
+    hasSpilled = false
     try {
       await parts.spill.clear()
       await parts.spill.reserve()
     } catch (error) {
-      parts.log('warn', 'the local file for rollbacks cannot be prepared', { error: String(error) })
+      log('warn', 'the local file for rollbacks cannot be prepared', { error: String(error) })
     }
   }
 
   /** A rollback that cannot be read was in force all the same: everything goes to legacy until somebody has looked. */
   function damaged(error: unknown): readonly Owed[] {
-    parts.log('error', 'the local file of rollbacks is damaged: everything is rolled back', { error: String(error) })
-    const actor = { name: 'system', tokenId: null, address: null }
+    log('error', 'the local file of rollbacks is damaged: everything is rolled back', { error: String(error) })
     const reason = 'the local file of rollbacks is damaged'
     const id = rollbackId()
-    const command = { type: 'rollback' as const, id, route: null, trigger: 'break_glass' as const, actor, reason }
+    const command = {
+      type: 'rollback' as const,
+      id,
+      route: null,
+      trigger: 'break_glass' as const,
+      actor: SYSTEM,
+      reason,
+    }
     const moment = { at: clock.now(), revision: last + 1 }
-    const change = reduce(state, command, plan, moment)
+    const change = reduce(stored, command, plan, moment)
     if (change === null) return []
     const rollback = change.state.rollbacks.at(-1) as Rollback
     return [{ rollback, draft: draftOf(command, change, moment.at, moment.revision) }]
   }
 
-  function applied(revision: number, begun: Milliseconds, durable: boolean): Applied {
-    const ms = clock.monotonic() - begun
-    return { revision, elapsedMs: ms, durable, appliedBy: [{ instance: parts.instance, worker: 1, ms }], pending: [] }
+  function applied(revision: Revision, since: Milliseconds, durable: boolean, where: Reached): Applied {
+    return { revision, elapsedMs: clock.monotonic() - since, durable, ...where }
   }
 
   function tell(
@@ -313,31 +457,42 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     trigger: Rollback['trigger'] | null,
   ): void {
     const { type, actor, reason } = command
-    parts.log(type === 'rollback' ? 'warn' : 'info', `${type} ${change.subject}`, {
-      by: actor.name,
-      revision,
-      reason,
-      ms,
-    })
+    log(type === 'rollback' ? 'warn' : 'info', `${type} ${change.subject}`, { by: actor.name, revision, reason, ms })
     parts.changed({ action: type, subject: change.subject, by: actor.name, reason, revision, at, ms, trigger })
   }
 
   return {
     state: () => state,
     plan: () => plan,
-    unsaved: () => owed.length,
+    stored: () => stored.revision,
+    owed: () => owed,
     healthy: () => healthy,
     apply(command) {
       try {
         if (command.type === 'rollback') return rollBack(command)
         // A restore of "all" means those of now: one that comes while it waits is not meant.
         const meant = state.rollbacks.map(rollback => rollback.id)
-        return inTurn(() => step(command.type === 'restore' ? named(command, meant) : command, plan))
+        return inTurn(() => step(command.type === 'restore' ? named(command, meant) : command, plan)).then(
+          ({ outcome }) => outcome,
+        )
       } catch (error) {
         return Promise.reject(error)
       }
     },
-    reload: (next, command) => inTurn(() => step(command, next)),
+    reload: (next, command) => inTurn(() => step(command, next)).then(({ outcome }) => outcome),
+    follow(revision) {
+      if (revision !== null && revision <= stored.revision) return reached
+      return inTurn(async () => {
+        if (revision === null || revision > stored.revision) {
+          await catchUp().catch(error => {
+            failed()
+            throw storeFailed(error)
+          })
+        }
+        return { where: reached }
+      }, true).then(({ where }) => where)
+    },
+    take,
     async close() {
       if (retry !== null) clearTimeout(retry)
       while (running !== null) await running
@@ -345,27 +500,73 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   }
 }
 
-/** The stored state, or the first one of a fresh store, saved. */
-async function begin(parts: ControlParts, plan: Plan): Promise<ControlState> {
-  const stored = await parts.load()
-  // A store of before may know no pins and no rules.
-  if (stored !== null) return { ...stored, pins: stored.pins ?? [], rules: stored.rules ?? [] }
-  const first = firstState(plan, parts.seed(), 1)
-  const held = Object.keys(first.units)
-  await parts.commit(first, {
+/** With the entry that was written of it once. */
+function owedAgain(rollback: Rollback): Owed {
+  const { id, units, trigger, by, at, reason } = rollback
+  const subject = units === '*' ? '*' : (units.at(-1) ?? '*')
+  const actor = { name: by, tokenId: null, address: null }
+  const after = { rollback: id, units, trigger }
+  return { rollback, draft: { at, actor, action: 'rollback', subject, reason, before: null, after, revision: 0 } }
+}
+
+const SYSTEM = { name: 'system', tokenId: null, address: null }
+
+/** The stored state, the first one of a fresh store, saved; or what was stored last as far as this machine knows. */
+async function begin(
+  parts: ControlParts,
+  plan: Plan,
+): Promise<{ readonly state: ControlState; readonly fromStore: boolean }> {
+  try {
+    const stored = (await parts.load()) ?? (await beginFresh(parts, plan))
+    const state = upToDate(stored)
+    parts.copy?.write(state)
+    return { state, fromStore: true }
+  } catch (error) {
+    const copy = (await parts.copy?.read()) ?? null
+    if (copy === null) throw error
+    parts.log('error', 'the store does not answer: what this machine knows of it is in force', {
+      revision: copy.revision,
+      error: String((error as Error).message ?? error),
+    })
+    return { state: upToDate(copy), fromStore: false }
+  }
+}
+
+async function beginFresh(parts: ControlParts, plan: Plan): Promise<ControlState> {
+  // A store that was emptied: what was in force goes on.
+  const copy = (await parts.copy?.read()) ?? null
+  const first = copy === null ? firstState(plan, parts.seed(), 1) : upToDate(copy)
+  const held = Object.keys(first.units).filter(unit => first.units[unit]?.held === true)
+  const draft: AuditDraft = {
     at: parts.clock.now(),
-    actor: { name: 'system', tokenId: null, address: null },
-    action: 'first-start',
+    actor: SYSTEM,
+    action: copy === null ? 'first-start' : 'store-behind',
     subject: '*',
     reason: null,
     before: null,
-    after: { held },
-    revision: 1,
-  })
+    after: copy === null ? { held } : { revision: first.revision },
+    revision: first.revision,
+  }
+  try {
+    await parts.commit(first, draft, 0)
+  } catch (error) {
+    // Another instance was first.
+    const theirs = isConflict(error) ? await parts.load() : null
+    if (theirs === null) throw error
+    return theirs
+  }
   if (held.length > 0) {
     parts.log('warn', `fresh store: ${held.join(', ')} held at 0 % until a weight is set (split.firstStart: hold)`)
   }
   return first
+}
+
+async function together(here: Promise<Reached>, others: Promise<Reached> | undefined): Promise<Reached> {
+  const [own, theirs] = await Promise.all([here, others])
+  return {
+    appliedBy: [...own.appliedBy, ...(theirs?.appliedBy ?? [])],
+    pending: [...own.pending, ...(theirs?.pending ?? [])],
+  }
 }
 
 function draftOf(command: Command, change: Change, at: number, revision: number): AuditDraft {
@@ -379,6 +580,10 @@ function draftOf(command: Command, change: Change, at: number, revision: number)
     after: change.after,
     revision,
   }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof BanyanError && error.code === 'store_conflict'
 }
 
 function storeFailed(error: unknown): BanyanError {

@@ -14,6 +14,7 @@ import { BanyanError } from '../model/errors.ts'
 import type { Route, RouteId, UnitId } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
 import type { EpochMs, Percent, Revision } from '../model/units.ts'
+import { endedWith } from './in-force.ts'
 import { addRule, removeRule } from './reduce-rules.ts'
 
 /** A change that was accepted: the next state, and what the audit log says of it. */
@@ -167,22 +168,6 @@ export function reduce(state: ControlState, command: Command, plan: Plan, moment
   }
 }
 
-/**
- * What is in force after a command was saved while rollbacks went past it: the command's state with every rollback that
- * came since `base`. So a command in flight can never undo or outrun a rollback.
- */
-export function merge(saved: ControlState, base: ControlState, now: ControlState): ControlState {
-  if (now === base) return saved
-  const known = new Set(base.rollbacks.map(rollback => rollback.id))
-  const since = now.rollbacks.filter(rollback => !known.has(rollback.id))
-  return {
-    ...saved,
-    revision: Math.max(saved.revision, now.revision),
-    rollbacks: [...saved.rollbacks, ...since],
-    changed: { ...now.changed, ...saved.changed, ...laterOf(saved.changed, now.changed) },
-  }
-}
-
 /** The state of a store that is met for the first time. Declared weights are held at 0 unless the file says otherwise. */
 export function firstState(plan: Plan, seed: string, revision: Revision): ControlState {
   const units: Record<UnitId, UnitState> = {}
@@ -190,7 +175,17 @@ export function firstState(plan: Plan, seed: string, revision: Revision): Contro
     const declared = routes.some(route => isTwoSided(route) && route.declaredWeight > 0)
     if (declared && plan.firstStart === 'hold') units[unit] = { weight: null, frozen: null, held: true }
   }
-  return { revision, seed, units, rollbacks: [], pins: [], rules: [], tokens: [], changed: { '*': revision } }
+  return {
+    revision,
+    seed,
+    units,
+    rollbacks: [],
+    ended: [],
+    pins: [],
+    rules: [],
+    tokens: [],
+    changed: { '*': revision },
+  }
 }
 
 export function isTwoSided(route: Route): boolean {
@@ -273,10 +268,13 @@ function restore(
       : state.rollbacks.flatMap(rollback =>
           ended.includes(rollback) ? endFor(rollback, namesOf(plan, route)) : [rollback],
         )
+  const left = new Set(rollbacks.map(({ id }) => id))
+  const gone = ended.filter(({ id }) => !left.has(id)).map(({ id }) => id)
   const next: ControlState = {
     ...state,
     revision: moment.revision,
     rollbacks,
+    ended: endedWith(state.ended, gone, moment.at),
     changed: { ...state.changed, [route?.unit ?? '*']: moment.revision },
   }
   const after = { ended: ended.map(rollback => rollback.id), percent: command.percent }
@@ -454,13 +452,4 @@ function refuseRaise(state: ControlState, plan: Plan, route: Route, percent: Per
       hint: 'unfreeze it first; lowering and rollback are allowed',
     })
   }
-}
-
-function laterOf(
-  a: Readonly<Record<string, Revision>>,
-  b: Readonly<Record<string, Revision>>,
-): Record<string, Revision> {
-  const out: Record<string, Revision> = {}
-  for (const [key, revision] of Object.entries(a)) out[key] = Math.max(revision, b[key] ?? 0)
-  return out
 }

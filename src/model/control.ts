@@ -72,6 +72,11 @@ export interface Token {
   readonly expiresAt: EpochMs | null
 }
 
+export interface Ended {
+  readonly id: string
+  readonly at: EpochMs
+}
+
 /** The whole of what the store keeps for control. Immutable; a change makes a new one. */
 export interface ControlState {
   readonly revision: Revision
@@ -79,6 +84,8 @@ export interface ControlState {
   readonly seed: string
   readonly units: Readonly<Record<UnitId, UnitState>>
   readonly rollbacks: readonly Rollback[]
+  /** Ids of rollbacks that a restore has ended, for a while: one that comes late, from elsewhere, is not begun anew. */
+  readonly ended: readonly Ended[]
   readonly pins: readonly StoredPin[]
   /** In the order they were added. Those of a route that is gone stay, and count again when it comes back. */
   readonly rules: readonly StoredRule[]
@@ -159,11 +166,21 @@ export interface Applied {
   readonly pending: readonly { readonly instance: string; readonly worker: number }[]
 }
 
+/** Where it is in force, of those who were told. */
+export type Reached = Pick<Applied, 'appliedBy' | 'pending'>
+
+/** A rollback that is in force here and of which nobody knows yet whether the store holds it, with its audit entry. Plain data. */
+export interface Owed {
+  readonly rollback: Rollback
+  readonly draft: AuditDraft
+}
+
 /** What is written about a change, before it is chained. `before` and `after` are small JSON values, never secrets. */
 export interface AuditDraft {
   readonly at: EpochMs
   readonly actor: Actor
-  readonly action: Command['type'] | 'first-start'
+  /** `store-behind`: the store had lost what was in force, and was given it again. */
+  readonly action: Command['type'] | 'first-start' | 'store-behind'
   /** A route id, `*`, a token id …: what it was done to. */
   readonly subject: string
   readonly reason: string | null

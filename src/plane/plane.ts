@@ -4,7 +4,7 @@ import type { Configured } from '../configured.ts'
 import type { Watched } from '../doctor/watch.ts'
 import type { Registry } from '../metrics/text.ts'
 import type { Finding, ShadowResult, UnaskedReason } from '../model/comparison.ts'
-import type { Applied, ControlState } from '../model/control.ts'
+import type { ControlState, Reached } from '../model/control.ts'
 import type { Sample } from '../model/exchange.ts'
 import type { Note } from '../model/note.ts'
 import type { Route, RouteId, Side } from '../model/route.ts'
@@ -22,9 +22,6 @@ export interface Generation {
   readonly state: ControlState
   readonly configured: Configured
 }
-
-/** Where a generation is in force by now, of one instance. */
-export type Reached = Pick<Applied, 'appliedBy' | 'pending'>
 
 /** What is told as it happens, or a moment later. All calls return at once. */
 export interface Ears {

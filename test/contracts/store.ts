@@ -331,7 +331,7 @@ export function storeContract(
 }
 
 export function sampleState(revision: number): ControlState {
-  return { revision, seed: 'c2VlZA', units: {}, rollbacks: [], pins: [], rules: [], tokens: [], changed: {} }
+  return { revision, seed: 'c2VlZA', units: {}, rollbacks: [], ended: [], pins: [], rules: [], tokens: [], changed: {} }
 }
 
 export function sampleDraft(revision: number, more: Partial<AuditDraft> = {}): AuditDraft {
@@ -370,6 +370,7 @@ function fullState(revision: number): ControlState {
       { ...said, id: 'r1', units: '*', restored: ['orders'], trigger: 'break_glass' },
       { ...said, id: 'r2', units: ['orders', 'checkout'], restored: [], trigger: 'operator', reason: null },
     ],
+    ended: [{ id: 'r0', at: 1_780_000_000_000 }],
     rules: [{ route: 'orders', rule: SAMPLE_RULE, by: 'ada', at: 1_790_000_000_000 }],
     pins: [{ ...said, id: 'pin-1', unit: 'orders', key: 'ab12', side: 'legacy', until: 1_800_000_000_000 }],
     tokens: [

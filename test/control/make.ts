@@ -56,6 +56,7 @@ export const EMPTY: ControlState = {
   seed: 's',
   units: {},
   rollbacks: [],
+  ended: [],
   pins: [],
   rules: [],
   tokens: [],

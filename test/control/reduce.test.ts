@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { splitOf } from '../../src/config/compile.ts'
-import { desiredOf, firstState, merge, reduce } from '../../src/control/reduce.ts'
+import { desiredOf, firstState, reduce } from '../../src/control/reduce.ts'
 import { type Command, type ControlState, revisionOf } from '../../src/model/control.ts'
 import type { BanyanError } from '../../src/model/errors.ts'
 import type { Route } from '../../src/model/route.ts'
@@ -133,30 +133,6 @@ t.test(`whatever is said, a unit is at 0 exactly while a rollback of it is in fo
         return split.rolledBack === down && split.effective === (down ? 0 : split.desired)
       })
     }),
-    { seed: SEED, numRuns: 3000 },
-  )
-})
-
-t.test(`merge: no command in flight undoes or outruns a rollback (seed ${SEED})`, async () => {
-  fc.assert(
-    fc.property(
-      fc.array(arbitrary, { maxLength: 10 }),
-      arbitrary,
-      fc.array(fc.constantFrom('orders', 'cart', null), { minLength: 1, maxLength: 3 }),
-      (history, inFlight, overtaking) => {
-        const base = history.reduce(tryRun, EMPTY)
-        const saved = tryRun(base, inFlight)
-        const now = overtaking.reduce((state, route, i) => tryRun(state, rollback(`over-${i}`, route)), base)
-        const merged = merge(saved, base, now)
-        const added = now.rollbacks.filter(one => !base.rollbacks.includes(one))
-        return (
-          added.every(one => merged.rollbacks.includes(one)) &&
-          saved.rollbacks.every(one => merged.rollbacks.includes(one)) &&
-          merged.revision >= saved.revision &&
-          merged.revision >= now.revision
-        )
-      },
-    ),
     { seed: SEED, numRuns: 3000 },
   )
 })

@@ -53,7 +53,8 @@ export interface BanyanOptions {
 }
 
 /** The same tests over several processes: BANYAN_TEST_WORKERS=2. */
-const WORKERS = process.env.BANYAN_TEST_WORKERS === undefined ? {} : { workers: Number(process.env.BANYAN_TEST_WORKERS) }
+const WORKERS =
+  process.env.BANYAN_TEST_WORKERS === undefined ? {} : { workers: Number(process.env.BANYAN_TEST_WORKERS) }
 
 export function configured(config: Record<string, unknown>): Configured {
   const free = { listen: '127.0.0.1:0' }
