@@ -2,6 +2,7 @@
 // need several keys at once are in check.ts.
 import { z } from 'zod'
 import { address, addressOrNone, hostName } from './addresses.ts'
+import { fleet } from './fleet-schema.ts'
 import { later } from './later.ts'
 import { defaultTarget, id, name, store } from './patterns.ts'
 import { listenerLater } from './planned.ts'
@@ -43,10 +44,10 @@ const root = z.strictObject({
     .prefault({}),
   store: store()
     .describe(
-      'what survives a restart: `sqlite:PATH`, or `memory:` for nothing; `postgres://…` for a fleet: not in this version',
+      'what survives a restart: `sqlite:PATH` for one instance, `postgres://USER:PASSWORD@HOST/DATABASE` for one or several, or `memory:` for nothing',
     )
     .prefault('sqlite:.banyan/state.db'),
-  fleet: later(z.record(z.string(), z.unknown()).describe('several instances on one store'), {}),
+  fleet: fleet.describe('several instances on one PostgreSQL').prefault({}),
   split: z
     .strictObject({
       seed: secret()
