@@ -147,9 +147,9 @@ export async function startApp(options: AppOptions): Promise<App> {
         return applied(snapshot, since)
       },
       load: () => store.load(),
-      async commit(controlState, draft, _after) {
+      async commit(controlState, draft, after) {
         const began = clock.monotonic()
-        await store.commit(controlState, draft)
+        await store.commit(controlState, draft, { after })
         lastCommitMs = clock.monotonic() - began
       },
       copy: null,
@@ -439,5 +439,6 @@ const noSpill = { append() {}, read: async () => [], clear: async () => {}, rese
 
 async function openStore(options: AppOptions): Promise<Store> {
   const { store } = options.configured.config
+  if (store.kind === 'postgres') throw new Error('not yet')
   return store.kind === 'memory' ? createMemoryStore() : openSqliteStore({ path: resolve(options.cwd, store.path) })
 }

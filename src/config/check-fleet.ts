@@ -20,7 +20,7 @@ export function* checkFleet({ data }: Checked): Generator<Finding> {
       path: ['fleet', 'peers'],
       message: 'peers without a secret: anybody could roll back',
       allowed: 'only with fleet.secret',
-      hint: 'secret: "${BANYAN_FLEET_SECRET}", the same for all; make one: openssl rand -base64 32',
+      hint: 'take it from a variable, the same for all; make one: openssl rand -base64 32',
     }
   }
   if (secret !== '' && secret.length < SHORTEST_SECRET) {

@@ -41,9 +41,9 @@ async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; dama
       return { appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }
     },
     load: () => store.load(),
-    async commit(state, draft) {
+    async commit(state, draft, after) {
       await kit.gate()
-      return store.commit(state, draft)
+      return store.commit(state, draft, { after })
     },
     spill: {
       append: (one, draft) => {

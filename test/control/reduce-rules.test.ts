@@ -157,7 +157,7 @@ t.test('a store of before knows no rules', async t => {
   const store = createMemoryStore()
   const { rules: _, ...before } = EMPTY
   const at = { at: 0, actor: { name: 'ann', tokenId: null, address: null }, reason: null, before: null, after: null }
-  await store.commit(before as ControlState, { ...at, action: 'reload', subject: '*', revision: 1 })
+  await store.commit(before as ControlState, { ...at, action: 'reload', subject: '*', revision: 1 }, { after: 0 })
   const nothing = async () => {}
   const control = await openControl(
     {
@@ -168,7 +168,7 @@ t.test('a store of before knows no rules', async t => {
       copy: null,
       fleet: null,
       load: store.load,
-      commit: store.commit,
+      commit: (state, draft, after) => store.commit(state, draft, { after }),
       spill: { append: nothing, read: async () => [], clear: nothing, reserve: nothing },
       seed: () => 's',
       changed: () => {},

@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { ascending, bigState, sampleDraft, sampleState } from '../contracts/store.ts'
+import { ascending, bigState, save } from '../contracts/store.ts'
 import { cannotRun, startChild } from './child.ts'
 import { scratch } from './scratch.ts'
 
@@ -106,7 +106,7 @@ t.test('names that mean something to SQLite are plain names', async t => {
   const directory = scratch(t)
   for (const name of [':memory:', 'file:x?mode=memory', 'a b%20c#d.db']) {
     const store = await openSqliteStore({ path: join(directory, name) })
-    await store.commit(sampleState(1), sampleDraft(1))
+    await save(store, 1)
     await store.close()
     t.ok(readdirSync(directory).includes(name), name)
   }
@@ -167,7 +167,7 @@ t.test('a second process is refused, in words that name the file', async t => {
   }
   await holder.kill()
   const store = await openSqliteStore({ path })
-  t.equal((await store.commit(sampleState(1), sampleDraft(1))).seq, 1, 'free as soon as the holder is dead')
+  t.equal((await save(store, 1)).seq, 1, 'free as soon as the holder is dead')
   await store.close()
 })
 
@@ -179,7 +179,7 @@ t.test('a second store in the same process is refused, and costs the first nothi
   // A lock of POSIX is lost when any handle of the file is closed anywhere in the process.
   const other = startChild(t, 'once', path)
   t.match(await other.rest(), [['refused', 'store_in_use']])
-  await store.commit(sampleState(1), sampleDraft(1))
+  await save(store, 1)
 })
 
 t.test('of several that start at once, one gets the file', async t => {
@@ -195,7 +195,7 @@ t.test('of several that start at once, one gets the file', async t => {
 async function sampleFile(directory: string): Promise<string> {
   const path = join(directory, 'state.db')
   const store = await openSqliteStore({ path })
-  await store.commit(bigState(1, 500), sampleDraft(1))
+  await save(store, 1, { state: bigState(1, 500) })
   await store.close()
   return path
 }
