@@ -20,7 +20,9 @@ CREATE TABLE audit (seq bigint PRIMARY KEY, entry text NOT NULL);
 CREATE TABLE lease (name text PRIMARY KEY, holder text, token bigint NOT NULL, until bigint NOT NULL);
 CREATE TABLE presence (instance text PRIMARY KEY, said text NOT NULL, at bigint NOT NULL);
 CREATE TABLE keeping (instance text PRIMARY KEY, at bigint NOT NULL);
-CREATE TABLE kept (instance text NOT NULL, key bytea NOT NULL, text bytea NOT NULL, PRIMARY KEY (instance, key));
+CREATE TABLE kept (instance text NOT NULL, key bytea NOT NULL, text bytea NOT NULL);
+-- Keys may be longer than what an index takes.
+CREATE UNIQUE INDEX kept_key ON kept (instance, sha256(key));
 `
 
 export const MIGRATIONS: Migrations = { texts: [FIRST], readableBy: 1 }

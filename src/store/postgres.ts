@@ -215,11 +215,12 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
         ), may AS (
           SELECT 1 WHERE $5::text IS NULL OR EXISTS (SELECT 1 FROM fence)
         ), gone AS (
-          DELETE FROM ${schema}.kept WHERE instance = $1 AND key = ANY ($2::bytea[]) AND EXISTS (SELECT 1 FROM may)
+          DELETE FROM ${schema}.kept WHERE instance = $1 AND EXISTS (SELECT 1 FROM may)
+            AND sha256(key) IN (SELECT sha256(k) FROM unnest($2::bytea[]) AS k)
         ), kept AS (
           INSERT INTO ${schema}.kept (instance, key, text)
           SELECT $1, r.key, r.text FROM unnest($3::bytea[], $4::bytea[]) AS r(key, text), may
-          ON CONFLICT (instance, key) DO UPDATE SET text = excluded.text
+          ON CONFLICT (instance, sha256(key)) DO UPDATE SET text = excluded.text
         ), marked AS (
           INSERT INTO ${schema}.keeping (instance, at) SELECT $1, ${NOW} FROM may
           ON CONFLICT (instance) DO UPDATE SET at = excluded.at
