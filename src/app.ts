@@ -14,9 +14,11 @@ import { type BreakGlass, watchBreakGlass } from './break-glass.ts'
 import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
 import type { Configured } from './configured.ts'
-import { type Control, openControl, rollbackId } from './control/control.ts'
+import { type Control, type ControlParts, openControl, rollbackId } from './control/control.ts'
 import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
+import type { Replica } from './fleet/fleet.ts'
+import { createInstances, inheritRecords } from './instances.ts'
 import { createInventory } from './inventory/recorder.ts'
 import { createKeyLists } from './key-lists.ts'
 import { addressText, listen } from './listen.ts'
@@ -34,6 +36,7 @@ import { createReloader } from './reload.ts'
 import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
 import { createMemoryStore } from './store/memory.ts'
+import { openPostgresStore } from './store/postgres.ts'
 import { createSpill } from './store/spill.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
@@ -51,6 +54,9 @@ const MOVES_NOBODY: ReadonlySet<string> = new Set([
   'resume-shadow',
 ])
 
+/** Troubles of a store that pass by themselves. */
+const WAITED_FOR = new Set(['store_unreachable', 'store_slow', 'store_full', 'store_read_only'])
+const ASK_AGAIN_MS: Milliseconds = 1_000
 /** Unnamed forwarders that are remembered for a warning. */
 const MOST_FORWARDERS = 20
 
@@ -73,6 +79,8 @@ export interface AppOptions {
   readonly tokenMade: (file: string, secret: string) => void
   /** Between two looks at the files of the certificate; absent: a few seconds. */
   readonly certificateLookMs?: Milliseconds
+  /** Aborted: it need not wait for its store any more. */
+  readonly stopped?: AbortSignal
 }
 
 export interface App {
@@ -82,6 +90,7 @@ export interface App {
     readonly admin: string
     readonly health: string
     readonly sides: string | null
+    readonly fleet: string | null
   }
   /** What the data listener is bound to, as host:port. */
   readonly listening: string
@@ -100,7 +109,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   let state: Status['state'] = 'starting'
   const startedAt = clock.now()
 
-  const directory = config.store.kind === 'sqlite' ? dirname(resolve(options.cwd, config.store.path)) : null
+  const directory = directoryOf(options)
   const store = await openStore(options)
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
@@ -112,8 +121,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     perRoute: config.metrics.perRoute === 'always',
     servesToo: workers === 1,
     workers: () => standingOf(plane.workers()),
-    replicas: () => ({ running: 1, pending: 0 }),
-    configDiffers: () => 0,
+    replicas() {
+      const running = replicas().filter(({ revision }) => revision >= control.stored()).length
+      return { running, pending: replicas().length - running }
+    },
+    configDiffers: () => replicas().filter(({ configHash }) => configHash !== replicas()[0]?.configHash).length,
     store: () => ({ healthy: control.healthy(), unsaved: control.owed().length }),
   })
   const events = createEvents(randomBytes(4).toString('hex'))
@@ -132,53 +144,132 @@ export async function startApp(options: AppOptions): Promise<App> {
   let lastCommitMs: Milliseconds | null = null
   let listening = ''
 
-  const control = await openControl(
-    {
-      instance,
-      clock,
-      compile(plan, controlState) {
-        const snapshot = compileSnapshot(plan, controlState, options.chance)
-        generations.set(snapshot, controlState)
-        return snapshot
+  /** Where what is in force runs, as the last swap was told. */
+  let reached: Promise<Reached> = Promise.resolve({ appliedBy: [], pending: [] })
+  const instances =
+    store.shared === null
+      ? null
+      : createInstances({
+          instance,
+          clock,
+          config,
+          store,
+          shared: store.shared,
+          directory: directory ?? options.cwd,
+          startedAt,
+          state: () => state,
+          workers: () => plane.workers(),
+          control: () => control,
+          configured: () => reloader.configured(),
+          running: () => reached,
+          ageMs: () => control.plan().shadow.ageMs,
+          log: log.line,
+        })
+  const replicas = (): Status['replicas'] =>
+    instances?.fleet.replicas().map(replicaOf) ?? [
+      {
+        instance,
+        revision: control.stored(),
+        version: VERSION,
+        state,
+        agoMs: 0,
+        configHash: '',
+        workers: plane.workers().map(({ worker, revision }) => ({ worker, revision })),
       },
-      swap(snapshot, since) {
-        if (live.snapshot === null) live.snapshot = createLive(snapshot)
-        else live.snapshot.swap(snapshot)
-        return applied(snapshot, since)
-      },
-      load: () => store.load(),
-      async commit(controlState, draft, after) {
-        const began = clock.monotonic()
-        await store.commit(controlState, draft, { after })
-        lastCommitMs = clock.monotonic() - began
-      },
-      copy: null,
-      fleet: null,
-      spill: directory === null ? noSpill : createSpill({ path: join(directory, 'rollbacks.pending') }),
-      seed: () => randomBytes(24).toString('base64url'),
-      changed(event) {
-        events.publish('change', event)
-        const { plan } = current()
-        const changed = plan.byId.get(event.subject)
-        const concerned = event.subject === '*' ? plan.routes : changed && plan.units.get(changed.unit)
-        // The share that was observed before a change says nothing about after it.
-        if (!MOVES_NOBODY.has(event.action)) plane.restartShares((concerned ?? []).map(({ id }) => id))
-        if (event.trigger !== null) {
-          const unit = event.subject === '*' ? null : (plan.byId.get(event.subject)?.unit ?? null)
-          const routes = plan.routes.filter(
-            route => route.sides.legacy !== null && (unit === null || route.unit === unit),
-          )
-          metrics.rolledBack(
-            routes.map(route => route.id),
-            event.trigger,
-            event.ms,
-          )
-        }
-      },
-      log: log.line,
+    ]
+
+  let why: string = 'starting'
+  const health = createHealthServer({
+    ready: () => ({
+      ready: state === 'ready',
+      why: state === 'starting' ? why : state,
+      warnings: instances?.fleet.warnings().filter(({ code }) => code === 'config_differs') ?? [],
+    }),
+    metrics: {
+      contentType: CONTENT_TYPE,
+      text: async () => (live.snapshot === null ? '' : plane.metrics(metrics.registry())),
     },
-    options.configured.plan,
+  })
+  const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
+  // Before anything that may have to wait: whoever asks hears that it is alive, and not ready.
+  try {
+    addresses.health = await listen(health, config.health.listen, 'health.listen')
+  } catch (error) {
+    await health.close()
+    await store.close()
+    throw error
+  }
+
+  const controlParts: ControlParts = {
+    instance,
+    clock,
+    running: () => reached,
+    compile(plan, controlState) {
+      const snapshot = compileSnapshot(plan, controlState, options.chance)
+      generations.set(snapshot, controlState)
+      return snapshot
+    },
+    swap(snapshot, since) {
+      if (live.snapshot === null) live.snapshot = createLive(snapshot)
+      else live.snapshot.swap(snapshot)
+      reached = applied(snapshot, since)
+      return reached
+    },
+    load: () => store.load(),
+    async commit(controlState, draft, after) {
+      const began = clock.monotonic()
+      await store.commit(controlState, draft, { after })
+      lastCommitMs = clock.monotonic() - began
+    },
+    copy: instances?.copy ?? null,
+    fleet: instances?.fleet ?? null,
+    spill: directory === null ? noSpill : createSpill({ path: join(directory, 'rollbacks.pending') }),
+    seed: () => randomBytes(24).toString('base64url'),
+    changed(event) {
+      events.publish('change', event)
+      const { plan } = current()
+      const changed = plan.byId.get(event.subject)
+      const concerned = event.subject === '*' ? plan.routes : changed && plan.units.get(changed.unit)
+      // The share that was observed before a change says nothing about after it.
+      if (!MOVES_NOBODY.has(event.action)) plane.restartShares((concerned ?? []).map(({ id }) => id))
+      if (event.trigger !== null) {
+        const unit = event.subject === '*' ? null : (plan.byId.get(event.subject)?.unit ?? null)
+        const routes = plan.routes.filter(
+          route => route.sides.legacy !== null && (unit === null || route.unit === unit),
+        )
+        metrics.rolledBack(
+          routes.map(route => route.id),
+          event.trigger,
+          event.ms,
+        )
+      }
+    },
+    log: log.line,
+  }
+  const control: Control = await whenItAnswers(() => openControl(controlParts, options.configured.plan)).catch(
+    async error => {
+      await instances?.close()
+      await health.close()
+      await store.close()
+      throw error
+    },
   )
+
+  /** Without its store and without a local copy there is nothing to serve by: it waits, alive and not ready. */
+  async function whenItAnswers<T>(open: () => Promise<T>): Promise<T> {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        return await open()
+      } catch (error) {
+        const isPassing = WAITED_FOR.has((error as Partial<BanyanError>).code ?? '')
+        if (store.shared === null || !isPassing || options.stopped?.aborted === true) throw error
+        if (isFirst) log.line('warn', `waiting for the store: ${(error as Error).message}`)
+        why = 'waiting for the store'
+        await new Promise(resolve => setTimeout(resolve, ASK_AGAIN_MS))
+      }
+    }
+  }
+
   const reloader = createReloader({
     first: options.configured,
     reread: options.reread,
@@ -194,6 +285,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     log: log.line,
   })
 
+  if (store.shared !== null) {
+    await inheritRecords(store.shared, log.line).catch(() => {})
+  }
   const shadowing = await createShadowing({
     clock,
     current,
@@ -289,6 +383,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       return route => trafficOf(traffic.get(route) ?? [])
     },
     workers: plane.workers,
+    replicas,
+    receive: instances !== null && config.fleet.listen === null ? instances.receive : null,
     inventory: inventory.view,
     shadow: shadowing.face,
     clock,
@@ -317,7 +413,13 @@ export async function startApp(options: AppOptions): Promise<App> {
         control,
         current(),
         forwarders,
-        [...plane.reading().warnings, ...sightings.warnings(), ...doctor.warnings(), ...shadowing.warnings()],
+        [
+          ...(instances?.fleet.warnings() ?? []),
+          ...plane.reading().warnings,
+          ...sightings.warnings(),
+          ...doctor.warnings(),
+          ...shadowing.warnings(),
+        ],
         plane.reading().addresses,
         plane.reading().backends,
       ),
@@ -329,10 +431,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       const { addresses, backends } = plane.reading()
       return healthOf(addresses, backends)
     },
-  })
-  const health = createHealthServer({
-    ready: () => ({ ready: state === 'ready', why: state }),
-    metrics: { contentType: CONTENT_TYPE, text: () => plane.metrics(metrics.registry()) },
   })
   const dispatcher = createSideDispatcher(door => doorBackend(control.plan(), door))
   const sides =
@@ -352,20 +450,27 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
   const glass: BreakGlass | null = directory === null ? null : watchBreakGlass(directory, breakGlass)
 
-  const addresses = { proxy: '', admin: '', health: '', sides: null as string | null }
   try {
-    addresses.health = await listen(health, config.health.listen, 'health.listen')
     addresses.admin = await listen(admin, config.admin.listen, 'admin.listen')
     if (sides !== null && config.sides.listen !== null) {
       addresses.sides = await listen(sides, config.sides.listen, 'sides.listen')
     }
+    addresses.fleet = (await instances?.begin()) ?? null
     // Somebody broke it while nothing ran: in force before the first request.
     await glass?.look()
     const bound = await plane.listen()
+    reached = plane.apply(generationOf(current()), clock.monotonic())
     addresses.proxy = addressText(bound, current().plan.tls === null ? 'http' : 'https')
     // Last: a start that fails leaves no token behind that belongs to nobody.
     if (options.adminToken === null) {
-      await ensureFirstToken({ control, clock, directory, cwd: options.cwd, made: options.tokenMade })
+      await ensureFirstToken({
+        control,
+        clock,
+        isShared: store.shared !== null,
+        directory,
+        cwd: options.cwd,
+        made: options.tokenMade,
+      })
     }
     listening = `${bound.host.includes(':') ? `[${bound.host}]` : bound.host}:${bound.port}`
   } catch (error) {
@@ -373,7 +478,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     keyLists?.close()
     await plane.end()
     await shadowing.close()
-    await Promise.allSettled([plane.close(0), health.close(), admin.close(), sides?.close()])
+    await Promise.allSettled([plane.close(0), health.close(), admin.close(), sides?.close(), instances?.close()])
     await control.close()
     await store.close()
     throw error
@@ -401,6 +506,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     dispatcher.destroy()
     await control.close()
+    await instances?.close()
     await store.close()
     log.flush()
   }
@@ -429,6 +535,19 @@ function isOfConfig({ path }: Mistake): boolean {
   return path !== '/proxy/tls/cert'
 }
 
+function replicaOf(one: Replica): Status['replicas'][number] {
+  const { instance, revision, version, state, agoMs, configHash } = one
+  const workers = one.workers.map(({ worker, revision: runs }) => ({ worker, revision: runs }))
+  return { instance, revision, version, state, agoMs, configHash: configHash.slice(0, 8), workers }
+}
+
+/** What an instance keeps on its own disk; null: nothing outlives it. */
+function directoryOf({ configured: { config }, cwd }: AppOptions): string | null {
+  const { store, fleet } = config
+  if (store.kind === 'memory') return null
+  return resolve(cwd, store.kind === 'sqlite' ? dirname(store.path) : fleet.directory)
+}
+
 function standingOf(workers: readonly WorkerState[]) {
   const running = workers.filter(({ state }) => state === 'running').length
   return { running, pending: workers.length - running }
@@ -439,6 +558,6 @@ const noSpill = { append() {}, read: async () => [], clear: async () => {}, rese
 
 async function openStore(options: AppOptions): Promise<Store> {
   const { store } = options.configured.config
-  if (store.kind === 'postgres') throw new Error('not yet')
+  if (store.kind === 'postgres') return openPostgresStore({ url: store.url, instance: options.instance })
   return store.kind === 'memory' ? createMemoryStore() : openSqliteStore({ path: resolve(options.cwd, store.path) })
 }

@@ -18,17 +18,26 @@ export interface FirstTokenOptions {
   /** Beside the store; null for a store in memory: `.banyan` below `cwd`. */
   readonly directory: string | null
   readonly cwd: string
+  /** Other instances are on the same store: what one of them has made is not undone here. */
+  readonly isShared: boolean
   /** Told once, with the secret of a token that was made. */
   readonly made: (file: string, secret: string) => void
 }
 
 /** Its hash is kept in the store. Nothing is done while its file is there too, or somebody has another admin token. */
-export async function ensureFirstToken({ control, clock, directory, cwd, made }: FirstTokenOptions): Promise<void> {
+export async function ensureFirstToken({
+  control,
+  clock,
+  directory,
+  cwd,
+  isShared,
+  made,
+}: FirstTokenOptions): Promise<void> {
   const file = join(directory ?? resolve(cwd, '.banyan'), 'admin.token')
   const { tokens } = control.state()
   const now = clock.now()
   const admins = tokens.filter(one => one.scopes.includes('admin') && (one.expiresAt === null || one.expiresAt > now))
-  if (admins.some(one => one.id !== ID)) return
+  if (admins.some(one => one.id !== ID || isShared)) return
   const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : null
   const known = tokens.find(one => one.id === ID)
   if (known !== undefined) {

@@ -37,6 +37,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'certificates.ts': 6,
   'key-lists.ts': 6,
   'ids.ts': 6,
+  'instances.ts': 6,
   'configured.ts': 6,
   'first-token.ts': 6,
   'listen.ts': 6,

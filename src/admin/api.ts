@@ -181,7 +181,17 @@ export const Status = z.object({
       state: z.enum(['running', 'pending']).describe('pending: it is starting, or does not answer'),
     }),
   ),
-  replicas: z.array(z.object({ instance: z.string(), revision: z.number().int() })),
+  replicas: z.array(
+    z.object({
+      instance: z.string(),
+      revision: z.number().int().describe('of the store, in force there'),
+      version: z.string(),
+      state: z.enum(['starting', 'ready', 'draining']),
+      agoMs: z.number().describe('since it was seen last'),
+      configHash: z.string().describe('of its configuration; another one than ours: it differs'),
+      workers: z.array(z.object({ worker: z.number().int(), revision: z.number().int() })),
+    }),
+  ),
   rollbacks: z.array(Rollback),
   routes: z.array(RouteShort),
   default: RouteShort.extend({ lastError: LastError })

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import type { Control } from '../control/control.ts'
 import { rollbackId } from '../control/control.ts'
 import type { Report } from '../doctor/doctor.ts'
+import type { Receive } from '../fleet/receive.ts'
 import type { Inventory } from '../inventory/sketch.ts'
 import { type Actor, type AuditEntry, isInForce, type Rollback, type Token } from '../model/control.ts'
 import { BanyanError, type Mistake } from '../model/errors.ts'
@@ -34,6 +35,10 @@ export interface AdminParts {
   /** As it was looked at last. */
   readonly traffic: () => (route: RouteId) => RouteTraffic
   readonly workers: () => Readonly<Status['workers']>
+  /** This one first. */
+  readonly replicas: () => Status['replicas']
+  /** What peers bring, where they come in here; null: they do not. */
+  readonly receive: Receive | null
   readonly inventory: () => Inventory
   readonly shadow: ShadowFace
   readonly clock: Clock
@@ -182,7 +187,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
         warnings: own.warnings.filter(one => call.caller.routes === null || shows(call, one.route)),
         revision: state.revision,
         workers: [...parts.workers()],
-        replicas: [{ instance: own.instance, revision: now.snapshot.revision }],
+        replicas: parts.replicas(),
         rollbacks: state.rollbacks.flatMap(rollback => visibleRollback(call, rollback)),
         routes: visible(call).map(route => shortRoute(route, now)),
         default: fallback === null || call.caller.routes !== null ? null : shortDefault(fallback, now),

@@ -3,7 +3,12 @@ import fastify, { type FastifyInstance } from 'fastify'
 
 export interface HealthParts {
   /** Listening, a snapshot in force, not draining; nothing else. */
-  readonly ready: () => { readonly ready: boolean; readonly why: string }
+  readonly ready: () => {
+    readonly ready: boolean
+    readonly why: string
+    /** It is ready all the same. */
+    readonly warnings: readonly { readonly code: string; readonly message: string }[]
+  }
   readonly metrics: { readonly contentType: string; text(): Promise<string> }
 }
 
@@ -11,9 +16,10 @@ export function createHealthServer(parts: HealthParts): FastifyInstance {
   const app = fastify({ bodyLimit: 1024, requestTimeout: 10_000, forceCloseConnections: true })
   app.get('/healthz', async () => ({ status: 'alive' }))
   app.get('/readyz', async (_request, reply) => {
-    const { ready, why } = parts.ready()
+    const { ready, why, warnings } = parts.ready()
     reply.code(ready ? 200 : 503)
-    return { status: ready ? 'ready' : 'not ready', why }
+    const said = warnings.map(({ code, message }) => ({ code, message }))
+    return { status: ready ? 'ready' : 'not ready', why, ...(said.length === 0 ? {} : { warnings: said }) }
   })
   app.get('/metrics', async (_request, reply) => {
     reply.type(parts.metrics.contentType)

@@ -2,11 +2,13 @@
 // handler sees it: Host, Origin, token, scope, parameters, body.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { FLEET_PATH } from '../fleet/receive.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
 import { type Access, bearerOf, type Caller, requireScope } from './access.ts'
 import { type Operation, type OperationName, operations } from './api.ts'
 import type { Events } from './events.ts'
+import { addFleetRoute } from './fleet.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
 import { openApi } from './openapi.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
@@ -76,8 +78,10 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
-    parts.access.checkOrigin(request)
+    // Peers name each other as the network does; their right is a signature.
+    if (request.routeOptions.url !== FLEET_PATH) parts.access.checkOrigin(request)
   })
+  if (parts.receive !== null) void addFleetRoute(app, parts.receive)
   app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
   app.setNotFoundHandler((request, reply) => {
     const here = Object.values<Operation>(operations).filter(one => pathPattern(one.path).test(request.url))

@@ -35,6 +35,8 @@ export interface ControlParts {
   readonly compile: (plan: Plan, state: ControlState) => Snapshot
   /** One assignment, then the sweep of what waits for the new side, before it returns. Workers answer within a second, or are pending. */
   readonly swap: (snapshot: Snapshot, since: Milliseconds) => Promise<Reached>
+  /** Where what was swapped last runs. */
+  readonly running: () => Promise<Reached>
   readonly load: () => Promise<ControlState | null>
   /** `after`: the revision in whose place the state is saved; 0: nothing. Rejects with `store_conflict` when there is another. */
   readonly commit: (state: ControlState, audit: AuditDraft, after: Revision) => Promise<unknown>
@@ -118,8 +120,6 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   let state = stored
   /** The highest revision that was given out. */
   let last = stored.revision
-  /** Where the last swap is in force. */
-  let reached: Promise<Reached> = Promise.resolve({ appliedBy: [], pending: [] })
   let retry: NodeJS.Timeout | null = null
   /** Something is in the local file. */
   let hasSpilled = false
@@ -136,8 +136,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   function swap(since: Milliseconds): Promise<Reached> {
     state = inForce(stored, owed)
     last = Math.max(last, state.revision)
-    reached = parts.swap(parts.compile(plan, state), since)
-    return reached
+    return parts.swap(parts.compile(plan, state), since)
   }
 
   /** The store holds this state. A rollback that it held once and neither holds nor has ended any more was lost: it is owed. */
@@ -182,7 +181,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       const revision = Math.max(last, stored.revision) + 1
       const change = reduce(base, command, usedPlan, { at, revision })
       if (change === null) {
-        return { outcome: concluded(null, base.revision, since, reached) }
+        return { outcome: concluded(null, base.revision, since, parts.running()) }
       }
       last = revision
       parts.compile(usedPlan, change.state)
@@ -227,7 +226,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       const route = command.route === null ? null : (plan.byId.get(command.route) ?? null)
       const found = standing(state, route)
       const isOwed = owed.some(one => one.rollback === found)
-      return reached.then(here => ({
+      return parts.running().then(here => ({
         applied: applied(state.revision, since, !isOwed, here),
         change: null,
         rollback: found,
@@ -256,7 +255,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
 
   function take(one: Owed): Promise<Reached> | null {
     if (stored.ended.some(({ id }) => id === one.rollback.id)) return null
-    if (isKnown(state, one.rollback.id)) return reached
+    if (isKnown(state, one.rollback.id)) return parts.running()
     const since = clock.monotonic()
     owed = [...owed, one]
     const here = swap(since)
@@ -481,7 +480,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     },
     reload: (next, command) => inTurn(() => step(command, next)).then(({ outcome }) => outcome),
     follow(revision) {
-      if (revision !== null && revision <= stored.revision) return reached
+      if (revision !== null && revision <= stored.revision) return parts.running()
       return inTurn(async () => {
         if (revision === null || revision > stored.revision) {
           await catchUp().catch(error => {
@@ -489,7 +488,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
             throw storeFailed(error)
           })
         }
-        return { where: reached }
+        return { where: parts.running() }
       }, true).then(({ where }) => where)
     },
     take,

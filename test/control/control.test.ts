@@ -58,6 +58,7 @@ async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; dama
       },
       async reserve() {},
     },
+    running: async () => ({ appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }),
     copy: null,
     fleet: null,
     seed: () => 'seed',

@@ -165,6 +165,7 @@ t.test('a store of before knows no rules', async t => {
       clock: { now: () => 0, monotonic: () => 0 },
       compile: (plan, state) => compileSnapshot(plan, state, { random: () => 0, randomId: () => 'id', now: () => 0 }),
       swap: async () => ({ appliedBy: [], pending: [] }),
+      running: async () => ({ appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }),
       copy: null,
       fleet: null,
       load: store.load,
