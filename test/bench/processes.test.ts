@@ -80,7 +80,9 @@ t.test('slow clients stay slow, and a normal one is served meanwhile', { skip },
   const normal = children.startFile('normal client', 'kit/steady-process.ts', 0)
   const request: SteadyRequest = { port, perSecond: 100, warmupMs: 0, measureMs: 500, pids: NOBODY }
   const { asked, failed, firstFailed, p50Ms, p99Ms } = await normal.ask<Steady>(request, 30_000)
-  t.same({ asked, failed, firstFailed }, { asked: 50, failed: 0, firstFailed: null })
+  t.same({ failed, firstFailed }, { failed: 0, firstFailed: null })
+  // Whoever is held up at the end does not ask for what was due by then.
+  t.ok(asked > 25 && asked <= 50, `${asked} asked`)
   t.ok(p50Ms > 0 && p50Ms <= p99Ms)
   t.same(await slowly.ask<SlowClients>('look', 30_000), { dripping: 3, reading: 4, cut: 0 })
   await slowly.ask('end', 30_000)

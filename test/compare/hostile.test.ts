@@ -4,6 +4,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import fc from 'fast-check'
 import t from 'tap'
 import { isSame } from '../../src/compare/compare.ts'
+import { runs } from '../runs.ts'
 import { answer, compareGiven, type Given, POLICY } from './answers.ts'
 
 const TYPES = [
@@ -66,7 +67,7 @@ t.test('property: any bytes under any head end with an answer, the same both way
       const same = isSame(answer(legacy), answer(fresh), { ...POLICY, ...policy })
       return !same || compared.result === 'match'
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
   t.pass('held')
 })
@@ -82,7 +83,7 @@ t.test('property: coded contents match exactly where they are the same text', as
       const isEqual = a.equals(b) || (type !== 'application/octet-stream' && unmarked(a).equals(unmarked(b)))
       return (result === 'match') === isEqual
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   )
   t.pass('held')
 })

@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { readBytes } from '../../src/config/files.ts'
 import { loadConfig, loadText } from '../../src/config/load.ts'
 import { backendOf } from '../../src/config/schema.ts'
+import { runs } from '../runs.ts'
 import { cannotRun } from '../store/child.ts'
 import { ENV, lineOf, read } from './read.ts'
 
@@ -459,7 +460,7 @@ t.test('any text: no exception, and every mistake has a place in it', async t =>
       const errors = loaded.mistakes.some(({ level }) => level === 'error')
       if (errors !== (loaded.config === null)) throw new Error('a configuration comes without errors, and only then')
     }),
-    { seed: SEED, numRuns: 1500 },
+    { seed: SEED, numRuns: runs(1500) },
   )
   t.pass()
 })

@@ -53,6 +53,7 @@ t.test('the first hour, block by block', async t => {
   const env = {
     PATH: process.env.PATH,
     HOME: directory,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     LEGACY: legacy.url,
     NEW: fresh.url,
     PROXY: `http://127.0.0.1:${proxy}`,

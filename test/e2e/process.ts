@@ -260,7 +260,11 @@ export async function slowDisk(t: Test, { pid }: Process): Promise<boolean> {
 function compileCache(): string {
   const directory = join(ROOT, '.tap/compile-cache')
   const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: directory }
-  if (!existsSync(directory)) spawnSync('env', ['-u', 'NODE_OPTIONS', process.execPath, BIN, 'version'], { env })
+  const filled = join(directory, 'filled')
+  if (!existsSync(filled)) {
+    spawnSync('env', ['-u', 'NODE_OPTIONS', process.execPath, BIN, 'version'], { env })
+    writeFileSync(filled, '')
+  }
   return directory
 }
 

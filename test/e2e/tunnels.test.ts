@@ -8,6 +8,9 @@ import { type Asked, handClock, metricOf, type Scripted, scripted } from './scri
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n'
 const AGREED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n'
 
+/** It is the next tick that is waited for, not the machine. */
+t.jobs = 3
+
 /** Longer than the time between two ticks. */
 const ticked = () => new Promise(resolve => setTimeout(resolve, 1_200))
 

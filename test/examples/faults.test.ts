@@ -8,6 +8,7 @@ import t from 'tap'
 import { startLegacy } from '../../examples/orders/legacy.ts'
 import { startNew } from '../../examples/orders/new.ts'
 import { ORDER_STATUSES, type Order, seedData } from '../../examples/orders/seed.ts'
+import { runs } from '../runs.ts'
 
 interface Answer {
   readonly status: number
@@ -137,7 +138,7 @@ t.test('random writes: the same orders, the same refusals', async t => {
       return difference.path === '/cancel_reason' && difference.new === undefined
     })
   })
-  await fc.assert(write, { seed, numRuns: 300 })
+  await fc.assert(write, { seed, numRuns: runs(300) })
   t.pass()
 })
 

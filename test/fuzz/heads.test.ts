@@ -1,5 +1,5 @@
-// A bounded fuzz: what both sides may send, changed at random, through a live Banyan. FUZZ_SEED repeats a run; a longer one is
-// `npm run fuzz -- --minutes 10`.
+// A bounded fuzz: what both sides may send, changed at random, through a live Banyan. FUZZ_SEED repeats a run, FUZZ_SECONDS gives
+// it more time; a longer one is `npm run fuzz -- --minutes 10`.
 import t from 'tap'
 import { eventually } from '../e2e/harness.ts'
 import type { Kind } from './corpus.ts'
@@ -8,7 +8,7 @@ import { fuzz, LANES_OF, uncaught } from './fuzz.ts'
 import type { Finding } from './lane.ts'
 
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
-const SECONDS = 8
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 4)
 
 const sockets = () => process.getActiveResourcesInfo().filter(one => one === 'TCPSocketWrap').length
 

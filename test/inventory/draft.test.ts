@@ -6,6 +6,7 @@ import { shown } from '../../src/config/shown.ts'
 import { configure } from '../../src/configured.ts'
 import { type DraftOptions, draftOf, MOST_ROUTES } from '../../src/inventory/draft.ts'
 import { type Inventory, type Seen, Sketch } from '../../src/inventory/sketch.ts'
+import { runs } from '../runs.ts'
 import { seen } from './make.ts'
 
 const OPTIONS: DraftOptions = { legacy: ['http://10.0.0.5:3001'], listen: ':8080', from: 'a test', notes: [] }
@@ -137,7 +138,7 @@ t.test(
           inventory.entries.every(({ template }) => paths.has(template))
         )
       }),
-      { seed, numRuns: 300 },
+      { seed, numRuns: runs(300) },
     )
   },
 )
