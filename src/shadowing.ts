@@ -63,7 +63,12 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
     },
   })
 
-  ledger.load(await parts.store.kept())
+  // Serving is not held up by what was learned: it goes on from nothing.
+  const known = await parts.store.kept().catch(error => {
+    log('warn', 'what was learned of differences before could not be read', { error: String(error) })
+    return []
+  })
+  ledger.load(known)
   swapped()
 
   let saving: Promise<void> = Promise.resolve()
