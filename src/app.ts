@@ -291,6 +291,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     tokens: () => control.state().tokens,
     environmentToken: options.adminToken === null ? null : hashOf(options.adminToken),
     hosts: config.admin.hosts,
+    auth: config.admin.auth ?? null,
   }
   const accessControl = createAccess(accessParts)
   const admin = createAdminServer({
@@ -330,6 +331,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           ...keyLists.warnings(),
           ...sightings.warnings(),
           ...doctor.warnings(),
+          ...accessControl.warnings(),
           ...(shadowing.current?.warnings() ?? []),
         ],
         services.states(),
@@ -350,7 +352,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     config.sides.listen === null
       ? null
       : await createSideDoors({
-          access: createAccess({ ...accessParts, hint: 'X-Banyan-Token: <token>' }),
+          access: accessControl,
           plan: () => control.plan(),
           dispatcher,
           backendHeader: BACKEND_HEADER,

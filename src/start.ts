@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { isAbsolute, join } from 'node:path'
+import { weaknessOf } from './admin/weak-token.ts'
 import { type App, startApp } from './app.ts'
 import type { StartOptions } from './cli/io.ts'
 import { readAddress, readOrigin } from './config/addresses.ts'
@@ -20,8 +21,6 @@ import type { Clock } from './model/units.ts'
 
 export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
-/** Tokens that somebody would guess. */
-const SHORTEST_TOKEN = 16
 /** The same signal again within this is the same key press: a terminal signals the whole group, our own parent too. */
 const ONE_PRESS_MS = 200
 
@@ -147,9 +146,11 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
   const instance = io.env.BANYAN_INSTANCE ?? `${hostname()}-${process.pid}`
   const format = options.format === 'auto' ? (io.stdout.isTTY === true ? 'pretty' : 'json') : options.format
   const log = createLog({ level: options.level, access: options.access === 'on', format, instance }, io.stdout.fd)
-  const adminToken = io.env.BANYAN_ADMIN_TOKEN ?? null
-  if (adminToken !== null && adminToken.length < SHORTEST_TOKEN) {
-    throw new BanyanError('weak_token', `BANYAN_ADMIN_TOKEN is shorter than ${SHORTEST_TOKEN} characters`, {
+  // Files that become variables end with a line.
+  const adminToken = io.env.BANYAN_ADMIN_TOKEN?.trim() ?? null
+  const weakness = adminToken === null ? null : weaknessOf(adminToken)
+  if (weakness !== null) {
+    throw new BanyanError('weak_token', `BANYAN_ADMIN_TOKEN ${weakness}`, {
       hint: 'make one: openssl rand -base64 32',
     })
   }

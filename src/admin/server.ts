@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { z } from 'zod'
 import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
-import { type Access, bearerOf, type Caller, requireScope } from './access.ts'
+import { type Access, type Caller, requireScope, requireSomewhere } from './access.ts'
 import { type Operation, type OperationName, operations } from './api.ts'
 import type { Events } from './events.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
@@ -17,6 +17,10 @@ const WHERE = `the API is described at ${BASE}/openapi.json`
 const BODY_BYTES = 64 * 1024
 /** `config/check` takes a configuration of 256 KiB, escaped as a JSON text. Larger ones are for `banyan check`. */
 const CONFIG_BYTES = 600 * 1024
+
+/** Beside the 16 KiB that Node takes of a head. */
+const MOST_FIELDS = 100
+const TARGET_CHARS = 8 * 1024
 
 const HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -62,7 +66,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       }
     },
   })
-  const handlers = createHandlers(parts)
+  const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
   const document = openApi(parts.version)
   const callers = new WeakMap<FastifyRequest, Caller>()
 
@@ -74,8 +78,11 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     else json(request, body as string, done)
   })
 
+  // Node would drop what is above its own count without a word, and with it a second Host.
+  app.server.maxHeadersCount = 0
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
+    refuseLargeHead(request)
     parts.access.checkOrigin(request)
   })
   app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
@@ -122,7 +129,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
 
   function admit(name: OperationName, operation: Operation, request: FastifyRequest): void {
     if (name === 'openapi') return
-    const caller = parts.access.authenticate(bearerOf(request.headers.authorization), request.ip)
+    const caller = parts.access.admit(request)
     authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
     callers.set(request, caller)
   }
@@ -136,7 +143,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     const body = parse(operation.body, request.body ?? {})
     const answer = await (handlers[name as Handled] as Handler)({
       caller,
-      actor: { name: caller.token.name, tokenId: caller.token.id, address: request.ip },
+      actor: { name: caller.name, tokenId: caller.tokenId, address: request.ip },
       params,
       query,
       body,
@@ -148,11 +155,14 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   }
 
   function authorize(name: OperationName, operation: Operation, caller: Caller, params: Record<string, string>): void {
-    const plan = parts.control.plan()
     const route = operation.path.startsWith('/routes/:id') ? (params.id as RouteId) : null
-    const reach = OPEN.has(name) ? { ...caller, routes: null } : caller
-    requireScope(reach, operation.scope ?? 'read', route, plan)
-    if (operation.andScope !== undefined) requireScope(reach, operation.andScope, route, plan)
+    for (const scope of [
+      operation.scope ?? 'read',
+      ...(operation.andScope === undefined ? [] : [operation.andScope]),
+    ]) {
+      if (OPEN.has(name)) requireSomewhere(caller, scope)
+      else requireScope(caller, scope, route, parts.control.plan())
+    }
   }
 
   function listen(request: FastifyRequest, reply: FastifyReply, caller: Caller): void {
@@ -160,7 +170,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     const { raw } = reply
     for (const [header, value] of Object.entries(HEADERS)) raw.setHeader(header, value)
     raw.setHeader('Content-Type', 'text/event-stream')
-    // A stream ends with the token that opened it.
+    // A stream ends with the token that opened it, and for a person after a while.
     const holds = () => parts.access.holds(caller)
     if (!parts.events.listen(raw, typeof last === 'string' ? last : null, holds)) {
       raw.removeHeader('Content-Type')
@@ -170,6 +180,17 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   }
 
   return app
+}
+
+function refuseLargeHead({ raw }: FastifyRequest): void {
+  if ((raw.url ?? '').length > TARGET_CHARS) {
+    throw new BanyanError('target_too_long', `the URL is longer than ${TARGET_CHARS} characters`, { hint: WHERE })
+  }
+  if (raw.rawHeaders.length > 2 * MOST_FIELDS) {
+    throw new BanyanError('too_many_fields', `the request has more than ${MOST_FIELDS} header fields`, {
+      hint: 'a call needs a handful',
+    })
+  }
 }
 
 /** The value as its schema wants it; mistakes become JSON Pointers. */
