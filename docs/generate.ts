@@ -144,7 +144,15 @@ function cliPage(): string {
     stdin: (async function* () {})(),
     env: { NO_COLOR: '1' },
     cwd: '/',
-    parts: { version: VERSION, start: never, demo: never, check: never, schema: () => ({}) },
+    parts: {
+      version: VERSION,
+      start: never,
+      demo: never,
+      check: never,
+      schema: () => ({}),
+      differences: () => [],
+      yaml: () => '',
+    },
   })
   const out = ['# Command line', '', GENERATED, '', '```', helpOf(program), '```', '']
   for (const command of commandsOf(program)) {

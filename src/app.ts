@@ -368,10 +368,12 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 
   const accessParts = {
+    failedLogin: metrics.failedLogin,
     clock,
     tokens: () => control.state().tokens,
     environmentToken: options.adminToken === null ? null : hashOf(options.adminToken),
     hosts: config.admin.hosts,
+    auth: config.admin.auth ?? null,
   }
   const accessControl = createAccess(accessParts)
   const admin = createAdminServer({
@@ -418,6 +420,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           ...plane.reading().warnings,
           ...sightings.warnings(),
           ...doctor.warnings(),
+          ...accessControl.warnings(),
           ...shadowing.warnings(),
         ],
         plane.reading().addresses,
@@ -437,7 +440,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     config.sides.listen === null
       ? null
       : await createSideDoors({
-          access: createAccess({ ...accessParts, hint: 'X-Banyan-Token: <token>' }),
+          access: accessControl,
           plan: () => control.plan(),
           dispatcher,
           backendHeader: BACKEND_HEADER,

@@ -2,9 +2,12 @@
 import { isAbsolute, join } from 'node:path'
 import type { CliParts } from './cli/io.ts'
 import { runCli } from './cli/main.ts'
+import { differences } from './config/diff.ts'
 import { jsonSchema } from './config/json-schema.ts'
-import { loadConfig } from './config/load.ts'
+import { loadConfig, loadText } from './config/load.ts'
 import { compilePlan } from './config/plan.ts'
+import { shown } from './config/shown.ts'
+import { writeYaml } from './config/write-yaml.ts'
 import { demo } from './demo.ts'
 import { mistakesText, start } from './start.ts'
 import { VERSION } from './version.ts'
@@ -17,19 +20,26 @@ const parts: CliParts = {
   start: options => start(options, io),
   demo: options => demo(options, io),
   schema: jsonSchema,
-  async check(file) {
-    const path = isAbsolute(file) ? file : join(cwd, file)
-    const loaded = await loadConfig({ file: path, env: process.env })
+  async check(file, text) {
+    const path = file === '-' || isAbsolute(file) ? file : join(cwd, file)
+    const { env } = process
+    const loaded = await (text === undefined
+      ? loadConfig({ file: path, env })
+      : loadText({ text, file: path, env, interpolate: true }))
     const at = { file: path, loadedAt: Date.now(), place: loaded.place }
     const more = loaded.config === null ? [] : compilePlan(loaded.config, at).mistakes
     const mistakes = [...loaded.mistakes, ...more]
-    const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined
+    const ok = !mistakes.some(mistake => mistake.level === 'error')
+    const colour = process.stdout.isTTY === true && env.NO_COLOR === undefined
     return {
-      ok: !mistakes.some(mistake => mistake.level === 'error'),
+      ok,
       lines: mistakesText(mistakes, loaded.texts, colour),
       mistakes,
+      shown: ok && loaded.config !== null ? shown(loaded.config) : null,
     }
   },
+  differences,
+  yaml: writeYaml,
 }
 
 /** A starter (bin/banyan.js, npx) hands on what the terminal sent to all of them: twice at once is once. */

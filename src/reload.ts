@@ -35,8 +35,10 @@ export interface Reloader {
   reload(actor: Actor, reason: string | null, source: string): Promise<Reloaded>
   /** What the file says by now and only a restart puts in force. */
   late(): readonly Mistake[]
-  /** What a text would do, or all that is wrong with it. */
-  check(text: string): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly Difference[] }>
+  /** What a text (null: the file as it is now) would do, or all that is wrong with it. */
+  check(
+    text: string | null,
+  ): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly Difference[] }>
 }
 
 export function createReloader(parts: ReloadParts): Reloader {
@@ -80,19 +82,14 @@ export function createReloader(parts: ReloadParts): Reloader {
     configured: () => configured,
     state: () => ({ lastReload, lastError }),
     async reload(actor, reason, source) {
-      const { reread } = parts
-      if (reread === null) {
-        throw new BanyanError('no_file', 'there is no configuration file: started with --legacy alone', {
-          hint: 'start with -c routes.yaml',
-        })
-      }
+      const reread = fileReader(parts)
       const reloaded = turn.then(() => reloadNow(reread, { type: 'reload', source, actor, reason }))
       turn = reloaded.catch(() => {})
       return reloaded
     },
     async check(text) {
       try {
-        const checked = await parts.check(text)
+        const checked = await (text === null ? fileReader(parts)() : parts.check(text))
         return { mistakes: checked.warnings, changes: differences(configured.shown, checked.shown) }
       } catch (error) {
         if (error instanceof BanyanError && Array.isArray(error.details.mistakes)) {
@@ -102,6 +99,14 @@ export function createReloader(parts: ReloadParts): Reloader {
       }
     },
   }
+}
+
+/** Throws `no_file`. */
+function fileReader({ reread }: ReloadParts): () => Promise<Configured> {
+  if (reread !== null) return reread
+  throw new BanyanError('no_file', 'there is no configuration file: started with --legacy alone', {
+    hint: 'start with -c routes.yaml',
+  })
 }
 
 function restartWarning(configured: Configured, path: string): Mistake {

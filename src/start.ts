@@ -1,6 +1,7 @@
 // `banyan start`: configuration and flags become a running process; signals drain, reload and break the glass.
 import { hostname } from 'node:os'
 import { isAbsolute, join } from 'node:path'
+import { weaknessOf } from './admin/weak-token.ts'
 import { type App, startApp } from './app.ts'
 import type { StartOptions } from './cli/io.ts'
 import { systemChance, systemClock } from './clock.ts'
@@ -17,8 +18,6 @@ import { type Configured, configure, type Read } from './configured.ts'
 import { createLog } from './log.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
 
-/** Tokens that somebody would guess. */
-const SHORTEST_TOKEN = 16
 /** The same signal again within this is the same key press: a terminal signals the whole group, our own parent too. */
 const ONE_PRESS_MS = 200
 
@@ -145,9 +144,11 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
   const format = options.format === 'auto' ? (io.stdout.isTTY === true ? 'pretty' : 'json') : options.format
   const workerLog = { level: options.level, access: options.access === 'on', format, instance } as const
   const log = createLog(workerLog, io.stdout.fd)
-  const adminToken = io.env.BANYAN_ADMIN_TOKEN ?? null
-  if (adminToken !== null && adminToken.length < SHORTEST_TOKEN) {
-    throw new BanyanError('weak_token', `BANYAN_ADMIN_TOKEN is shorter than ${SHORTEST_TOKEN} characters`, {
+  // Files that become variables end with a line.
+  const adminToken = io.env.BANYAN_ADMIN_TOKEN?.trim() ?? null
+  const weakness = adminToken === null ? null : weaknessOf(adminToken)
+  if (weakness !== null) {
+    throw new BanyanError('weak_token', `BANYAN_ADMIN_TOKEN ${weakness}`, {
       hint: 'make one: openssl rand -base64 32',
     })
   }

@@ -61,7 +61,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@fastify/http-proxy': ['src/admin/sides.ts'],
   'node:sqlite': ['src/store/'],
   pg: ['src/store/', 'src/data/'],
-  'lru-cache': ['src/admin/access.ts', 'src/shadow/', 'src/ramp/', 'src/outbox/'],
+  'lru-cache': ['src/admin/patience.ts', 'src/shadow/', 'src/ramp/', 'src/outbox/'],
   pino: ['src/log.ts'],
   'pino-pretty': ['src/log.ts'],
   yaml: ['src/config/'],

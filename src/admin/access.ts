@@ -1,85 +1,95 @@
-// Who may call the admin API: Host and Origin checks, bearer tokens, scopes, and patience with wrong ones.
+// Who may call the admin API: Host and Origin checks, bearer tokens, people behind an SSO proxy, and patience with wrong ones.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { LRUCache } from 'lru-cache'
-import type { ControlState, Scope, Token } from '../model/control.ts'
+import type { ControlState, Token } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
-import type { RouteId } from '../model/route.ts'
-import type { Plan } from '../model/snapshot.ts'
-import type { Clock, EpochMs } from '../model/units.ts'
+import type { Clock, EpochMs, Milliseconds } from '../model/units.ts'
+import { createHeaderLogin, type HeaderLoginOptions } from './header-login.ts'
+import { createPatience } from './patience.ts'
+import { type Caller, callerOf } from './scopes.ts'
 
-/** Wrong tokens from one address before it gets 429 instead of 401; a right one always passes. */
-const PATIENCE = 10
-const PATIENCE_MS = 60_000
-/** Addresses that are remembered; beyond it the longest unseen are forgotten. */
-const ADDRESSES = 10_000
+export { type Caller, requireScope, requireSomewhere } from './scopes.ts'
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
-
-const INCLUDES: Readonly<Record<Scope, readonly Scope[]>> = {
-  admin: ['admin', 'operate', 'rollback', 'bodies', 'read'],
-  operate: ['operate', 'rollback', 'read'],
-  rollback: ['rollback', 'read'],
-  bodies: ['bodies', 'read'],
-  read: ['read'],
-}
-
-/** Who calls, and what they may do. */
-export interface Caller {
-  readonly token: Token
-  may(scope: Scope): boolean
-  /** null: every route. */
-  readonly routes: ReadonlySet<RouteId> | null
-}
+const ENVIRONMENT = 'env'
+/** A browser cannot send it to another origin without being allowed to, and nobody is. */
+export const CSRF_HEADER = 'x-banyan-csrf'
+/** What a person has opened ends after this long: whether the proxy still knows them shows with the next request only. */
+const PERSON_MS: Milliseconds = 15 * 60_000
 
 export interface Access {
   /** Throws a BanyanError when the request does not come from where it may. */
   checkOrigin(request: FastifyRequest): void
-  /** Throws `unauthorized` or `throttled`. */
-  authenticate(secret: string | null, address: string): Caller
-  /** False once the caller's token was revoked or has expired. */
+  /** By the bearer token where there is one, right or wrong; else by the SSO proxy. Throws as `authenticate`, or `csrf`. */
+  admit(request: FastifyRequest): Caller
+  /** By a token. Throws `unauthorized` or `throttled`. `hint`: how a token is given here. */
+  authenticate(secret: string | null, address: string, hint?: string): Caller
+  /** False once the caller’s token was revoked or has expired, and for a person after a while. */
   holds(caller: Caller): boolean
+  /** When a token was last shown to this process; null: not since its start. */
+  lastUsed(tokenId: string): EpochMs | null
+  warnings(): readonly { readonly code: string; readonly message: string; readonly route: null }[]
 }
+
+/** `absent`: no token was given, nor anybody named. `header`: the SSO proxy said it in a way that must not be believed. */
+export type FailedLogin = 'absent' | 'wrong' | 'expired' | 'header'
 
 export interface AccessParts {
   readonly clock: Clock
   readonly tokens: () => ControlState['tokens']
   /** From BANYAN_ADMIN_TOKEN: its hash; null without one. */
   readonly environmentToken: string | null
-  /** How a token is given here; default: as a bearer. */
-  readonly hint?: string
   /** Names that `Host` may have beside the loopback ones, lower case, without port. */
   readonly hosts: readonly string[]
+  /** `admin.auth`; absent or null: tokens only. */
+  readonly auth?: HeaderLoginOptions | null
+  /** Told of each, before it is answered; `throttled`: with 429. */
+  readonly failedLogin?: (reason: FailedLogin, throttled: boolean) => void
 }
 
 export function createAccess(parts: AccessParts): Access {
-  const failures = new LRUCache<string, { count: number; since: number }>({ max: ADDRESSES })
+  const { clock, auth = null } = parts
+  const patience = createPatience(clock)
   const hosts = new Set([...LOOPBACK, ...parts.hosts])
+  const people = auth === null ? null : createHeaderLogin(auth)
+  const bearerHint = `Authorization: Bearer <token>${people === null ? '' : ', or a login at the proxy in front'}`
+  const lastUse = new Map<string, EpochMs>()
+  const since = new WeakMap<Caller, Milliseconds>()
 
   function tokens(): readonly Token[] {
     const stored = parts.tokens()
     return parts.environmentToken === null ? stored : [...stored, fromEnvironment(parts.environmentToken)]
   }
 
-  function refuse(address: string): never {
-    const now = parts.clock.monotonic()
-    const known = failures.get(address)
-    const current = known === undefined || now - known.since > PATIENCE_MS ? { count: 0, since: now } : known
-    current.count++
-    failures.set(address, current)
-    if (current.count > PATIENCE) {
-      throw new BanyanError('throttled', 'too many wrong tokens from this address', {
+  function refuse(reason: FailedLogin, address: string, hint = bearerHint): never {
+    const waitMs = patience.failed(address)
+    parts.failedLogin?.(reason, waitMs !== null)
+    if (waitMs !== null) {
+      throw new BanyanError('throttled', 'too many failed logins', {
         hint: 'a right token still passes',
-        details: { retryAfter: Math.ceil((current.since + PATIENCE_MS - now) / 1000) },
+        details: { retryAfter: Math.max(1, Math.ceil(waitMs / 1000)) },
       })
     }
     // One text for every cause: absent, wrong, revoked, expired.
-    throw new BanyanError('unauthorized', 'a valid token is needed', {
-      hint: parts.hint ?? 'Authorization: Bearer <token>',
-    })
+    throw new BanyanError('unauthorized', 'a valid token is needed', { hint })
+  }
+
+  function authenticate(secret: string | null, address: string, hint?: string): Caller {
+    if (secret === null) refuse('absent', address, hint)
+    const given = hashOf(secret)
+    let found: Token | null = null
+    // All are compared, each in constant time: which one it was does not show in the time taken.
+    for (const token of tokens()) if (equalHashes(token.hash, given)) found = token
+    if (found === null) refuse('wrong', address, hint)
+    const now = clock.now()
+    if (isExpired(found, now)) refuse('expired', address, hint)
+    lastUse.set(found.id, now)
+    const has = `the token has ${found.scopes.join(', ')}`
+    return callerOf({ name: found.name, tokenId: found.id, has }, [found])
   }
 
   return {
+    authenticate,
     checkOrigin(request) {
       const named = request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
       if (named > 1) throw new BanyanError('wrong_host', 'more than one Host', { hint: 'send one' })
@@ -99,46 +109,45 @@ export function createAccess(parts: AccessParts): Access {
         })
       }
     },
-    authenticate(secret, address) {
-      if (secret === null) refuse(address)
-      const given = hashOf(secret)
-      let found: Token | null = null
-      // All are compared, each in constant time: which one it was does not show in the time taken.
-      for (const token of tokens()) if (equalHashes(token.hash, given)) found = token
-      if (found === null || isExpired(found, parts.clock.now())) refuse(address)
-      const granted = new Set(found.scopes.flatMap(scope => INCLUDES[scope]))
-      return {
-        token: found,
-        may: scope => granted.has(scope),
-        routes: found.routes === null ? null : new Set(found.routes),
+    admit(request) {
+      const { authorization } = request.headers
+      // Who shows a token means it: a wrong one is not another person. Basic is what SSO proxies add.
+      if (people === null || /^bearer\b/i.test(authorization ?? '')) {
+        return authenticate(bearerOf(authorization), request.ip)
       }
+      const { headers, rawHeaders } = request.raw
+      const login = people.login({ headers, rawHeaders, peer: request.ip })
+      if (login === 'absent') refuse('absent', request.ip)
+      if (login === 'refused') refuse('header', request.ip)
+      checkOwnPage(request)
+      since.set(login.caller, clock.monotonic())
+      return login.caller
     },
-    holds: ({ token }) => tokens().some(one => one.id === token.id) && !isExpired(token, parts.clock.now()),
+    holds(caller) {
+      if (caller.tokenId === null) return clock.monotonic() - (since.get(caller) ?? 0) < PERSON_MS
+      return tokens().some(one => one.id === caller.tokenId && !isExpired(one, clock.now()))
+    },
+    lastUsed: id => lastUse.get(id) ?? null,
+    warnings: () => people?.warnings() ?? [],
   }
 }
 
-/** Throws `forbidden` unless the caller may do this to this route; a change of one member changes its whole group. */
-export function requireScope(caller: Caller, scope: Scope, route: RouteId | null, plan: Plan): void {
-  if (!caller.may(scope)) {
-    throw new BanyanError('forbidden', `this call needs the scope ${scope}`, {
-      hint: `the token has ${caller.token.scopes.join(', ')}`,
-    })
-  }
-  if (caller.routes === null) return
-  if (route === null) {
-    throw new BanyanError('forbidden', 'the token is limited to routes, and this call is not about one', {
-      hint: `it is limited to ${[...caller.routes].join(', ')}`,
-    })
-  }
-  // Reading concerns the route alone.
-  const unit = scope === 'read' || scope === 'bodies' ? undefined : plan.byId.get(route)?.unit
-  const members = unit === undefined ? [route] : (plan.units.get(unit) ?? []).map(member => member.id)
-  const missing = members.filter(id => !caller.routes?.has(id))
-  if (missing.length > 0) {
-    throw new BanyanError('forbidden', `the token does not reach ${missing.join(', ')}`, {
-      hint: `it is limited to ${[...caller.routes].join(', ')}`,
-    })
-  }
+/**
+ * A browser adds the proxy's cookie to whatever a page makes it send. So a change by a person must come from a page of this
+ * origin: it has our own header, for which a browser would ask first, and an Origin, which was compared already.
+ */
+function checkOwnPage({ method, headers }: FastifyRequest): void {
+  if (method === 'GET' || method === 'HEAD') return
+  const site = headers['sec-fetch-site']
+  const own = headers.origin !== undefined && (site === undefined || site === 'same-origin')
+  if (own && headers[CSRF_HEADER] !== undefined && headers[CSRF_HEADER] !== '') return
+  throw new BanyanError(
+    'csrf',
+    'a change by somebody who is logged in at the proxy must come from a page of this origin',
+    {
+      hint: `send Origin and ${CSRF_HEADER}: 1, or use a token`,
+    },
+  )
 }
 
 /** `bny_` lets secret scanners know one; 256 bits of chance follow. */
@@ -156,7 +165,7 @@ export function bearerOf(authorization: string | undefined): string | null {
 }
 
 function fromEnvironment(hash: string): Token {
-  return { id: 'env', name: 'environment', hash, scopes: ['admin'], routes: null, createdAt: 0, expiresAt: null }
+  return { id: ENVIRONMENT, name: 'environment', hash, scopes: ['admin'], routes: null, createdAt: 0, expiresAt: null }
 }
 
 function isExpired(token: Token, now: EpochMs): boolean {

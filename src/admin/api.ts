@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { SCOPES } from '../model/control.ts'
 import { DEFAULT_ROUTE } from '../model/route.ts'
 import { compareOperations } from './api-compare.ts'
+import { configOperations } from './api-config.ts'
 import {
   Applied,
   cutReason,
@@ -18,6 +19,7 @@ import {
   span,
 } from './api-words.ts'
 
+export { Checked, MistakeView } from './api-config.ts'
 export { Applied, type Operation } from './api-words.ts'
 
 const nothing = z.strictObject({})
@@ -257,26 +259,7 @@ export const TokenView = z.object({
   routes: z.array(z.string()).nullable(),
   createdAt: moment,
   expiresAt: moment.nullable(),
-})
-
-export const MistakeView = z.object({
-  file: z.string(),
-  line: z.number().int(),
-  column: z.number().int(),
-  path: z.string(),
-  message: z.string(),
-  found: z.string().nullable(),
-  allowed: z.string().nullable(),
-  hint: z.string().nullable(),
-  level: z.enum(['error', 'warning']),
-})
-
-const Change = z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() })
-
-export const Checked = z.object({
-  ok: z.boolean(),
-  mistakes: z.array(MistakeView),
-  changes: z.array(Change).describe('against the configuration in force, secrets as ***'),
+  lastUsedAt: moment.nullable().describe('by what this process saw since its start; null: not since then'),
 })
 
 /** One method at one template. */
@@ -581,29 +564,7 @@ export const operations = {
     scope: 'read',
     answer: null,
   },
-  config: {
-    method: 'GET',
-    path: '/config',
-    summary: 'The configuration in force, with defaults, secrets as ***',
-    scope: 'read',
-    answer: z.object({ file: z.string().nullable(), revision: z.number().int(), config: z.unknown() }),
-  },
-  configCheck: {
-    method: 'POST',
-    path: '/config/check',
-    summary: 'A configuration text: its mistakes, and what it would change',
-    scope: 'operate',
-    body: z.strictObject({ text: z.string().max(256 * 1024) }),
-    answer: Checked,
-  },
-  configReload: {
-    method: 'POST',
-    path: '/config/reload',
-    summary: 'Read the file again; a bad file changes nothing',
-    scope: 'admin',
-    body: z.strictObject({ reason: reason.optional() }),
-    answer: Applied.extend({ changes: z.array(Change), warnings: z.array(MistakeView) }),
-  },
+  ...configOperations,
   tokens: {
     method: 'GET',
     path: '/tokens',

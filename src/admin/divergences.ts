@@ -114,6 +114,7 @@ export function createDivergenceHandlers(parts: DivergenceParts): Readonly<Recor
     },
     async replay(call) {
       const signature = await found(call, 'operate')
+      requireScope(call.caller, 'bodies', signature.route, control.plan())
       const replayed = await shadow.replay(signature, call.forwardAuthorization)
       return { signature: signature.signature, ...replayed }
     },
@@ -157,7 +158,7 @@ function shownTo(call: Call, item: SignatureView): SignatureAnswer {
   const { differences } = item
   const show = (exemplar: Exemplar | null): ExemplarView | null => {
     if (exemplar === null) return null
-    return call.caller.may('bodies') ? withValues(exemplar) : withoutValues(exemplar, differences)
+    return call.caller.mayOn('bodies', item.route) ? withValues(exemplar) : withoutValues(exemplar, differences)
   }
   const { interval, ...rest } = item
   return {

@@ -11,12 +11,13 @@ import { BanyanError, type Mistake } from '../model/errors.ts'
 import type { RequestHead } from '../model/exchange.ts'
 import type { Backend, RouteId } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
-import type { Clock } from '../model/units.ts'
+import type { Clock, EpochMs } from '../model/units.ts'
 import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
 import type { RouteTraffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
 import { createDivergenceHandlers, type ShadowFace } from './divergences.ts'
+import { effective } from './effective.ts'
 import { createUserHandlers } from './users.ts'
 import { type BackendHealth, type Seen, shortDefault, shortRoute, viewRollback, viewRoute } from './views.ts'
 
@@ -50,7 +51,10 @@ export interface AdminParts {
     /** In force, as JSON, secrets as `***`. */
     shown(): unknown
     file(): string | null
-    check(text: string): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly ConfigChange[] }>
+    /** null: the file as it is now. */
+    check(
+      text: string | null,
+    ): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly ConfigChange[] }>
     reload(
       actor: Actor,
       reason: string | null,
@@ -94,7 +98,12 @@ export type Handler = (call: Call) => unknown
 /** `events` and `openapi` are the server's own. */
 export type Handled = Exclude<OperationName, 'events' | 'openapi'>
 
-export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Handler>> {
+export interface HandlerParts extends AdminParts {
+  /** When a token was last shown to this process. */
+  readonly lastUsed: (tokenId: string) => EpochMs | null
+}
+
+export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Handler>> {
   const { control } = parts
 
   function seen(): Seen {
@@ -260,16 +269,24 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
       return { entries, next: entries.length === limit && oldest !== undefined && oldest.seq > 1 ? oldest.seq : null }
     },
     auditVerify: () => parts.audit.verify(),
-    config: () => ({ file: parts.config.file(), revision: control.state().revision, config: parts.config.shown() }),
+    config(call) {
+      const state = control.state()
+      const shown = parts.config.shown()
+      const found =
+        call.query.effective === 'true'
+          ? effective(shown, { plan: control.plan(), state, snapshot: parts.current(), now: parts.clock.now() })
+          : { config: shown, inForce: null }
+      return { file: parts.config.file(), revision: state.revision, ...found }
+    },
     async configCheck(call) {
-      const { mistakes, changes } = await parts.config.check(call.body.text)
+      const { mistakes, changes } = await parts.config.check(call.body.text ?? null)
       return { ok: !mistakes.some(mistake => mistake.level === 'error'), mistakes, changes }
     },
     async configReload(call) {
       const { outcome, changes, warnings } = await parts.config.reload(call.actor, said(call).reason)
       return { ...outcome.applied, changes, warnings }
     },
-    tokens: () => ({ tokens: control.state().tokens.map(viewToken) }),
+    tokens: () => ({ tokens: control.state().tokens.map(token => viewToken(token, parts.lastUsed(token.id))) }),
     async createToken(call) {
       const { name, scopes, routes, expiresInSeconds } = call.body
       const secret = createSecret()
@@ -284,7 +301,7 @@ export function createHandlers(parts: AdminParts): Readonly<Record<Handled, Hand
         expiresAt: expiresInSeconds === null ? null : now + expiresInSeconds * 1000,
       }
       const { applied } = await control.apply({ type: 'create-token', token, ...said(call) })
-      return { ...applied, token: viewToken(token), secret }
+      return { ...applied, token: viewToken(token, null), secret }
     },
     async revokeToken(call) {
       return (await control.apply({ type: 'revoke-token', id: call.params.id as string, ...said(call) })).applied
@@ -305,9 +322,9 @@ function routeOf(parts: AdminParts, id: string | undefined) {
   return route
 }
 
-function viewToken(token: Token) {
+function viewToken(token: Token, lastUsedAt: EpochMs | null) {
   const { hash: _, ...shown } = token
-  return shown
+  return { ...shown, lastUsedAt }
 }
 
 /** What a client would have sent, from what a person typed. */

@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import { FLEET_PATH } from '../fleet/receive.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
-import { type Access, bearerOf, type Caller, requireScope } from './access.ts'
+import { type Access, type Caller, requireScope, requireSomewhere } from './access.ts'
 import { type Operation, type OperationName, operations } from './api.ts'
 import type { Events } from './events.ts'
 import { addFleetRoute } from './fleet.ts'
@@ -19,6 +19,10 @@ const WHERE = `the API is described at ${BASE}/openapi.json`
 const BODY_BYTES = 64 * 1024
 /** `config/check` takes a configuration of 256 KiB, escaped as a JSON text. Larger ones are for `banyan check`. */
 const CONFIG_BYTES = 600 * 1024
+
+/** Beside the 16 KiB that Node takes of a head. */
+const MOST_FIELDS = 100
+const TARGET_CHARS = 8 * 1024
 
 const HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -64,7 +68,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       }
     },
   })
-  const handlers = createHandlers(parts)
+  const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
   const document = openApi(parts.version)
   const callers = new WeakMap<FastifyRequest, Caller>()
 
@@ -76,8 +80,11 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     else json(request, body as string, done)
   })
 
+  // Node would drop what is above its own count without a word, and with it a second Host.
+  app.server.maxHeadersCount = 0
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
+    refuseLargeHead(request)
     // Peers name each other as the network does; their right is a signature.
     if (request.routeOptions.url !== FLEET_PATH) parts.access.checkOrigin(request)
   })
@@ -126,7 +133,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
 
   function admit(name: OperationName, operation: Operation, request: FastifyRequest): void {
     if (name === 'openapi') return
-    const caller = parts.access.authenticate(bearerOf(request.headers.authorization), request.ip)
+    const caller = parts.access.admit(request)
     authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
     callers.set(request, caller)
   }
@@ -142,7 +149,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     if (operation.method === 'GET') await parts.look()
     const answer = await (handlers[name as Handled] as Handler)({
       caller,
-      actor: { name: caller.token.name, tokenId: caller.token.id, address: request.ip },
+      actor: { name: caller.name, tokenId: caller.tokenId, address: request.ip },
       params,
       query,
       body,
@@ -154,11 +161,14 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   }
 
   function authorize(name: OperationName, operation: Operation, caller: Caller, params: Record<string, string>): void {
-    const plan = parts.control.plan()
     const route = operation.path.startsWith('/routes/:id') ? (params.id as RouteId) : null
-    const reach = OPEN.has(name) ? { ...caller, routes: null } : caller
-    requireScope(reach, operation.scope ?? 'read', route, plan)
-    if (operation.andScope !== undefined) requireScope(reach, operation.andScope, route, plan)
+    for (const scope of [
+      operation.scope ?? 'read',
+      ...(operation.andScope === undefined ? [] : [operation.andScope]),
+    ]) {
+      if (OPEN.has(name)) requireSomewhere(caller, scope)
+      else requireScope(caller, scope, route, parts.control.plan())
+    }
   }
 
   function listen(request: FastifyRequest, reply: FastifyReply, caller: Caller): void {
@@ -166,7 +176,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     const { raw } = reply
     for (const [header, value] of Object.entries(HEADERS)) raw.setHeader(header, value)
     raw.setHeader('Content-Type', 'text/event-stream')
-    // A stream ends with the token that opened it.
+    // A stream ends with the token that opened it, and for a person after a while.
     const holds = () => parts.access.holds(caller)
     if (!parts.events.listen(raw, typeof last === 'string' ? last : null, holds)) {
       raw.removeHeader('Content-Type')
@@ -176,6 +186,17 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   }
 
   return app
+}
+
+function refuseLargeHead({ raw }: FastifyRequest): void {
+  if ((raw.url ?? '').length > TARGET_CHARS) {
+    throw new BanyanError('target_too_long', `the URL is longer than ${TARGET_CHARS} characters`, { hint: WHERE })
+  }
+  if (raw.rawHeaders.length > 2 * MOST_FIELDS) {
+    throw new BanyanError('too_many_fields', `the request has more than ${MOST_FIELDS} header fields`, {
+      hint: 'a call needs a handful',
+    })
+  }
 }
 
 /** The value as its schema wants it; mistakes become JSON Pointers. */

@@ -20,6 +20,7 @@ export interface SideDoorParts {
 }
 
 const TOKEN_HEADER = 'x-banyan-token'
+const HINT = 'X-Banyan-Token: <token>'
 
 /** Reading through a door needs the scope `read`, anything that may write `operate`. */
 export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInstance> {
@@ -60,7 +61,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     preHandler: async (request: FastifyRequest) => {
       const { route, side } = request.params as { route: string; side: string }
       const token = request.headers[TOKEN_HEADER]
-      const caller = parts.access.authenticate(typeof token === 'string' ? token : null, request.ip)
+      const caller = parts.access.authenticate(typeof token === 'string' ? token : null, request.ip, HINT)
       requireScope(caller, isSafe(request.method) ? 'read' : 'operate', route, parts.plan())
       backendBehind(parts.plan(), route, side)
     },

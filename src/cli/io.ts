@@ -33,8 +33,15 @@ export interface CliParts {
   readonly version: string
   start(options: StartOptions): Promise<number>
   demo(options: DemoOptions): Promise<number>
-  /** `lines` is every mistake for people, one place per line; `ok` is false when one of them is an error. */
-  check(file: string): Promise<CheckReport>
+  /**
+   * `lines` is every mistake for people, one place per line; `ok` is false when one of them is an error. `text`: what stands
+   * in the file, if it is not to be read.
+   */
+  check(file: string, text?: string): Promise<CheckReport>
+  /** What differs between two configurations, leaf by leaf; both as `CheckReport.shown`. */
+  differences(before: unknown, after: unknown): readonly Difference[]
+  /** Plain JSON as YAML; `remarks` by JSON Pointer, `head` at the top. */
+  yaml(value: unknown, remarks: ReadonlyMap<string, string>, head: readonly string[]): string
   /** JSON Schema of `routes.yaml`. */
   schema(): unknown
 }
@@ -60,6 +67,15 @@ export interface CheckReport {
   readonly ok: boolean
   readonly lines: string
   readonly mistakes: readonly Mistake[]
+  /** The whole with its defaults, secrets as `***`; absent or null: some mistake is an error. */
+  readonly shown?: unknown
+}
+
+export interface Difference {
+  /** JSON Pointer. */
+  readonly path: string
+  readonly before: string | null
+  readonly after: string | null
 }
 
 export const EXIT = {

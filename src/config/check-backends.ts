@@ -60,8 +60,43 @@ export function* checkOrigin(value: unknown, path: Path, { listeners }: Checked)
   const { hostname, port, protocol } = new URL(origin)
   const host = hostname.replace(/^\[|\]$/g, '')
   const own = listeners.find(({ at }) => answersAt(at, host, Number(port || (protocol === 'https:' ? 443 : 80))))
-  if (own === undefined) return
-  yield { path, level: 'warning', message: `this is our own listener (${own.name}): requests would go in circles` }
+  if (own?.name === 'admin' || own?.name === 'sides') {
+    yield {
+      path,
+      message: `this is our own listener of ${own.name}: clients would reach it through the proxy`,
+      allowed: 'the address of a service',
+      hint: 'operators call it directly, or by a proxy of their own',
+    }
+  } else if (own !== undefined) {
+    yield { path, level: 'warning', message: `this is our own listener (${own.name}): requests would go in circles` }
+  }
+  yield* checkMetadata(host.toLowerCase(), path)
+}
+
+/** Where clouds hand out the credentials of the machine to whoever asks. */
+const METADATA =
+  /^(169\.254\.169\.(254|253)|169\.254\.170\.2|100\.100\.100\.200|fd00:ec2::254|metadata\.google\.internal|metadata\.goog|instance-data(\.ec2\.internal)?)\.?$/
+const LINK_LOCAL = /^(169\.254\.|fe[89ab][0-9a-f]:)/
+
+function* checkMetadata(host: string, path: Path): Generator<Finding> {
+  // The same written for IPv6: ::ffff:169.254.169.254, which URL writes in hex.
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host)
+  const plain = mapped === null ? host : dotted(mapped[1] ?? '', mapped[2] ?? '')
+  if (METADATA.test(plain)) {
+    yield {
+      path,
+      message: 'the metadata service of a cloud: clients would get the credentials of this machine',
+      allowed: 'the address of a service',
+      hint: null,
+    }
+  } else if (LINK_LOCAL.test(plain)) {
+    yield { path, level: 'warning', message: 'a link-local address: services of the machine’s own are there' }
+  }
+}
+
+function dotted(high: string, low: string): string {
+  const bits = Number.parseInt(high, 16) * 2 ** 16 + Number.parseInt(low, 16)
+  return [24, 16, 8, 0].map(shift => Math.floor(bits / 2 ** shift) % 256).join('.')
 }
 
 /** Addresses of one service: each once, all of one scheme, because the TLS settings are for all of them. */

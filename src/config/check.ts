@@ -1,8 +1,9 @@
 // The rules of routes.yaml that need several keys at once. They look at the data as it was read, so that they speak up beside
 // the schema's own findings, and believe nothing about its shape.
 import type { EpochMs } from '../model/units.ts'
-import { answersAt, isLoopback, readAddress, writeAddress } from './addresses.ts'
+import { answersAt, readAddress, writeAddress } from './addresses.ts'
 import { certificate, dateTrouble, pairTrouble, privateKey } from './certificate.ts'
+import { checkAdmin } from './check-admin.ts'
 import { checkBackends } from './check-backends.ts'
 import { type Checked, type Data, type Listener, list, mapping, named, type Path } from './check-data.ts'
 import { checkFleet } from './check-fleet.ts'
@@ -24,6 +25,7 @@ export function check(data: unknown, placeOf: (path: Path) => string, now: Epoch
   }
   return [
     ...checkListeners(checked),
+    ...checkAdmin(checked),
     ...checkProxy(mapping(whole.proxy), now),
     ...checkFleet(checked),
     ...checkBackends(checked),
@@ -49,7 +51,7 @@ function listenersOf(data: Data): readonly Listener[] {
   })
 }
 
-function* checkListeners({ data, listeners }: Checked): Generator<Finding> {
+function* checkListeners({ listeners }: Checked): Generator<Finding> {
   for (const [index, { name, at }] of listeners.entries()) {
     const other = listeners
       .slice(0, index)
@@ -57,20 +59,6 @@ function* checkListeners({ data, listeners }: Checked): Generator<Finding> {
     if (other !== undefined) {
       yield { path: [name, 'listen'], message: `${other.name} listens on ${writeAddress(other.at)} already` }
     }
-  }
-  const admin = mapping(data.admin)
-  const at = listeners.find(({ name }) => name === 'admin')?.at
-  if (at === undefined || isLoopback(at.host)) return
-  const missing = [
-    ...(admin.behindTls === true ? [] : ['behindTls: true']),
-    ...(list(admin.hosts).length > 0 ? [] : ['hosts: [name of this host]']),
-  ]
-  if (missing.length === 0) return
-  yield {
-    path: ['admin', 'listen'],
-    message: 'the admin listener would be reachable from other machines',
-    allowed: 'a loopback address, or any with hosts and behindTls: true',
-    hint: `listen on 127.0.0.1, or put TLS in front and add ${missing.join(' and ')}`,
   }
 }
 

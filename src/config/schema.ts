@@ -1,11 +1,11 @@
 // The one schema of routes.yaml: types, defaults, validation, the JSON Schema and the reference page come from here. Rules that
 // need several keys at once are in check.ts.
 import { z } from 'zod'
-import { address, addressOrNone, hostName } from './addresses.ts'
+import { address, addressOrNone } from './addresses.ts'
+import { admin } from './admin-schema.ts'
 import { fleet } from './fleet-schema.ts'
 import { later } from './later.ts'
 import { defaultTarget, id, name, store } from './patterns.ts'
-import { listenerLater } from './planned.ts'
 import { proxy } from './proxy-schema.ts'
 import {
   type BackendConfig,
@@ -20,18 +20,7 @@ import { percent, secret, spreading, text } from './values.ts'
 
 const root = z.strictObject({
   proxy: proxy.describe('the listener that clients see').prefault({}),
-  admin: z
-    .strictObject({
-      listen: address()
-        .describe('API and dashboard; other than loopback needs `hosts` and `behindTls: true`')
-        .prefault('127.0.0.1:9900'),
-      hosts: z.array(hostName()).describe('Host headers that are answered, beside loopback’s own names').prefault([]),
-      behindTls: z.boolean().describe('a TLS proxy stands in front of it').prefault(false),
-      auth: later(z.record(z.string(), z.unknown()).describe('login of people by a provider')),
-      ...listenerLater,
-    })
-    .describe('the listener of operators')
-    .prefault({}),
+  admin: admin.describe('the listener of operators').prefault({}),
   health: z
     .strictObject({ listen: address().describe('/healthz, /readyz and /metrics, no token').prefault('127.0.0.1:9901') })
     .describe('the listener of probes and Prometheus')

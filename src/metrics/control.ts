@@ -28,10 +28,13 @@ export interface ControlMetrics {
   /** A worker ended that was not asked to, or was ended because it did not answer. */
   workerReplaced(): void
   /** Somebody showed no token, or a wrong one. */
-  failedLogin(answer: 'unauthorized' | 'throttled'): void
+  failedLogin(reason: FailedLogin, throttled: boolean): void
   /** Up to date. */
   registry(): Registry
 }
+
+const FAILED_LOGINS = ['absent', 'wrong', 'expired', 'header'] as const
+type FailedLogin = (typeof FAILED_LOGINS)[number]
 
 /** Processes or instances by how they stand. */
 export type Standing = 'running' | 'pending'
@@ -77,10 +80,11 @@ export function createControlMetrics(parts: ControlMetricsParts): ControlMetrics
 
   const failedLogins = new Series(
     'banyan_admin_failed_logins_total',
-    'Calls of the admin API without a valid token, by how they were answered',
-    ['answer'],
+    'Calls of the admin API that showed no right to it, by what was wrong and how they were answered',
+    ['reason', 'answer'],
   )
-  for (const answer of ['unauthorized', 'throttled']) failedLogins.of([answer])
+  for (const reason of FAILED_LOGINS)
+    for (const answer of ['unauthorized', 'throttled']) failedLogins.of([reason, answer])
   const replaced = new Series('banyan_worker_restarts_total', 'Workers that ended or hung, and were replaced', [])
   replaced.of([])
   for (const metric of [...ofRoutes, failedLogins, replaced]) registry.registerMetric(metric as unknown as Metric)
@@ -190,8 +194,8 @@ export function createControlMetrics(parts: ControlMetricsParts): ControlMetrics
     workerReplaced() {
       replaced.of([]).value++
     },
-    failedLogin(answer) {
-      failedLogins.of([answer]).value++
+    failedLogin(reason, throttled) {
+      failedLogins.of([reason, throttled ? 'throttled' : 'unauthorized']).value++
     },
     registry() {
       prepare()

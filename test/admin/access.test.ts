@@ -118,8 +118,8 @@ t.test('secrets: known to scanners, never the same', async t => {
 t.test('a token is found by its hash, wherever it stands; a damaged hash matches nothing', async t => {
   const tokens = [token('a'), token('b', { hash: 'zz' }), token('c', { hash: '' }), token('d')]
   const { access } = make({ tokens: () => tokens, environmentToken: hashOf('e') })
-  for (const secret of ['a', 'd']) t.equal(access.authenticate(secret, '1').token.name, secret)
-  t.match(access.authenticate('e', '1').token, { id: 'env', name: 'environment', scopes: ['admin'], routes: null })
+  for (const secret of ['a', 'd']) t.equal(access.authenticate(secret, '1').name, secret)
+  t.match(access.authenticate('e', '1'), { tokenId: 'env', name: 'environment', routes: null })
   for (const secret of ['b', 'c', '', 'zz', hashOf('a')]) {
     t.equal(
       codeOf(() => access.authenticate(secret, '2')),
@@ -147,7 +147,7 @@ t.test('a scope includes what its name promises', async t => {
 t.test('expiry: valid until the moment, not at it', async t => {
   const { access, time } = make({ tokens: () => [token('a', { expiresAt: 1_000_500 })] })
   time.ms = 1_000_499
-  t.equal(access.authenticate('a', '1').token.name, 'a')
+  t.equal(access.authenticate('a', '1').name, 'a')
   time.ms = 1_000_500
   t.equal(
     codeOf(() => access.authenticate('a', '1')),
@@ -184,7 +184,7 @@ t.test('patience: ten a minute for one address, then 429 until the minute is ove
     codeOf(() => access.authenticate(null, '1')),
     'throttled',
   )
-  t.equal(access.authenticate('a', '1').token.name, 'a', 'a right one passes')
+  t.equal(access.authenticate('a', '1').name, 'a', 'a right one passes')
   t.equal(wrong('2'), 'unauthorized')
   time.ms += 45_000
   const error = await Promise.resolve()
@@ -195,13 +195,93 @@ t.test('patience: ten a minute for one address, then 429 until the minute is ove
   t.equal(wrong('1'), 'unauthorized')
 })
 
-t.test('addresses that are remembered are bounded: the longest unseen are forgotten', async t => {
+t.test(
+  'patience with all together: beyond it nobody new is told more than 429, while a right token passes',
+  async t => {
+    const told: string[] = []
+    const failedLogin = (reason: string, throttled: boolean) => told.push(`${reason}${throttled ? ' 429' : ''}`)
+    const { access, time } = make({ tokens: () => [token('a'), token('b', { expiresAt: 5 })], failedLogin })
+    const wrong = (address: string, secret: string | null = 'x') => codeOf(() => access.authenticate(secret, address))
+    for (let i = 0; i < 299; i++) t.equal(wrong(`10.0.${i >> 7}.${i & 127}`), 'unauthorized')
+    t.equal(wrong('10.1.0.1', null), 'unauthorized')
+    t.equal(wrong('10.1.0.2'), 'throttled')
+    t.equal(wrong('10.1.0.3', 'b'), 'throttled')
+    t.equal(access.authenticate('a', '10.1.0.2').name, 'a')
+    t.same(told.slice(-4), ['wrong', 'absent', 'wrong 429', 'expired 429'], 'each is told, for a metric')
+    time.ms += 60_001
+    t.equal(wrong('10.1.0.2'), 'unauthorized')
+  },
+)
+
+t.test('an IPv6 host has 2^64 addresses and one patience; so has an IPv4 one in either writing', async t => {
   const { access } = make()
   const wrong = (address: string) => codeOf(() => access.authenticate(null, address))
-  for (let i = 0; i < 10; i++) wrong('guesser')
-  t.equal(wrong('guesser'), 'throttled')
-  for (let i = 0; i < 9_999; i++) wrong(`2001:db8::${i.toString(16)}`)
-  t.equal(wrong('guesser'), 'throttled')
-  for (let i = 0; i < 10_000; i++) wrong(`2001:db8:1::${i.toString(16)}`)
-  t.equal(wrong('guesser'), 'unauthorized')
+  for (let i = 0; i < 10; i++) t.equal(wrong(`2001:db8:0:1::${i.toString(16)}`), 'unauthorized')
+  for (const same of ['2001:db8:0:1:ffff::', '2001:db8::1:1:2:3:4', '2001:0db8:0000:0001::9']) {
+    t.equal(wrong(same), 'throttled', same)
+  }
+  for (const other of ['2001:db8:0:2::1', '2001:db8::', '::1']) {
+    t.equal(wrong(other), 'unauthorized', other)
+  }
+  for (let i = 0; i < 10; i++) t.equal(wrong(i % 2 === 0 ? '::ffff:192.0.2.7' : '192.0.2.7'), 'unauthorized')
+  t.equal(wrong('192.0.2.7'), 'throttled')
+})
+
+t.test('addresses that are remembered are bounded: the longest unseen are forgotten', async t => {
+  for (const [others, expected] of [
+    [100, 'throttled'],
+    [10_000, 'unauthorized'],
+  ] as const) {
+    const { access, time } = make()
+    const wrong = (address: string) => codeOf(() => access.authenticate(null, address))
+    wrong('somebody')
+    time.ms += 50_000
+    for (let i = 0; i < 10; i++) wrong('guesser')
+    t.equal(wrong('guesser'), 'throttled')
+    for (let i = 0; i < others; i++) wrong(`2001:db9:${i.toString(16)}::1`)
+    // The minute of all together is over, that of the guesser is not.
+    time.ms += 10_001
+    t.equal(wrong('guesser'), expected, `${others} others`)
+  }
+})
+
+t.test('when a token was last shown', async t => {
+  const { access, time } = make({ tokens: () => [token('a')], environmentToken: hashOf('e') })
+  t.equal(access.lastUsed('tok-a'), null)
+  access.authenticate('a', '1')
+  const first = time.ms
+  time.ms += 5
+  codeOf(() => access.authenticate('wrong', '1'))
+  t.equal(access.lastUsed('tok-a'), first)
+  access.authenticate('e', '1')
+  t.equal(access.lastUsed('env'), first + 5)
+})
+
+t.test('a person behind the proxy: what they have opened ends after a while, unlike a token’s', async t => {
+  const auth = {
+    trustHeader: { user: 'x-user', from: ['10.0.0.7'], secret: null },
+    groups: {},
+    users: {},
+    everyone: ['read'],
+  } as const
+  const { access, time } = make({ tokens: () => [token('a')], auth })
+  const request = (headers: Record<string, string>) =>
+    ({
+      ...from(headers),
+      raw: { headers, rawHeaders: Object.entries(headers).flat() },
+      ip: '10.0.0.7',
+      method: 'GET',
+    }) as unknown as FastifyRequest
+  const person = access.admit(request({ 'x-user': 'ann' }))
+  const machine = access.admit(request({ 'x-user': 'ann', authorization: 'Bearer a' }))
+  t.same([person.name, machine.name], ['sso:ann', 'a'])
+  time.ms += 15 * 60_000 - 1
+  t.ok(access.holds(person))
+  time.ms += 1
+  t.notOk(access.holds(person))
+  t.ok(access.holds(machine))
+  t.equal(
+    codeOf(() => access.admit(request({ authorization: 'bearer' }))),
+    'unauthorized',
+  )
 })

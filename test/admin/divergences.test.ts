@@ -1,10 +1,10 @@
 // Calls about shadowing, without HTTP: shapes as published, no value without the scope `bodies`, what is logged before it is done.
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
-import type { Caller } from '../../src/admin/access.ts'
 import { type CompareCall, compareOperations } from '../../src/admin/api-compare.ts'
 import { createDivergenceHandlers, type ShadowFace, type ShadowQuery } from '../../src/admin/divergences.ts'
 import type { Call } from '../../src/admin/handlers.ts'
+import { type Caller, callerOf } from '../../src/admin/scopes.ts'
 import type { Control } from '../../src/control/control.ts'
 import { DEFAULT_COMPARE_POLICY, type Exemplar, type Rule, SHADOW_RESULTS } from '../../src/model/comparison.ts'
 import type { Command, Scope } from '../../src/model/control.ts'
@@ -194,11 +194,7 @@ function house(faces: Partial<ShadowFace> = {}) {
 }
 
 function caller(scopes: readonly Scope[], routes: readonly string[] | null = null): Caller {
-  return {
-    token: { id: 'tok-1', name: 'alice', hash: '', scopes, routes, createdAt: 0, expiresAt: null },
-    may: scope => scopes.includes(scope),
-    routes: routes === null ? null : new Set(routes),
-  }
+  return callerOf({ name: 'alice', tokenId: 'tok-1', has: 'the token has some' }, [{ scopes, routes }])
 }
 
 const READER = caller(['read'])

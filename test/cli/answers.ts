@@ -167,6 +167,7 @@ export const token = {
   routes: ['orders'],
   createdAt: AT,
   expiresAt: AT + 86_400_000,
+  lastUsedAt: AT + 60_000,
 }
 
 export const mistake = {
@@ -282,10 +283,10 @@ export const byOperation = {
   inventory,
   audit,
   auditVerify,
-  config: { file: 'routes.yaml', revision: 42, config: { routes: [{ id: 'orders', weight: 5 }] } },
+  config: { file: 'routes.yaml', revision: 42, config: { routes: [{ id: 'orders', weight: 5 }] }, inForce: null },
   configCheck: { ok: true, mistakes: [], changes },
   configReload: { ...applied, changes, warnings: [{ ...mistake, level: 'warning' }] },
-  tokens: { tokens: [token, { ...token, id: 'tok-3', routes: null, expiresAt: null }] },
+  tokens: { tokens: [token, { ...token, id: 'tok-3', routes: null, expiresAt: null, lastUsedAt: null }] },
   createToken: { ...applied, token, secret: 'bny_s3cret' },
   revokeToken: applied,
   rotateSeed: applied,

@@ -8,6 +8,8 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Test } from 'tap'
 import { type CliInput, type CliIo, type CliParts, runCli } from '../../src/cli/main.ts'
+import { differences } from '../../src/config/diff.ts'
+import { writeYaml } from '../../src/config/write-yaml.ts'
 
 export interface Seen {
   readonly method: string
@@ -139,6 +141,8 @@ export async function run(
       demo: async () => 0,
       check: async () => ({ ok: true, lines: '', mistakes: [] }),
       schema: () => ({}),
+      differences,
+      yaml: writeYaml,
       ...options.parts,
     },
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -317,7 +317,7 @@ t.test('a broken chain: 1', async t => {
   t.teardown(() => admin.close())
   const { code, out } = await run(admin, ['audit', 'verify'])
   t.equal(code, 1)
-  t.equal(out, 'BROKEN at entry 9 of 17\n')
+  t.equal(out, 'BROKEN at entry 9 of 17: it does not follow from the one before; what is older than it is whole\n')
 })
 
 t.test('nothing that a server says reaches the terminal as a control', async t => {

@@ -179,6 +179,8 @@ t.test('streams that fail', async t => {
       demo: async () => 0,
       check: async () => ({ ok: true, lines: '', mistakes: [] }),
       schema: () => ({}),
+      differences: () => [],
+      yaml: () => '',
     },
   })
   t.equal(code, 0)

@@ -45,7 +45,6 @@ const TOP: readonly Case[] = [
   ['proxy.workers', 2, 1],
   ['proxy.workers', 'auto', 1],
   ['admin.tls', { cert: 'file:cert.pem', key: 'file:key.pem' }],
-  ['admin.auth', { oidc: 'https://login' }],
   ['fleet', { name: 'a' }, {}],
   ['rollback.inFlight', 'replay-safe', 'finish'],
 ]

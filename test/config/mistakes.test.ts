@@ -271,7 +271,10 @@ const TABLES: Readonly<Record<string, readonly Case[]>> = {
     ],
     [
       route('    legacy: http://127.0.0.1:9900\n'),
-      ['! 4:13 /routes/0/legacy this is our own listener (admin): requests would go in circles', null],
+      [
+        '4:13 /routes/0/legacy this is our own listener of admin: clients would reach it through the proxy',
+        'operators call it directly, or by a proxy of their own',
+      ],
     ],
   ],
   'what YAML can do and a configuration must not': [

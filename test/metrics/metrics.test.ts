@@ -69,7 +69,7 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   banyan_workers: ['gauge', ['state']],
   banyan_worker_restarts_total: ['counter', []],
   banyan_replicas: ['gauge', ['state']],
-  banyan_admin_failed_logins_total: ['counter', ['answer']],
+  banyan_admin_failed_logins_total: ['counter', ['reason', 'answer']],
 }
 
 t.test('every promised metric is there, with its type, its labels and a word of help', async t => {

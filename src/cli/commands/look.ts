@@ -3,8 +3,9 @@ import { type Command, Option } from 'commander'
 import type { RouteView, Status } from '../../admin/api.ts'
 import type { DivergencesAnswer } from '../../admin/api-compare.ts'
 import { DEFAULT_ROUTE } from '../../model/route.ts'
-import type { Client } from '../client.ts'
+import type { AnswerOf, Client } from '../client.ts'
 import { EXIT, type ExitCode } from '../io.ts'
+import { json } from '../print.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
 import { collectHeaders, readLimit, readSequence, readTimer } from '../values.ts'
@@ -30,6 +31,7 @@ interface ExplainFlags {
 interface AuditFlags {
   readonly limit: number
   readonly before?: number
+  readonly all?: true
   readonly json?: true
 }
 
@@ -164,12 +166,16 @@ function addAudit(program: Command, session: Session): void {
     .description('Show who changed what, when and why, newest first.')
     .addOption(new Option('-n, --limit <number>', 'how many').argParser(readLimit).default(100))
     .addOption(new Option('--before <seq>', 'only older ones than this entry').argParser(readSequence))
+    .addOption(
+      new Option('--all', 'every entry, one JSON object per line: to keep it elsewhere').conflicts(['limit', 'json']),
+    )
     .option('--json', "the API's answer")
     .allowExcessArguments()
     .action(
       session.action(async (flags: AuditFlags) => {
         refuseWords(audit)
         const client = await session.client()
+        if (flags.all === true) return printAll(session, client, flags.before)
         const answer = await client.call('audit', { query: { limit: flags.limit, before: flags.before } })
         if (flags.json === true) session.json(answer)
         else session.data(auditView(answer.entries, session.look()))
@@ -177,12 +183,19 @@ function addAudit(program: Command, session: Session): void {
         return EXIT.done
       }),
     )
-  examples(audit, ['banyan audit', 'banyan audit --limit 20 --json', 'banyan audit verify'])
+  examples(audit, [
+    'banyan audit',
+    'banyan audit --limit 20 --json',
+    'banyan audit --all > audit.ndjson',
+    'banyan audit verify',
+  ])
 
   const verify = audit
     .command('verify')
     .summary('walk the whole hash chain')
-    .description('Walk the whole hash chain. Exit code 1 when an entry does not follow from the one before.')
+    .description(
+      'Walk the whole hash chain in the store. Exit code 1 when an entry does not follow from the one before: it, or one before it, was changed or taken out after it was written.',
+    )
     .option('--json', "the API's answer")
     .action(
       session.action(async (_: unknown, command: Command) => {
@@ -190,11 +203,28 @@ function addAudit(program: Command, session: Session): void {
         const answer = await client.call('auditVerify')
         if (command.optsWithGlobals().json === true) session.json(answer)
         else if (answer.ok) session.data(`whole: ${answer.entries} entries, each follows from the one before`)
-        else session.data(`BROKEN at entry ${answer.brokenAt ?? '?'} of ${answer.entries}`)
+        else {
+          const at = answer.brokenAt
+          session.data(
+            `BROKEN at entry ${at ?? '?'} of ${answer.entries}: it does not follow from the one before; what is older than it is whole`,
+          )
+          if (at !== null) session.say(`look at it: banyan audit --before ${at + 1} --limit 2`)
+        }
         return answer.ok ? EXIT.done : EXIT.error
       }),
     )
   examples(verify, ['banyan audit verify'])
+}
+
+/** Newest first, page by page: an entry that is written meanwhile is not in it. */
+async function printAll(session: Session, client: Client, before: number | undefined): Promise<ExitCode> {
+  let next: number | null | undefined = before
+  while (next !== null && !session.over.aborted) {
+    const answer: AnswerOf<'audit'> = await client.call('audit', { query: { limit: 1000, before: next } })
+    if (answer.entries.length > 0) session.data(answer.entries.map(entry => json(entry, 0)))
+    next = answer.next
+  }
+  return EXIT.done
 }
 
 function judgeStatus({ rollbacks, routes }: Status): ExitCode {

@@ -1,6 +1,7 @@
 // Tokens of the admin API: make, list, revoke.
 import { type Command, Option } from 'commander'
 import { SCOPES, type Scope } from '../../model/control.ts'
+import type { Client } from '../client.ts'
 import { CliError, EXIT } from '../io.ts'
 import { moment, safe } from '../print.ts'
 import type { Session } from '../session.ts'
@@ -17,6 +18,9 @@ interface CreateFlags {
   readonly reason?: string
   readonly json?: true
 }
+
+/** Ids of tokens begin so; a name that does as well is found by its id only. */
+const ID = /^tok-/
 
 export function addTokenCommands(program: Command, session: Session): void {
   const token = program
@@ -73,14 +77,16 @@ export function addTokenCommands(program: Command, session: Session): void {
   const list = token
     .command('list')
     .summary('every token, without its secret')
-    .description('Show every token, without its secret.')
+    .description(
+      'Show every token, without its secret, and when the process that is asked has last seen it since its start.',
+    )
     .option('--json', "the API's answer")
     .action(
       session.action(async (flags: { readonly json?: true }) => {
         const client = await session.client()
         const answer = await client.call('tokens')
         if (flags.json === true) session.json(answer)
-        else session.data(tokensView(answer.tokens, session.look()))
+        else session.data(tokensView(answer.tokens, session.look(), Date.now()))
         return EXIT.done
       }),
     )
@@ -88,19 +94,27 @@ export function addTokenCommands(program: Command, session: Session): void {
 
   const revoke = token
     .command('revoke')
-    .argument('<id>', 'as `banyan token list` shows it')
+    .argument('<token>', 'its id or its name, as `banyan token list` shows them')
     .summary('end a token')
     .description('Revoke a token; it is refused from then on.')
     .addOption(reasonOption())
     .option('--json', "the API's answer")
     .action(
-      session.action(async (id: string, flags: { readonly reason?: string; readonly json?: true }) => {
+      session.action(async (idOrName: string, flags: { readonly reason?: string; readonly json?: true }) => {
         const client = await session.client()
+        const id = ID.test(idOrName) ? idOrName : await idOf(client, idOrName)
         const applied = await client.call('revokeToken', { params: { id }, query: bodyOf(flags) })
         if (flags.json === true) session.json(applied)
         else session.data(`token ${safe(id)}: revoked · ${appliedText(applied)}`)
         return judgeApplied(session, applied)
       }),
     )
-  examples(revoke, ['banyan token revoke tok-3 --reason "left the team"'])
+  examples(revoke, ['banyan token revoke ci', 'banyan token revoke tok-3 --reason "left the team"'])
+}
+
+async function idOf(client: Client, name: string): Promise<string> {
+  const { tokens } = await client.call('tokens')
+  const found = tokens.find(token => token.name === name)
+  if (found !== undefined) return found.id
+  throw new CliError(EXIT.error, `there is no token named ${name}`, { notes: ['`banyan token list` shows them'] })
 }

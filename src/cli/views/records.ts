@@ -1,5 +1,6 @@
 // Explanations, audit entries, tokens, configuration changes and mistakes, for people.
 import type { Explanation, operations } from '../../admin/api.ts'
+import type { EpochMs } from '../../model/units.ts'
 import { json, type Look, moment, orNothing, percent, safe, table } from '../print.ts'
 
 type Answer<Name extends 'audit' | 'tokens' | 'configCheck'> = ReturnType<(typeof operations)[Name]['answer']['parse']>
@@ -53,7 +54,7 @@ export function auditView(entries: readonly AuditEntry[], look: Look): readonly 
   )
 }
 
-export function tokensView(tokens: readonly TokenView[], look: Look): readonly string[] {
+export function tokensView(tokens: readonly TokenView[], look: Look, now: EpochMs): readonly string[] {
   if (tokens.length === 0) return ['no tokens']
   return table<TokenView>(
     [
@@ -62,7 +63,14 @@ export function tokensView(tokens: readonly TokenView[], look: Look): readonly s
       { title: 'SCOPES', of: token => token.scopes.join(',') },
       { title: 'ROUTES', cut: true, of: token => token.routes?.join(',') ?? 'every route' },
       { title: 'CREATED', of: token => moment(token.createdAt) },
-      { title: 'EXPIRES', of: token => (token.expiresAt === null ? 'never' : moment(token.expiresAt)) },
+      {
+        title: 'EXPIRES',
+        of: ({ expiresAt }) => (expiresAt === null ? 'never' : `${moment(expiresAt)}${past(expiresAt, now)}`),
+      },
+      {
+        title: 'LAST USED',
+        of: ({ lastUsedAt }) => (lastUsedAt === null ? 'not since the start' : moment(lastUsedAt)),
+      },
     ],
     tokens,
     look,
@@ -88,6 +96,10 @@ export function mistakesView(mistakes: readonly MistakeView[], look: Look): read
     const mark = look.paint(level === 'error' ? 'red' : 'yellow', safe(level))
     return `${safe(file)}:${line}:${column}: ${mark} ${path === '' ? '' : `${safe(path)}: `}${safe(rest)}`
   })
+}
+
+function past(at: EpochMs, now: EpochMs): string {
+  return at <= now ? ' (over)' : ''
 }
 
 function stepsView(considered: readonly Step[], applied: Step | undefined, look: Look): readonly string[] {
