@@ -3,7 +3,7 @@
 #
 # The final stage is Debian's slim base with one binary of Node: no npm, no compiler, no headers, no packages that only a
 # build needs. It is not distroless, because breaking the glass must need nothing: `docker exec … touch /data/rollback` and
-# `kubectl exec … -- kill -USR2 1` want a shell and coreutils.
+# `kubectl exec … -- sh -c "kill -USR2 1"` want a shell and coreutils.
 ARG NODE=24.21.0
 FROM node:${NODE}-bookworm-slim AS build
 WORKDIR /build

@@ -30,6 +30,18 @@ t.test('every YAML file parses, without a key twice', async t => {
   for (const file of filesOf('deploy', '.yaml')) t.ok(documentsOf(file).length > 0, file)
 })
 
+t.test('the systemd unit lets it drain by its defaults, and leaves workers to it', async t => {
+  const unit = textOf('deploy/banyan.service')
+  const { graceMs, deadlineMs } = drainByDefault()
+  t.ok(Number(/^TimeoutStopSec=([0-9]+)$/m.exec(unit)?.[1]) * 1000 > graceMs + deadlineMs)
+  t.match(unit, /^KillMode=mixed$/m)
+})
+
+function drainByDefault() {
+  const source = { file: null, loadedAt: 0, place: () => ({ file: '', line: 0, column: 0 }) }
+  return compilePlan(configSchema.parse({}), source).plan.drain
+}
+
 const knowsFleets = configSchema.safeDecode({ store: STAND_IN.BANYAN_STORE!, fleet: FLEET } as never).success
 const skip = knowsFleets ? false : 'this version’s schema does not know postgres:// and fleet yet'
 
