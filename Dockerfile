@@ -1,5 +1,6 @@
 # Builds from a checkout: docker build -t banyan .
-# Runs: docker run --read-only --cap-drop ALL -p 8080:8080 -v ./etc:/etc/banyan:ro -v banyan:/data banyan     (routes.yaml in ./etc)
+# Runs, with routes.yaml in ./etc; Docker would kill after 10 s, a drain may take 35:
+#   docker run --read-only --cap-drop ALL --stop-timeout 45 -p 8080:8080 -v ./etc:/etc/banyan:ro -v banyan:/data banyan
 #
 # The final stage is Debian's slim base with one binary of Node: no npm, no compiler, no headers, no packages that only a
 # build needs. It is not distroless, because breaking the glass must need nothing: `docker exec … touch /data/rollback` and
