@@ -29,6 +29,8 @@ interface Working {
 }
 
 let working: Working | null = null
+/** It was told to end. */
+let isLeaving = false
 
 function send(message: FromWorker): void {
   // The primary may be gone: then nobody needs to hear it.
@@ -116,6 +118,7 @@ async function answer(message: Extract<ToWorker, { readonly id: number }>): Prom
 
 /** After what was sent has gone out. */
 function leave(): void {
+  isLeaving = true
   if (!process.connected) process.exit(0)
   process.once('disconnect', () => process.exit(0))
   setImmediate(() => process.disconnect())
@@ -135,7 +138,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) proces
 // Before the cluster's own listener, which would end the process at once.
 process.prependOnceListener('disconnect', () => {
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
-  if (working === null) process.exit(0)
+  if (working === null || isLeaving) process.exit(0)
   const { plane, log } = working
   log.line('error', 'the primary process is gone: this worker listens no more, and ends when its requests have')
   void plane.close(plane.current().plan.drain.deadlineMs).then(() => {
