@@ -28,6 +28,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'version.ts': 2,
   proxy: 3,
   control: 3,
+  fleet: 3,
   admin: 4,
   cli: 5,
   'certificates.ts': 6,
@@ -65,7 +66,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'json-p3': ['src/compare/'],
   saxes: ['src/compare/'],
   'xxhash-wasm': ['src/routing/bucket.ts'],
-  'node:http': ['src/cli/'],
+  'node:http': ['src/cli/', 'src/fleet/'],
+  'node:https': ['src/cli/', 'src/fleet/'],
 }
 
 /** These think; they do not look at clocks, dice, files or sockets. */
@@ -78,6 +80,11 @@ const PURE = [
   'src/evidence/',
   'src/control/reduce.ts',
   'src/control/reduce-rules.ts',
+  'src/fleet/signed.ts',
+  'src/fleet/message.ts',
+  'src/fleet/owed-shape.ts',
+  'src/fleet/members.ts',
+  'src/fleet/warnings.ts',
   'src/config/compile.ts',
   'src/config/plan.ts',
 ]

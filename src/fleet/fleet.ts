@@ -1,0 +1,317 @@
+// The fleet: who is there, who runs what, and the ways by which a change reaches the others.
+//
+// A committed revision is told by the store's own transaction; a rollback by everything there is, at once: by way of the store,
+// and signed to each peer. Each instance answers that it runs it, worker by worker. Underneath, every second, each writes its
+// row and reads those of all: what a telling lost is found there.
+import type { Applied } from '../model/control.ts'
+import type { Clock, Milliseconds, Revision } from '../model/units.ts'
+import { type Gathering, gather } from './gather.ts'
+import { ALIVE_MS, createMembers, type ReplicaView, type Row } from './members.ts'
+import { type Ack, type AckWorker, MAX_TELL_BYTES, readTold, type Told, workersOf, writeTold } from './message.ts'
+import type { Owed, Presence, Reached, Shared } from './needs.ts'
+import type { Peers } from './peers.ts'
+import { type FleetWarning, warningsOf } from './warnings.ts'
+
+const PRESENT_EVERY_MS: Milliseconds = 1_000
+const GREET_EVERY_MS: Milliseconds = 5_000
+/** The store is looked at although nothing was said of it. */
+const LOOK_EVERY_MS: Milliseconds = 10_000
+/** Who has not answered by then is pending. */
+const WAIT_MS: Milliseconds = 1_000
+
+/** What of control the fleet needs. */
+export interface FleetControl {
+  /** The store holds this revision, says somebody; null: look. Resolves with what runs here. */
+  follow(revision: Revision | null): Promise<Reached>
+  /** In force when it returns; null: a restore ended it already. */
+  take(owed: Owed): Promise<Reached> | null
+  /** What of the store is adopted. */
+  stored(): Revision
+  /** In force and not in the store. */
+  owed(): readonly Owed[]
+}
+
+export interface FleetParts {
+  readonly instance: string
+  readonly clock: Clock
+  readonly shared: Shared
+  /** null: the store is the only way. */
+  readonly peers: Peers | null
+  /** Ours, as it is now. */
+  readonly presence: () => Presence
+  /** null while it is not open yet: what comes is not lost, it is found at the next look. */
+  readonly control: () => FleetControl | null
+  /** Monotonic moment of the last push with a wrong signature; see `Receiver`. */
+  readonly refusedAt: () => Milliseconds | null
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
+  /** For tests; the defaults are 1 s, 5 s, 10 s and 1 s. */
+  readonly every?: {
+    readonly presentMs?: Milliseconds
+    readonly greetMs?: Milliseconds
+    readonly lookMs?: Milliseconds
+    readonly waitMs?: Milliseconds
+  }
+}
+
+export interface Fleet {
+  /**
+   * A rollback goes to all others by every way there is, at once. Resolves when all have answered, or after a second: who has
+   * not is pending. `since`: monotonic moment that the milliseconds are counted from. Never rejects.
+   */
+  spread(owed: Owed, since: Milliseconds): Promise<Reached>
+  /** A revision was committed: who of the others runs it, who not yet. As `spread`. */
+  confirm(revision: Revision, since: Milliseconds): Promise<Reached>
+  /** Ourselves too, by name. While the store does not answer: those it last knew. */
+  replicas(): readonly ReplicaView[]
+  /** Others whose configuration is another one. */
+  differing(): readonly string[]
+  warnings(): readonly FleetWarning[]
+  /** Says at once how we are, without waiting for the next second, and reads how the others are. Never rejects. */
+  announce(): Promise<void>
+  /** We leave. */
+  close(): Promise<void>
+}
+
+/** What an instance said that it runs; one that was restarted begins anew. */
+interface Runs {
+  readonly revision: Revision
+  readonly workers: readonly AckWorker[]
+  readonly at: Milliseconds
+}
+
+interface Waiting {
+  readonly what: { readonly rollback: string } | { readonly revision: Revision }
+  readonly gathering: Gathering
+}
+
+export function createFleet(parts: FleetParts): Fleet {
+  const { instance, clock, shared, peers, log } = parts
+  const every = {
+    presentMs: PRESENT_EVERY_MS,
+    greetMs: GREET_EVERY_MS,
+    lookMs: LOOK_EVERY_MS,
+    waitMs: WAIT_MS,
+    ...parts.every,
+  }
+  const members = createMembers(instance, clock)
+  const runs = new Map<string, Runs>()
+  const waiting = new Set<Waiting>()
+  let presenting: Promise<void> | null = null
+  let greeting: Promise<void> | null = null
+  let reachable = true
+  let closed = false
+
+  // ---- what we ask of others
+
+  function spread(owed: Owed, since: Milliseconds): Promise<Reached> {
+    const one = wait({ rollback: owed.rollback.id }, since, peers?.list() ?? [])
+    tell({ kind: 'rollback', owed })
+    for (const { peer, answer } of peers?.push(owed) ?? []) {
+      answer.then(said => {
+        for (const ack of said?.acks ?? []) if (said !== null) arrived(said.from, ack)
+        one.gathering.settle(peer, said === null ? peer.trouble : null)
+      })
+    }
+    return one.reached
+  }
+
+  function confirm(revision: Revision, since: Milliseconds): Promise<Reached> {
+    const one = wait({ revision }, since, [])
+    // They may have been quicker than the store's answer to us.
+    for (const [from, { revision: theirs, workers, at }] of runs) {
+      if (theirs >= revision) one.gathering.arrive(from, workers, at)
+    }
+    return one.reached
+  }
+
+  function wait(what: Waiting['what'], since: Milliseconds, asked: Parameters<typeof gather>[0]['peers']) {
+    const gathering = gather({
+      clock,
+      since,
+      waitMs: every.waitMs,
+      instance,
+      expected: members.others(),
+      peers: asked,
+      fresh: members.isFresh(),
+    })
+    const one = { what, gathering }
+    waiting.add(one)
+    return { gathering, reached: gathering.reached.finally(() => waiting.delete(one)) }
+  }
+
+  function arrived(from: string, ack: Ack): void {
+    for (const { what, gathering } of waiting) {
+      if ('rollback' in what && what.rollback === ack.rollback) gathering.arrive(from, ack.ended ? null : ack.workers)
+    }
+    // Somebody restored what we hold: the store knows more than we do.
+    if (ack.ended) follow(null)
+  }
+
+  function running(from: string, revision: Revision, workers: readonly AckWorker[]): void {
+    const before = runs.get(from)
+    const newer = before === undefined || before.revision < revision
+    const whole = before?.revision === revision && before.workers.some(({ pending }) => pending)
+    if (!newer && !whole) return
+    runs.set(from, { revision, workers, at: clock.monotonic() })
+    for (const { what, gathering } of waiting) {
+      if ('revision' in what && what.revision <= revision) gathering.arrive(from, workers)
+    }
+  }
+
+  // ---- what others ask of us
+
+  shared.listen({ heard, committed, missed, lost })
+
+  function heard(from: string, text: string): void {
+    const told = from === instance ? null : readTold(text)
+    if (told === null) return
+    if (told.kind === 'ack') arrived(from, told.ack)
+    else if (told.kind === 'runs') running(from, told.revision, told.workers)
+    else take(told.owed)
+  }
+
+  /** In force when it returns; that it is said follows. */
+  function take(owed: Owed): void {
+    const rollback = owed.rollback.id
+    const control = parts.control()
+    if (control === null) return
+    const taken = control.take(owed)
+    if (taken === null) tell({ kind: 'ack', ack: { rollback, ended: true, workers: [] } })
+    taken?.then(
+      reached => tell({ kind: 'ack', ack: { rollback, ended: false, workers: workersOf(instance, reached) } }),
+      error => log('error', 'a rollback of another instance could not be taken', { rollback, error: String(error) }),
+    )
+  }
+
+  function committed(from: string, revision: Revision): void {
+    if (from !== instance) follow(revision)
+  }
+
+  function missed(): void {
+    follow(null)
+  }
+
+  function lost(): void {
+    log('warn', 'the store tells no changes now: they are looked for')
+  }
+
+  /** Takes over what the store holds, and says what runs here since. */
+  function follow(revision: Revision | null): void {
+    const control = closed ? null : parts.control()
+    if (control === null) return
+    const before = control.stored()
+    control.follow(revision).then(
+      reached => {
+        const stored = control.stored()
+        if (revision !== null || stored !== before)
+          tell({ kind: 'runs', revision: stored, workers: workersOf(instance, reached) })
+      },
+      error => log('warn', 'what the store holds could not be followed', { revision, error: String(error) }),
+    )
+  }
+
+  /** Into the wind: who did not hear it finds it in the store. */
+  function tell(told: Told): void {
+    const text = writeTold(told)
+    // A large rollback comes by its commit, or from peer to peer.
+    if (closed || Buffer.byteLength(text) > MAX_TELL_BYTES) return
+    shared.tell(text).catch(() => {})
+  }
+
+  // ---- every second
+
+  function present(): Promise<void> {
+    presenting ??= presentOnce().finally(() => {
+      presenting = null
+    })
+    return presenting
+  }
+
+  async function presentOnce(): Promise<void> {
+    try {
+      const rows = await shared.present(parts.presence(), ALIVE_MS)
+      saw(rows.filter(row => row.instance !== instance))
+      if (!reachable) log('info', 'the store knows the fleet again')
+      reachable = true
+    } catch (error) {
+      if (reachable && !closed)
+        log('warn', 'the store does not say who is there: those known last count', { error: String(error) })
+      reachable = false
+    }
+  }
+
+  function saw(rows: readonly Row[]): void {
+    const before = new Map(members.others().map(one => [one.instance, one.startedAt]))
+    members.saw(rows)
+    const alive = new Map(rows.map(row => [row.instance, row]))
+    for (const name of runs.keys()) {
+      const [row, was] = [alive.get(name), before.get(name)]
+      if (row === undefined || (was !== undefined && was !== row.startedAt)) runs.delete(name)
+    }
+    for (const { instance: from, workers } of rows) {
+      if (workers.length === 0) continue
+      const revision = Math.min(...workers.map(one => one.revision))
+      running(
+        from,
+        revision,
+        workers.map(({ worker }) => ({ worker, pending: false })),
+      )
+    }
+    const newest = Math.max(0, ...rows.map(row => row.revision))
+    if (newest > (parts.control()?.stored() ?? newest)) follow(newest)
+  }
+
+  function greet(): Promise<void> {
+    if (peers === null) return Promise.resolve()
+    greeting ??= peers.refresh(parts.control()?.owed() ?? []).finally(() => {
+      greeting = null
+    })
+    return greeting
+  }
+
+  const timers = [
+    setInterval(present, every.presentMs),
+    setInterval(() => follow(null), every.lookMs),
+    setInterval(greet, every.greetMs),
+  ]
+  for (const timer of timers) timer.unref()
+  present()
+  greet()
+
+  return {
+    spread,
+    confirm,
+    replicas: () => members.views(parts.presence()),
+    differing: () => members.differing(parts.presence()),
+    warnings: () =>
+      warningsOf({
+        differing: members.differing(parts.presence()),
+        reachable,
+        peers: peers?.list() ?? [],
+        nameTrouble: peers?.nameTrouble() ?? null,
+        refusedAgoMs: agoOf(parts.refusedAt()),
+      }),
+    async announce() {
+      // One that is under way may have read our presence before it was what it is now.
+      await presenting
+      await present()
+    },
+    async close() {
+      closed = true
+      for (const timer of timers) clearInterval(timer)
+      peers?.close()
+      // Our row must not be written again after it went.
+      await presenting
+      await shared.leave(instance).catch(() => {})
+    },
+  }
+
+  function agoOf(moment: Milliseconds | null): Milliseconds | null {
+    return moment === null ? null : clock.monotonic() - moment
+  }
+}
+
+/** The answers of all ways in one: of our own workers and of the others. */
+export function together(...all: readonly Reached[]): Pick<Applied, 'appliedBy' | 'pending'> {
+  return { appliedBy: all.flatMap(one => one.appliedBy), pending: all.flatMap(one => one.pending) }
+}
