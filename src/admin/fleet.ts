@@ -15,6 +15,13 @@ const HEAD_BYTES = 8_192
 /** Far more than any fleet has: strangers who hold connections open cost no more than these. */
 const CONNECTIONS = 1_000
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whoever asks has signed it: what keeps web pages and strangers away elsewhere is not needed here. */
+    signed?: true
+  }
+}
+
 export interface FleetRouteParts {
   readonly receiver: Pick<Receiver, 'receive'>
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
@@ -52,15 +59,15 @@ export function fleetRoute({ receiver, log }: FleetRouteParts): (app: FastifyIns
   }
 }
 
-/** A listener of its own, for peers only (`fleet.listen`). */
-export function createFleetListener(parts: FleetRouteParts): FastifyInstance {
+/** A listener of its own, for peers only (`fleet.listen`). `requestMs`: for tests. */
+export function createFleetListener(parts: FleetRouteParts, requestMs = REQUEST_MS): FastifyInstance {
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_MS,
+    requestTimeout: requestMs,
     forceCloseConnections: true,
     http: {
-      requestTimeout: REQUEST_MS,
-      headersTimeout: REQUEST_MS,
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
       connectionsCheckingInterval: CHECK_EVERY_MS,
       maxHeaderSize: HEAD_BYTES,
     },
