@@ -5,6 +5,7 @@ import { answersAt, isLoopback, readAddress, writeAddress } from './addresses.ts
 import { certificate, dateTrouble, pairTrouble, privateKey } from './certificate.ts'
 import { checkBackends } from './check-backends.ts'
 import { type Checked, type Data, type Listener, list, mapping, named, type Path } from './check-data.ts'
+import { checkFleet } from './check-fleet.ts'
 import { checkDefault, checkDefaults, checkRoutes } from './check-routes.ts'
 import { checkGroups } from './check-users.ts'
 import { nearest } from './hint.ts'
@@ -24,6 +25,7 @@ export function check(data: unknown, placeOf: (path: Path) => string, now: Epoch
   return [
     ...checkListeners(checked),
     ...checkProxy(mapping(whole.proxy), now),
+    ...checkFleet(checked),
     ...checkBackends(checked),
     ...checkDefault(checked),
     ...checkDefaults(checked),
@@ -32,7 +34,13 @@ export function check(data: unknown, placeOf: (path: Path) => string, now: Epoch
   ]
 }
 
-const LISTENERS = { proxy: '0.0.0.0:8080', admin: '127.0.0.1:9900', health: '127.0.0.1:9901', sides: 'none' } as const
+const LISTENERS = {
+  proxy: '0.0.0.0:8080',
+  admin: '127.0.0.1:9900',
+  health: '127.0.0.1:9901',
+  sides: 'none',
+  fleet: 'none',
+} as const
 
 function listenersOf(data: Data): readonly Listener[] {
   return Object.entries(LISTENERS).flatMap(([name, fallback]) => {

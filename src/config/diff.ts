@@ -9,7 +9,7 @@ export interface Difference {
 }
 
 /** Settings that are read when the process starts and at no other time. */
-const AT_START = ['/proxy/listen', '/admin', '/health', '/sides', '/store', '/log', '/metrics']
+const AT_START = ['/proxy/listen', '/admin', '/health', '/sides', '/store', '/fleet', '/log', '/metrics']
 
 export function differences(before: unknown, after: unknown): readonly Difference[] {
   const left = leaves(before)

@@ -1,10 +1,8 @@
-// Names, and what is matched and picked by name: routes, headers, paths, sticky keys, the store.
+// Names, and what is matched and picked by name: routes, headers, paths, sticky keys.
 import type { NamedSource, StickySource } from '../model/route.ts'
 import { normalisePath } from '../routing/target.ts'
 import { didYouMean } from './hint.ts'
 import { form, Wrong } from './values.ts'
-
-export type StoreConfig = { readonly kind: 'sqlite'; readonly path: string } | { readonly kind: 'memory' }
 
 export interface ValuePattern {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'present'
@@ -198,21 +196,4 @@ export function defaultTarget() {
     read: text => (text === '404' ? 404 : readName(text)),
     write: target => target,
   })
-}
-
-export function store() {
-  return form<StoreConfig>({
-    allowed: 'sqlite:PATH or memory:',
-    pattern: 'sqlite:.+|memory:?|postgres(ql)?://.+',
-    read: readStore,
-    write: value => (value.kind === 'memory' ? 'memory:' : `sqlite:${value.path}`),
-  })
-}
-
-function readStore(text: string): StoreConfig | Wrong {
-  if (text === 'memory:' || text === 'memory') return { kind: 'memory' }
-  if (/^postgres(ql)?:/.test(text)) return new Wrong('not in this version')
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
-    return { kind: 'sqlite', path: text.slice('sqlite:'.length) }
-  return new Wrong('not a store', /^[\w./-]+$/.test(text) ? `write sqlite:${text}` : null)
 }

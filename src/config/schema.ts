@@ -2,8 +2,9 @@
 // need several keys at once are in check.ts.
 import { z } from 'zod'
 import { address, addressOrNone, hostName } from './addresses.ts'
+import { fleet } from './fleet-schema.ts'
 import { later } from './later.ts'
-import { defaultTarget, id, name, store } from './patterns.ts'
+import { defaultTarget, id, name } from './patterns.ts'
 import { listenerLater } from './planned.ts'
 import { proxy } from './proxy-schema.ts'
 import {
@@ -15,6 +16,7 @@ import {
   routeSchema,
   type SideConfig,
 } from './route-schema.ts'
+import { store } from './store-form.ts'
 import { percent, secret, spreading, text } from './values.ts'
 
 const root = z.strictObject({
@@ -43,10 +45,10 @@ const root = z.strictObject({
     .prefault({}),
   store: store()
     .describe(
-      'what survives a restart: `sqlite:PATH`, or `memory:` for nothing; `postgres://…` for a fleet: not in this version',
+      'what survives a restart: `sqlite:PATH` for one instance, `postgres://…` for a fleet (several hosts and `?parameters` may stand in it; its password comes from outside, or `file:PATH` holds the whole URL), `memory:` for nothing',
     )
     .prefault('sqlite:.banyan/state.db'),
-  fleet: later(z.record(z.string(), z.unknown()).describe('several instances on one store'), {}),
+  fleet: fleet.describe('several instances on one store').prefault({}),
   split: z
     .strictObject({
       seed: secret()

@@ -7,17 +7,13 @@
 import { lookup as systemLookup } from 'node:dns/promises'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import type { PeerAddresses } from '../config/fleet-schema.ts'
 import type { EpochMs, Milliseconds } from '../model/units.ts'
 import { MAX_BODY_BYTES, type PushAnswer, writePush } from './message.ts'
 import type { Owed } from './needs.ts'
 import { codeOf, post } from './post.ts'
 
 const TIMEOUT_MS: Milliseconds = 1_000
-
-/** As the configuration says it. */
-export type PeerAddresses =
-  | { readonly kind: 'dns'; readonly host: string; readonly port: number }
-  | { readonly kind: 'urls'; readonly urls: readonly string[] }
 
 export interface PeersParts {
   readonly instance: string

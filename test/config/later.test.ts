@@ -3,7 +3,7 @@ import t from 'tap'
 import { z } from 'zod'
 import { child, keysOf, said, unwrap } from '../../src/config/about.ts'
 import { configSchema } from '../../src/config/schema.ts'
-import { lineOf, read } from './read.ts'
+import { read } from './read.ts'
 
 /** Where, a value that is refused, and the value that is off; undefined where only absence is. */
 type Case = readonly [path: string, refused: unknown, off?: unknown]
@@ -46,7 +46,6 @@ const TOP: readonly Case[] = [
   ['proxy.workers', 'auto', 1],
   ['admin.tls', { cert: 'file:cert.pem', key: 'file:key.pem' }],
   ['admin.auth', { oidc: 'https://login' }],
-  ['fleet', { name: 'a' }, {}],
   ['rollback.inFlight', 'replay-safe', 'finish'],
 ]
 
@@ -98,11 +97,6 @@ function laterPaths(schema: z.ZodType, above: string): string[] {
 t.test('empty blocks are off', async t => {
   const off = { fallback: {}, shadow: {}, compare: {}, writes: {}, translate: {}, ramp: {}, override: {} }
   t.same((await read(JSON.stringify({ defaults: off, routes: [route(off)] }))).mistakes, [])
-})
-
-t.test('another store', async t => {
-  const { mistakes } = await read('store: postgres://db/banyan\n')
-  t.same(mistakes.map(lineOf), ['1:8 /store not in this version'])
 })
 
 t.test('the value that runs is named', async t => {

@@ -44,6 +44,7 @@ t.test('everything has a default', async t => {
     health: { listen: { host: '127.0.0.1', port: 9901 } },
     sides: { listen: null },
     store: { kind: 'sqlite', path: '.banyan/state.db' },
+    fleet: { secret: null, listen: null, directory: '.banyan' },
     split: { seed: null, firstStart: 'hold' },
     control: 'api',
     rollback: { tunnels: null },
