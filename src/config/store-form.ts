@@ -41,8 +41,10 @@ const POSTGRES = /^postgres(?:ql)?:\/\/(?:([^@/?#\s]*)@)?([^@/?#\s]*)(?:\/([^@/?
 function readPostgres(text: string): StoreConfig | Wrong {
   const [whole, user = '', hosts = '', database = '', parameters = ''] = POSTGRES.exec(text) ?? []
   if (whole === undefined || [user, database, parameters].some(part => !isEscaped(part))) {
-    const hint = 'in a user, a password or a database write @ as %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25'
-    return new Wrong('not a PostgreSQL URL', hint)
+    // In the message, not a hint: a hint is left out where the value came from outside, as passwords do.
+    const message =
+      'not a PostgreSQL URL; in a user or password write @ as %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25'
+    return new Wrong(message, 'as in postgres://user@host:5432/banyan')
   }
   for (const host of hosts.split(',')) {
     const wrong = wrongHost(host)

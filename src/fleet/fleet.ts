@@ -5,9 +5,9 @@
 // row and reads those of all: what a telling lost is found there.
 import type { Applied } from '../model/control.ts'
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
-import { type Gathering, gather } from './gather.ts'
+import { createAcks } from './acks.ts'
 import { ALIVE_MS, createMembers, type ReplicaView, type Row } from './members.ts'
-import { type Ack, type AckWorker, MAX_TELL_BYTES, readTold, type Told, workersOf, writeTold } from './message.ts'
+import { type Ack, MAX_TELL_BYTES, readTold, type Told, workersOf, writeTold } from './message.ts'
 import type { Owed, Presence, Reached, Shared } from './needs.ts'
 import type { Peers } from './peers.ts'
 import { type FleetWarning, warningsOf } from './warnings.ts'
@@ -37,7 +37,7 @@ export interface FleetParts {
   readonly shared: Shared
   /** null: the store is the only way. */
   readonly peers: Peers | null
-  /** Ours, as it is now. */
+  /** Ours, as it is now. Asked for at once. */
   readonly presence: () => Presence
   /** null while it is not open yet: what comes is not lost, it is found at the next look. */
   readonly control: () => FleetControl | null
@@ -72,18 +72,6 @@ export interface Fleet {
   close(): Promise<void>
 }
 
-/** What an instance said that it runs; one that was restarted begins anew. */
-interface Runs {
-  readonly revision: Revision
-  readonly workers: readonly AckWorker[]
-  readonly at: Milliseconds
-}
-
-interface Waiting {
-  readonly what: { readonly rollback: string } | { readonly revision: Revision }
-  readonly gathering: Gathering
-}
-
 export function createFleet(parts: FleetParts): Fleet {
   const { instance, clock, shared, peers, log } = parts
   const every = {
@@ -94,8 +82,7 @@ export function createFleet(parts: FleetParts): Fleet {
     ...parts.every,
   }
   const members = createMembers(instance, clock)
-  const runs = new Map<string, Runs>()
-  const waiting = new Set<Waiting>()
+  const acks = createAcks({ instance, clock, members, waitMs: every.waitMs })
   let presenting: Promise<void> | null = null
   let greeting: Promise<void> | null = null
   let reachable = true
@@ -104,58 +91,24 @@ export function createFleet(parts: FleetParts): Fleet {
   // ---- what we ask of others
 
   function spread(owed: Owed, since: Milliseconds): Promise<Reached> {
-    const one = wait({ rollback: owed.rollback.id }, since, peers?.list() ?? [])
+    const { id } = owed.rollback
+    const { reached, settle } = acks.ofRollback(id, since, peers?.list() ?? [])
     tell({ kind: 'rollback', owed })
     for (const { peer, answer } of peers?.push(owed) ?? []) {
       answer.then(said => {
-        for (const ack of said?.acks ?? []) if (said !== null) arrived(said.from, ack)
-        one.gathering.settle(peer, said === null ? peer.trouble : null)
+        if (said === null) return settle(peer, peer.trouble)
+        for (const ack of said.acks) holds(said.from, ack)
+        const spoken = said.from === instance || said.acks.some(ack => ack.rollback === id)
+        settle(peer, spoken ? null : 'no_ack')
       })
     }
-    return one.reached
+    return reached
   }
 
-  function confirm(revision: Revision, since: Milliseconds): Promise<Reached> {
-    const one = wait({ revision }, since, [])
-    // They may have been quicker than the store's answer to us.
-    for (const [from, { revision: theirs, workers, at }] of runs) {
-      if (theirs >= revision) one.gathering.arrive(from, workers, at)
-    }
-    return one.reached
-  }
-
-  function wait(what: Waiting['what'], since: Milliseconds, asked: Parameters<typeof gather>[0]['peers']) {
-    const gathering = gather({
-      clock,
-      since,
-      waitMs: every.waitMs,
-      instance,
-      expected: members.others(),
-      peers: asked,
-      fresh: members.isFresh(),
-    })
-    const one = { what, gathering }
-    waiting.add(one)
-    return { gathering, reached: gathering.reached.finally(() => waiting.delete(one)) }
-  }
-
-  function arrived(from: string, ack: Ack): void {
-    for (const { what, gathering } of waiting) {
-      if ('rollback' in what && what.rollback === ack.rollback) gathering.arrive(from, ack.ended ? null : ack.workers)
-    }
+  function holds(from: string, ack: Ack): void {
+    acks.holds(from, ack)
     // Somebody restored what we hold: the store knows more than we do.
     if (ack.ended) follow(null)
-  }
-
-  function running(from: string, revision: Revision, workers: readonly AckWorker[]): void {
-    const before = runs.get(from)
-    const newer = before === undefined || before.revision < revision
-    const whole = before?.revision === revision && before.workers.some(({ pending }) => pending)
-    if (!newer && !whole) return
-    runs.set(from, { revision, workers, at: clock.monotonic() })
-    for (const { what, gathering } of waiting) {
-      if ('revision' in what && what.revision <= revision) gathering.arrive(from, workers)
-    }
   }
 
   // ---- what others ask of us
@@ -165,8 +118,8 @@ export function createFleet(parts: FleetParts): Fleet {
   function heard(from: string, text: string): void {
     const told = from === instance ? null : readTold(text)
     if (told === null) return
-    if (told.kind === 'ack') arrived(from, told.ack)
-    else if (told.kind === 'runs') running(from, told.revision, told.workers)
+    if (told.kind === 'ack') holds(from, told.ack)
+    else if (told.kind === 'runs') acks.runs(from, told.revision, told.workers)
     else take(told.owed)
   }
 
@@ -244,18 +197,13 @@ export function createFleet(parts: FleetParts): Fleet {
     const before = new Map(members.others().map(one => [one.instance, one.startedAt]))
     members.saw(rows)
     const alive = new Map(rows.map(row => [row.instance, row]))
-    for (const name of runs.keys()) {
-      const [row, was] = [alive.get(name), before.get(name)]
-      if (row === undefined || (was !== undefined && was !== row.startedAt)) runs.delete(name)
-    }
+    for (const [name, startedAt] of before) if (alive.get(name)?.startedAt !== startedAt) acks.forget(name)
+    // A row acknowledges as well, should a telling have been lost.
     for (const { instance: from, workers } of rows) {
       if (workers.length === 0) continue
       const revision = Math.min(...workers.map(one => one.revision))
-      running(
-        from,
-        revision,
-        workers.map(({ worker }) => ({ worker, pending: false })),
-      )
+      const all = workers.map(({ worker }) => ({ worker, pending: false }))
+      acks.runs(from, revision, all)
     }
     const newest = Math.max(0, ...rows.map(row => row.revision))
     if (newest > (parts.control()?.stored() ?? newest)) follow(newest)
@@ -280,7 +228,7 @@ export function createFleet(parts: FleetParts): Fleet {
 
   return {
     spread,
-    confirm,
+    confirm: (revision, since) => acks.ofRevision(revision, since).reached,
     replicas: () => members.views(parts.presence()),
     differing: () => members.differing(parts.presence()),
     warnings: () =>

@@ -1,10 +1,12 @@
 // Peers over real sockets: who answers, who does not, who lies, and names whose addresses change.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { createServer as createHttps } from 'node:https'
 import { connect, createServer as createTcp, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { createPeers, type PeersParts } from '../../src/fleet/peers.ts'
 import { signAnswer } from '../../src/fleet/signed.ts'
+import { makePem } from '../config/pem.ts'
 import { createDatabase } from './database.ts'
 import { NOW, nonce, owedOf, portOf, SECRET, startReplica } from './make.ts'
 
@@ -263,4 +265,15 @@ t.test('closed, it leaves no connection', async t => {
   peers.close()
   await closed
   t.pass('closed')
+})
+
+const pem = makePem()
+
+t.test('https, and only with a certificate that can be trusted', { skip: pem === null && 'no openssl' }, async t => {
+  const server = createHttps({ cert: pem?.cert, key: pem?.key }, (_, response) => response.end('{}'))
+  server.listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  const peers = peersOf(t, urls(`https://localhost:${await portOf(server)}`))
+  await peers.refresh([owedOf()])
+  t.match(peers.list()[0]?.trouble, /SELF_SIGNED/)
 })
