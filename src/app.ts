@@ -17,7 +17,6 @@ import type { Configured } from './configured.ts'
 import { type Control, type ControlParts, openControl, rollbackId } from './control/control.ts'
 import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
-import type { Replica } from './fleet/fleet.ts'
 import { createInstances, inheritRecords } from './instances.ts'
 import { createInventory } from './inventory/recorder.ts'
 import { createKeyLists } from './key-lists.ts'
@@ -32,7 +31,7 @@ import type { Clock, Milliseconds } from './model/units.ts'
 import { createLocalPlane } from './plane/local.ts'
 import type { Ears, Generation, Plane, PlaneSettings, WorkerState } from './plane/plane.ts'
 import { createWorkersPlane } from './plane/workers.ts'
-import { createReloader } from './reload.ts'
+import { createReloader, type Reloader } from './reload.ts'
 import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
 import { createMemoryStore } from './store/memory.ts'
@@ -125,7 +124,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       const running = replicas().filter(({ revision }) => revision >= control.stored()).length
       return { running, pending: replicas().length - running }
     },
-    configDiffers: () => replicas().filter(({ configHash }) => configHash !== replicas()[0]?.configHash).length,
+    configDiffers: () => instances?.fleet.differing().length ?? 0,
     store: () => ({ healthy: control.healthy(), unsaved: control.owed().length }),
   })
   const events = createEvents(randomBytes(4).toString('hex'))
@@ -146,6 +145,12 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   /** Where what is in force runs, as the last swap was told. */
   let reached: Promise<Reached> = Promise.resolve({ appliedBy: [], pending: [] })
+  /** What is asked for before it is there. */
+  const opened: { control: Control | null; plane: Plane | null; reloader: Reloader | null } = {
+    control: null,
+    plane: null,
+    reloader: null,
+  }
   const instances =
     store.shared === null
       ? null
@@ -158,15 +163,17 @@ export async function startApp(options: AppOptions): Promise<App> {
           directory: directory ?? options.cwd,
           startedAt,
           state: () => state,
-          workers: () => plane.workers(),
-          control: () => control,
-          configured: () => reloader.configured(),
-          running: () => reached,
+          workers: () => opened.plane?.workers() ?? [],
+          control: () => opened.control,
+          configured: () => opened.reloader?.configured() ?? options.configured,
           ageMs: () => control.plan().shadow.ageMs,
           log: log.line,
         })
   const replicas = (): Status['replicas'] =>
-    instances?.fleet.replicas().map(replicaOf) ?? [
+    instances?.fleet.replicas().map(({ workers: all, ...one }) => ({
+      ...one,
+      workers: all.map(({ worker, revision }) => ({ worker, revision })),
+    })) ?? [
       {
         instance,
         revision: control.stored(),
@@ -174,6 +181,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         state,
         agoMs: 0,
         configHash: '',
+        self: true,
         workers: plane.workers().map(({ worker, revision }) => ({ worker, revision })),
       },
     ]
@@ -255,6 +263,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
   )
 
+  opened.control = control
+
   /** Without its store and without a local copy there is nothing to serve by: it waits, alive and not ready. */
   async function whenItAnswers<T>(open: () => Promise<T>): Promise<T> {
     for (let isFirst = true; ; isFirst = false) {
@@ -284,6 +294,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     counted: result => metrics.reloaded(result),
     log: log.line,
   })
+  opened.reloader = reloader
 
   if (store.shared !== null) {
     await inheritRecords(store.shared, log.line).catch(() => {})
@@ -344,6 +355,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   // Lists of keys live in each process that has a plan; of one process they are looked at where it serves.
   const keyLists = workers === 1 ? null : createKeyLists({ plan: () => current().plan, log: () => {} })
   keyLists?.swapped()
+  opened.plane = plane
   const doctor = createDoctor({
     clock,
     plan: () => current().plan,
@@ -386,7 +398,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
     workers: plane.workers,
     replicas,
-    receive: instances !== null && config.fleet.listen === null ? instances.receive : null,
+    receiver: config.fleet.listen === null ? (instances?.receiver ?? null) : null,
     inventory: inventory.view,
     shadow: shadowing.face,
     clock,
@@ -536,12 +548,6 @@ export async function startApp(options: AppOptions): Promise<App> {
 /** What was said of the certificate when it was read may not be true of the one in force. */
 function isOfConfig({ path }: Mistake): boolean {
   return path !== '/proxy/tls/cert'
-}
-
-function replicaOf(one: Replica): Status['replicas'][number] {
-  const { instance, revision, version, state, agoMs, configHash } = one
-  const workers = one.workers.map(({ worker, revision: runs }) => ({ worker, revision: runs }))
-  return { instance, revision, version, state, agoMs, configHash: configHash.slice(0, 8), workers }
 }
 
 /** What an instance keeps on its own disk; null: nothing outlives it. */

@@ -1,18 +1,18 @@
 // Introduces this instance to the others on its store: who it is, what it hears, what they may bring, and what it keeps on its
 // own disk for when the store does not answer. One of them looks after what those left behind that are gone.
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { createFleetServer } from './admin/fleet.ts'
+import { createFleetListener } from './admin/fleet.ts'
 import { fingerprintOf } from './config/fingerprint.ts'
 import type { Config } from './config/schema.ts'
 import type { Configured } from './configured.ts'
 import type { Control } from './control/control.ts'
 import { createFleet, type Fleet } from './fleet/fleet.ts'
 import { createPeers } from './fleet/peers.ts'
-import { createReceiver, type Receive } from './fleet/receive.ts'
+import { createReceiver, type Receiver } from './fleet/receive.ts'
 import { listen } from './listen.ts'
 import type { LogLine } from './log.ts'
-import type { Reached } from './model/control.ts'
 import type { Clock, EpochMs, Milliseconds } from './model/units.ts'
 import type { WorkerState } from './plane/plane.ts'
 import { type Copy, createCopy } from './store/copy.ts'
@@ -24,6 +24,9 @@ import { VERSION } from './version.ts'
 const GONE_MS: Milliseconds = 60_000
 const TIDY_EVERY_MS: Milliseconds = 60_000
 const TIDY_LEASE = 'janitor'
+const WAIT_MS: Milliseconds = 1_250
+/** A store that does not answer is not told that we go. */
+const LEAVE_MS: Milliseconds = 1_500
 
 export interface InstancesParts {
   readonly instance: string
@@ -35,10 +38,9 @@ export interface InstancesParts {
   readonly startedAt: EpochMs
   readonly state: () => Presence['state']
   readonly workers: () => readonly WorkerState[]
-  readonly control: () => Control
+  /** null: it is not open yet. */
+  readonly control: () => Control | null
   readonly configured: () => Configured
-  /** Where what is in force runs by now. */
-  readonly running: () => Promise<Reached>
   /** What nobody has seen for so long is forgotten. */
   readonly ageMs: () => Milliseconds
   readonly log: LogLine
@@ -48,8 +50,8 @@ export interface Instances {
   readonly copy: Copy
   readonly fleet: Fleet
   /** null: nobody may bring anything, because there is no secret. */
-  readonly receive: Receive | null
-  /** Hears and is heard; with an address where peers come in, if it has a listener of its own. */
+  readonly receiver: Receiver | null
+  /** With an address where peers come in, if there is a listener for them alone. */
   begin(): Promise<string | null>
   /** Others do not wait for it any more. */
   close(): Promise<void>
@@ -57,7 +59,7 @@ export interface Instances {
 
 export function createInstances(parts: InstancesParts): Instances {
   const { instance, clock, config, store, shared, log } = parts
-  const { peers: where, secret, listen: address } = config.fleet
+  const { peers: addresses, secret, listen: address } = config.fleet
   const prints = new WeakMap<Configured, string>()
   let server: FastifyInstance | null = null
   let tidying: NodeJS.Timeout | null = null
@@ -74,14 +76,17 @@ export function createInstances(parts: InstancesParts): Instances {
 
   const copy = createCopy({ path: join(parts.directory, 'state.copy'), log })
   const peers =
-    where === undefined || secret === null
+    addresses === undefined || secret === null
       ? null
       : createPeers({
-          where: 'name' in where ? { kind: 'dns', ...where } : { kind: 'urls', urls: where },
-          secret,
           instance,
-          clock,
+          peers: addresses,
+          secret,
+          now: clock.now,
+          nonce: () => randomBytes(16).toString('hex'),
+          log,
         })
+  const receiver = secret === null ? null : createReceiver({ instance, secret, clock, control: parts.control, log })
   const fleet = createFleet({
     instance,
     clock,
@@ -91,26 +96,18 @@ export function createInstances(parts: InstancesParts): Instances {
       instance,
       version: VERSION,
       schema: MIGRATIONS.texts.length,
-      revision: parts.control().stored(),
+      revision: parts.control()?.stored() ?? 0,
       workers: parts.workers().map(({ worker, revision, pid }) => ({ worker, revision, pid })),
       configHash: fingerprint(),
       startedAt: parts.startedAt,
       state: parts.state(),
     }),
     control: parts.control,
+    refusedAt: () => receiver?.refusedAt() ?? null,
+    // A worker that hangs is pending after a second where it is; that has to be heard here, too.
+    every: { waitMs: WAIT_MS },
     log,
   })
-  const receive =
-    secret === null
-      ? null
-      : createReceiver({
-          instance,
-          secret,
-          clock,
-          take: owed => parts.control().take(owed),
-          running: parts.running,
-          refused: why => log('warn', 'what somebody brought as a peer was refused', { why }),
-        })
 
   async function tidy(): Promise<void> {
     const lease = await store.lease(TIDY_LEASE, instance, 2.5 * TIDY_EVERY_MS)
@@ -120,20 +117,21 @@ export function createInstances(parts: InstancesParts): Instances {
   return {
     copy,
     fleet,
-    receive,
+    receiver,
     async begin() {
-      fleet.begin()
       // A store that does not answer is said elsewhere.
       tidying = setInterval(() => void tidy().catch(() => {}), TIDY_EVERY_MS)
       tidying.unref()
-      if (address === null || receive === null) return null
-      server = await createFleetServer(receive)
+      // Now that it serves: others wait for what it says.
+      await fleet.announce()
+      if (address === null || receiver === null) return null
+      server = createFleetListener({ receiver, log })
       return listen(server, address, 'fleet.listen')
     },
     async close() {
       if (tidying !== null) clearInterval(tidying)
       await server?.close()
-      await fleet.close()
+      await Promise.race([fleet.close(), new Promise(resolve => setTimeout(resolve, LEAVE_MS).unref())])
       await copy.settled()
     },
   }

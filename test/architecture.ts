@@ -71,6 +71,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   saxes: ['src/compare/'],
   'xxhash-wasm': ['src/routing/bucket.ts'],
   'node:http': ['src/cli/', 'src/fleet/'],
+  'node:https': ['src/cli/', 'src/fleet/'],
 }
 
 /** These think; they do not look at clocks, dice, files or sockets. */
@@ -83,6 +84,11 @@ const PURE = [
   'src/evidence/',
   'src/control/reduce.ts',
   'src/control/reduce-rules.ts',
+  'src/fleet/signed.ts',
+  'src/fleet/message.ts',
+  'src/fleet/owed-shape.ts',
+  'src/fleet/members.ts',
+  'src/fleet/warnings.ts',
   'src/config/compile.ts',
   'src/config/plan.ts',
 ]

@@ -191,6 +191,7 @@ export const Status = z.object({
       state: z.enum(['starting', 'ready', 'draining']),
       agoMs: z.number().describe('since it was seen last'),
       configHash: z.string().describe('of its configuration; another one than ours: it differs'),
+      self: z.boolean().describe('the one that answers'),
       workers: z.array(z.object({ worker: z.number().int(), revision: z.number().int() })),
     }),
   ),

@@ -1,30 +1,103 @@
-// Where other instances of the fleet bring a rollback: no token, the signature is the right. On the admin listener, or on one of
-// its own that peers can reach and people need not.
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { FLEET_PATH, MOST_PUSH_BYTES, type Receive } from '../fleet/receive.ts'
-import { SIGNATURE_HEADER } from '../fleet/signed.ts'
+// Where peers bring rollbacks: one route, on the admin listener or on one of its own. No token: the signature is the right.
+// It speaks HTTP and no more; what is believed is src/fleet's.
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { MAX_BODY_BYTES } from '../fleet/message.ts'
+import type { Receiver } from '../fleet/receive.ts'
+import { PUSH_PATH, SIGNATURE_HEADER } from '../fleet/signed.ts'
+import { BanyanError } from '../model/errors.ts'
+import type { Problem } from './api.ts'
+import { problemOf } from './problems.ts'
 
-const READ_WITHIN_MS = 10_000
+/** A peer says what it has to say at once. */
+const REQUEST_MS = 5_000
+const CHECK_EVERY_MS = 500
+const HEAD_BYTES = 8_192
+/** Far more than any fleet has: strangers who hold connections open cost no more than these. */
+const CONNECTIONS = 1_000
 
-/** One route; nothing else of the server is changed. */
-export async function addFleetRoute(app: FastifyInstance, receive: Receive): Promise<void> {
-  await app.register(async own => {
-    own.removeAllContentTypeParsers()
-    // Signed is what was sent, byte for byte.
-    own.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body))
-    own.post(FLEET_PATH, { bodyLimit: MOST_PUSH_BYTES }, async (request: FastifyRequest, reply: FastifyReply) => {
-      const signature = request.headers[SIGNATURE_HEADER]
-      const body = typeof request.body === 'string' ? request.body : ''
-      const answer = await receive(body, typeof signature === 'string' ? signature : undefined)
-      reply.code(answer.status).type('application/json')
-      if (answer.signature !== null) reply.header(SIGNATURE_HEADER, answer.signature)
-      return reply.send(answer.body)
-    })
-  })
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whoever asks has signed it: what keeps web pages and strangers away elsewhere is not needed here. */
+    signed?: true
+  }
 }
 
-export async function createFleetServer(receive: Receive): Promise<FastifyInstance> {
-  const app = fastify({ requestTimeout: READ_WITHIN_MS, forceCloseConnections: true })
-  await addFleetRoute(app, receive)
+export interface FleetRouteParts {
+  readonly receiver: Pick<Receiver, 'receive'>
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
+}
+
+const STATUS: Readonly<Record<string, readonly [status: number, title: string]>> = {
+  bad_signature: [401, 'Wrong Signature'],
+  not_json: [400, 'Not JSON'],
+  invalid: [400, 'Invalid Request'],
+  other_version: [400, 'Other Version'],
+  too_old: [403, 'Too Old'],
+  too_large: [413, 'Too Large'],
+  starting: [503, 'Starting'],
+}
+
+/**
+ * For `app.register(fleetRoute(parts))`; what it changes of fastify stays within. The admin listener must leave out its checks
+ * of Host and Origin where `request.routeOptions.config.signed` is true: peers ask by addresses, and no web page can sign.
+ */
+export function fleetRoute({ receiver, log }: FleetRouteParts): (app: FastifyInstance) => Promise<void> {
+  return async app => {
+    // The signature is over the bytes as they came, whatever they call themselves.
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    app.setErrorHandler((error, request, reply) => refuse(error, request, reply, log))
+    app.post(PUSH_PATH, { bodyLimit: MAX_BODY_BYTES, config: { signed: true } }, async (request, reply) => {
+      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+      const given = request.headers[SIGNATURE_HEADER]
+      const answer = await receiver.receive(body, typeof given === 'string' ? given : null, request.ip)
+      return reply
+        .headers({ [SIGNATURE_HEADER]: answer.signature, 'Cache-Control': 'no-store' })
+        .type('application/json')
+        .send(answer.body)
+    })
+  }
+}
+
+/** A listener of its own, for peers only (`fleet.listen`). `requestMs`: for tests. */
+export function createFleetListener(parts: FleetRouteParts, requestMs = REQUEST_MS): FastifyInstance {
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: requestMs,
+    forceCloseConnections: true,
+    http: {
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      maxHeaderSize: HEAD_BYTES,
+    },
+    frameworkErrors: (_error, _request, reply) => notHere(reply),
+  })
+  app.server.maxConnections = CONNECTIONS
+  app.setNotFoundHandler((_request, reply) => notHere(reply))
+  app.setErrorHandler((error, request, reply) => refuse(error, request, reply, parts.log))
+  app.register(fleetRoute(parts))
   return app
+}
+
+function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, log: FleetRouteParts['log']): void {
+  const problem = problemFor(error)
+  if (problem.status === 500) log('error', 'a push of a peer failed', { peer: request.ip, error: String(error) })
+  // What is left of a body that is too large is not waited for.
+  if (problem.status === 413) reply.header('Connection', 'close')
+  reply.code(problem.status).type('application/problem+json').send(problem)
+}
+
+function problemFor(error: unknown): Problem {
+  const tooLarge = (error as FastifyError).code === 'FST_ERR_CTP_BODY_TOO_LARGE'
+  const known = tooLarge ? new BanyanError('too_large', 'a push has at most 64 KiB') : error
+  if (!(known instanceof BanyanError) || !Object.hasOwn(STATUS, known.code)) return problemOf(known)
+  const [status, title] = STATUS[known.code] as readonly [number, string]
+  const { code, message, hint } = known
+  return { type: `urn:banyan:${code}`, title, status, detail: message, code, ...(hint === null ? {} : { hint }) }
+}
+
+function notHere(reply: FastifyReply): void {
+  const problem = problemOf(new BanyanError('unknown_path', 'there is nothing here'))
+  reply.code(problem.status).type('application/problem+json').send(problem)
 }

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import type { Control } from '../control/control.ts'
 import { rollbackId } from '../control/control.ts'
 import type { Report } from '../doctor/doctor.ts'
-import type { Receive } from '../fleet/receive.ts'
+import type { Receiver } from '../fleet/receive.ts'
 import type { Inventory } from '../inventory/sketch.ts'
 import { type Actor, type AuditEntry, isInForce, type Rollback, type Token } from '../model/control.ts'
 import { BanyanError, type Mistake } from '../model/errors.ts'
@@ -36,10 +36,9 @@ export interface AdminParts {
   /** As it was looked at last. */
   readonly traffic: () => (route: RouteId) => RouteTraffic
   readonly workers: () => Readonly<Status['workers']>
-  /** This one first. */
   readonly replicas: () => Status['replicas']
-  /** What peers bring, where they come in here; null: they do not. */
-  readonly receive: Receive | null
+  /** Of what peers bring, where they come in here; null: they do not. */
+  readonly receiver: Receiver | null
   readonly inventory: () => Inventory
   readonly shadow: ShadowFace
   readonly clock: Clock

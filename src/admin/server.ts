@@ -2,13 +2,12 @@
 // handler sees it: Host, Origin, token, scope, parameters, body.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import { FLEET_PATH } from '../fleet/receive.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
 import { type Access, type Caller, requireScope, requireSomewhere } from './access.ts'
 import { type Operation, type OperationName, operations } from './api.ts'
 import type { Events } from './events.ts'
-import { addFleetRoute } from './fleet.ts'
+import { fleetRoute } from './fleet.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
 import { openApi } from './openapi.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
@@ -86,9 +85,9 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     reply.headers(HEADERS)
     refuseLargeHead(request)
     // Peers name each other as the network does; their right is a signature.
-    if (request.routeOptions.url !== FLEET_PATH) parts.access.checkOrigin(request)
+    if (request.routeOptions.config.signed !== true) parts.access.checkOrigin(request)
   })
-  if (parts.receive !== null) void addFleetRoute(app, parts.receive)
+  if (parts.receiver !== null) void app.register(fleetRoute({ receiver: parts.receiver, log: parts.log }))
   app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
   app.setNotFoundHandler((request, reply) => {
     const here = Object.values<Operation>(operations).filter(one => pathPattern(one.path).test(request.url))

@@ -14,6 +14,8 @@ export interface About {
   readonly shape?: z.ZodType
   /** Shown as `***`; given only by the environment or a file. */
   readonly secret?: boolean
+  /** Of a text of which a part may be secret: the text with `***` instead. That part comes from outside as well. */
+  readonly mask?: (text: string) => string
   /** `file:PATH` may stand here. */
   readonly fromFile?: boolean
   /** Of a mapping with free names: what is said about the value under some of them. */

@@ -86,20 +86,21 @@ export function backendUrl() {
   return form<string>({ allowed: URL_ALLOWED, pattern: 'https?://[^/?#@ ]+/?', read: readOrigin, write: url => url })
 }
 
-const URL_ALLOWED = 'http://host:port or https://host:port, nothing after it'
+export const URL_ALLOWED = 'http://host:port or https://host:port, nothing after it'
 
-export function readOrigin(text: string): string | Wrong {
+/** `who` stands behind it, for the words of a mistake. */
+export function readOrigin(text: string, who = 'backend'): string | Wrong {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined)
     return new Wrong('not a URL', /^[\w.-]+(:[0-9]+)?$/.test(text) ? `write http://${text}` : null)
-  if (scheme !== 'http' && scheme !== 'https') return new Wrong('a backend speaks http or https')
+  if (scheme !== 'http' && scheme !== 'https') return new Wrong(`a ${who} speaks http or https`)
   if (text.includes('@'))
-    return new Wrong('a URL must not hold a user or password', 'set the header in the backend or its client')
+    return new Wrong('a URL must not hold a user or password', `set the header in the ${who} or its client`)
   const url = URL.canParse(text) && !/[\s\\]/.test(text) ? new URL(text) : null
   if (url === null || url.hostname === '') return new Wrong('not a URL')
   if (url.port === '0') return new Wrong('port 0 cannot be asked')
   if (url.pathname !== '/' || text.includes('?') || text.includes('#')) {
-    return new Wrong('a backend is an origin, without a path', `write ${url.origin}`)
+    return new Wrong(`a ${who} is an origin, without a path`, `write ${url.origin}`)
   }
   return url.origin
 }
@@ -120,7 +121,7 @@ export function isUrl(text: string): boolean {
 
 const HOST_NAME = '[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?(\\.[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?)*'
 
-function isHostName(text: string): boolean {
+export function isHostName(text: string): boolean {
   return text.length <= 253 && new RegExp(`^${HOST_NAME}$`).test(text)
 }
 

@@ -1,56 +1,75 @@
-// The schema of `fleet`: how instances on one PostgreSQL reach each other without it, and what each keeps on its own disk.
+// How instances on one store find each other, and know that it is them: `fleet` in routes.yaml.
+import { isIP } from 'node:net'
 import { z } from 'zod'
-import { addressOrNone } from './addresses.ts'
+import { addressOrNone, isHostName, isUrl, readOrigin, URL_ALLOWED } from './addresses.ts'
 import { form, secret, text, Wrong } from './values.ts'
 
-export const SHORTEST_SECRET = 16
+/** The other instances, and maybe this one: by a name that has all their addresses, or one by one. */
+export type PeerAddresses =
+  | { readonly kind: 'dns'; readonly host: string; readonly port: number }
+  | { readonly kind: 'urls'; readonly urls: readonly string[] }
 
-/** Every address of a name, on one port. */
-function peersByName() {
-  return form<{ readonly name: string; readonly port: number }>({
-    allowed: 'dns:NAME:PORT, such as dns:banyan-peers:9902',
-    pattern: 'dns:[\\w.-]+:[0-9]{1,5}',
-    read(given) {
-      const [, name, digits] = /^dns:([\w.-]+):([0-9]{1,5})$/.exec(given) ?? []
-      const port = Number(digits)
-      if (name !== undefined && port > 0 && port < 65_536) return { name, port }
-      if (/^dns:[\w.-]+$/.test(given)) return new Wrong('which port?', `write ${given}:9902`)
-      if (/^https?:/.test(given)) return new Wrong('not a name', `write [${given}]`)
-      return new Wrong('not a name of peers')
-    },
-    write: ({ name, port }) => `dns:${name}:${port}`,
+export const LEAST_SECRET = 16
+
+const DNS_ALLOWED = 'dns:NAME:PORT, a name that has the addresses of all instances'
+
+function peersName() {
+  return form<PeerAddresses>({
+    allowed: DNS_ALLOWED,
+    pattern: 'dns:.+:[0-9]+',
+    read: readName,
+    write: peers => (peers.kind === 'dns' ? `dns:${peers.host}:${peers.port}` : [...peers.urls]),
   })
+}
+
+function readName(text: string): PeerAddresses | Wrong {
+  if (isUrl(text)) return new Wrong('URLs stand in a list', `write [${text}]`)
+  const [, host = '', digits] = /^dns:([^:]*)(?::([0-9]{1,5}))?$/.exec(text) ?? []
+  if (isIP(host) !== 0) return new Wrong('an address, not a name', `write [http://${host}:${digits ?? 'PORT'}]`)
+  if (!isHostName(host)) {
+    const meant = /^([\w.-]+:[0-9]+)$/.exec(text)?.[1]
+    return new Wrong(
+      'not a name of peers',
+      meant === undefined ? 'for example dns:banyan-peers:9902' : `write dns:${meant}`,
+    )
+  }
+  if (digits === undefined) return new Wrong('the port is missing', `for example dns:${host}:9902`)
+  const port = Number(digits)
+  return port < 1 || port > 65_535 ? new Wrong('a port is 1 to 65535') : { kind: 'dns', host: host.toLowerCase(), port }
 }
 
 function peerUrl() {
   return form<string>({
-    allowed: 'http://HOST:PORT or https://HOST:PORT',
-    pattern: 'https?://[^/?#@]+/?',
-    read(given) {
-      const url = URL.parse(given)
-      if (url === null || !/^https?:$/.test(url.protocol)) return new Wrong('not an address of a peer')
-      if (url.username !== '' || url.password !== '') return new Wrong('no name and password: the secret is the right')
-      if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return new Wrong('a peer has no path')
-      return url.origin
-    },
+    allowed: URL_ALLOWED,
+    pattern: 'https?://[^/?#@ ]+/?',
+    read: text => readOrigin(text, 'peer'),
     write: url => url,
   })
 }
 
+// The list comes first in the union: on the way back to the words of the file a text form would take anything.
+const peers = z.codec(z.union([z.array(peerUrl()).min(1).max(256), peersName()]), z.custom<PeerAddresses>(), {
+  decode: (value): PeerAddresses => (Array.isArray(value) ? { kind: 'urls', urls: value } : (value as PeerAddresses)),
+  encode: value => (value?.kind === 'urls' ? [...value.urls] : value),
+})
+
 export const fleet = z.strictObject({
-  peers: z
-    .union([z.array(peerUrl()).min(1), peersByName()])
+  peers: peers
     .exactOptional()
     .describe(
-      'where the other instances are reached without the store, so that a rollback comes to them: URLs, or every address of a name; without it a rollback reaches them through the store only',
+      'where the other instances are, for rollbacks while the store is down: dns:NAME:PORT, a name that has the addresses of all (asked every 5 s), or a list of http(s)://host:port; this instance may be among them',
     ),
-  secret: secret().describe('what they sign with; the same for all, 16 characters or more').prefault(''),
+  secret: secret(LEAST_SECRET)
+    .describe('what instances sign with, the same for all, at least 16 characters; empty: none')
+    .prefault(''),
   listen: addressOrNone()
-    .describe('where peers come in; none: on the admin listener, which is on loopback unless you say otherwise')
-    .prefault('none'),
-  directory: text()
     .describe(
-      'what an instance keeps beside PostgreSQL: the last state, rollbacks that are not stored yet, the first token',
+      'takes rollbacks of peers and nothing else, no token: they are signed; none: the admin listener takes them',
+    )
+    .prefault('none'),
+  directory: text('a directory')
+    .describe(
+      'what this instance keeps beside a store that is elsewhere: rollbacks not stored yet, a copy of the last state',
     )
     .prefault('.banyan'),
 })

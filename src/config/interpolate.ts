@@ -54,6 +54,13 @@ export async function interpolate(root: Located, schema: z.ZodType, sources: Sou
         return refuse(message, hint, allowed)
       }
     }
+    const mask = at === null ? undefined : said(at, 'mask')
+    if (mask !== undefined && typeof value === 'string' && mask(withoutVariables(value)) !== withoutVariables(value)) {
+      return refuse(
+        'a password must not stand in the text',
+        `write "\${NAME}" in its place, with quotes, and set the variable`,
+      )
+    }
     if (typeof value === 'string' && value.includes('${')) {
       const filled = substitute(value, sources)
       if (filled instanceof Unfilled) return refuse(filled.message, filled.hint)
@@ -82,6 +89,11 @@ class Unfilled {
     this.message = message
     this.hint = hint
   }
+}
+
+/** A text in which only what it says itself is left. */
+function withoutVariables(text: string): string {
+  return text.replace(VARIABLE, whole => (whole.startsWith('$$') ? whole : ''))
 }
 
 const VARIABLE = /\$?\$\{([^}]*)\}?/g

@@ -100,9 +100,12 @@ export function concernsRefused(finding: Finding, root: Located): boolean {
   return nearestTo(root, finding.path).node.kind === 'refused'
 }
 
-/** A user and password in a URL are nobody's business. */
+/** A user and password in a URL are nobody's business; of a database's also where an unescaped / or @ is in them. */
 export function withoutUserInfo(text: string): string {
-  return text.replace(/\/\/[^\s/@]*@/g, '//***@')
+  return text
+    .replace(/(postgres(?:ql)?:)\/\/\S*@/gi, '$1//***@')
+    .replace(/([?&](?:ssl)?password=)[^&\s"']*/gi, '$1***')
+    .replace(/\/\/[^\s/@]*@/g, '//***@')
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
@@ -157,7 +160,7 @@ function foundIn(node: Located): string | null {
   if (node.kind === 'list') return 'a list'
   if (node.kind === 'map') return 'a mapping'
   if (node.secret && node.source !== '' && !/^(\$\{[^}]*\}|file:.*)$/.test(node.source)) return '***'
-  return node.source === '' ? null : withoutUserInfo(shorten(node.source))
+  return node.source === '' ? null : shorten(withoutUserInfo(node.source))
 }
 
 function shorten(text: string): string {

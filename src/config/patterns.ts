@@ -1,13 +1,8 @@
-// Names, and what is matched and picked by name: routes, headers, paths, sticky keys, the store.
+// Names, and what is matched and picked by name: routes, headers, paths, sticky keys.
 import type { NamedSource, StickySource } from '../model/route.ts'
 import { normalisePath } from '../routing/target.ts'
 import { didYouMean } from './hint.ts'
 import { form, Wrong } from './values.ts'
-
-export type StoreConfig =
-  | { readonly kind: 'sqlite'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string }
-  | { readonly kind: 'memory' }
 
 export interface ValuePattern {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'present'
@@ -201,39 +196,4 @@ export function defaultTarget() {
     read: text => (text === '404' ? 404 : readName(text)),
     write: target => target,
   })
-}
-
-export function store() {
-  return form<StoreConfig>({
-    allowed: 'sqlite:PATH, postgres://… or memory:',
-    pattern: 'sqlite:.+|memory:?|postgres(ql)?://.+',
-    read: readStore,
-    write: writeStore,
-  })
-}
-
-/** Without the password. */
-function writeStore(store: StoreConfig): string {
-  if (store.kind === 'memory') return 'memory:'
-  return store.kind === 'sqlite' ? `sqlite:${store.path}` : store.url.replace(/^(\w+:\/\/[^:/@]*):[^@]*@/, '$1:***@')
-}
-
-function readStore(text: string): StoreConfig | Wrong {
-  if (text === 'memory:' || text === 'memory') return { kind: 'memory' }
-  if (/^postgres(ql)?:/.test(text)) return readPostgres(text)
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
-    return { kind: 'sqlite', path: text.slice('sqlite:'.length) }
-  return new Wrong('not a store', /^[\w./-]+$/.test(text) ? `write sqlite:${text}` : null)
-}
-
-/** One host or several, the database, and what libpq calls parameters. */
-function readPostgres(url: string): StoreConfig | Wrong {
-  if (!/^postgres(ql)?:\/\//.test(url)) return new Wrong('not a store', 'write postgres://USER:PASSWORD@HOST/DATABASE')
-  if (/[\s#]/.test(url)) {
-    return new Wrong('a blank or # in it', 'in a password write them as %20 and %23, or take it from a variable')
-  }
-  const [, authority = '', path = ''] = /^\w+:\/\/(?:[^/]*@)?([^/?@]*)(\/[^?]*)?/.exec(url) ?? []
-  if (authority === '' && !/[?&]host=/.test(url)) return new Wrong('which host?', 'postgres://USER@HOST/DATABASE')
-  if (path.length < 2) return new Wrong('which database?', `postgres://…${authority}/banyan`)
-  return { kind: 'postgres', url }
 }

@@ -5,7 +5,7 @@ import { address, addressOrNone } from './addresses.ts'
 import { admin } from './admin-schema.ts'
 import { fleet } from './fleet-schema.ts'
 import { later } from './later.ts'
-import { defaultTarget, id, name, store } from './patterns.ts'
+import { defaultTarget, id, name } from './patterns.ts'
 import { proxy } from './proxy-schema.ts'
 import {
   type BackendConfig,
@@ -16,6 +16,7 @@ import {
   routeSchema,
   type SideConfig,
 } from './route-schema.ts'
+import { store } from './store-form.ts'
 import { percent, secret, spreading, text } from './values.ts'
 
 const root = z.strictObject({
@@ -33,10 +34,10 @@ const root = z.strictObject({
     .prefault({}),
   store: store()
     .describe(
-      'what survives a restart: `sqlite:PATH` for one instance, `postgres://USER:PASSWORD@HOST/DATABASE` for one or several, or `memory:` for nothing',
+      'what survives a restart: `sqlite:PATH` for one instance, `postgres://…` for a fleet (several hosts and `?parameters` may stand in it; its password comes from outside, or `file:PATH` holds the whole URL), `memory:` for nothing',
     )
     .prefault('sqlite:.banyan/state.db'),
-  fleet: fleet.describe('several instances on one PostgreSQL').prefault({}),
+  fleet: fleet.describe('several instances on one store').prefault({}),
   split: z
     .strictObject({
       seed: secret()

@@ -15,6 +15,7 @@ export function shown(config: Config): unknown {
 
 function masked(value: unknown, schema: z.ZodType | null): unknown {
   if (schema !== null && said(schema, 'secret') === true) return value === '' ? '' : '***'
+  if (typeof value === 'string') return schema === null ? value : (said(schema, 'mask')?.(value) ?? value)
   if (Array.isArray(value)) return value.map((item, index) => masked(item, schema && child(schema, index)))
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(

@@ -22,6 +22,8 @@ export interface Form<Out> {
   readonly numbers?: 'as-text' | { readonly minimum: number; readonly maximum: number }
   readonly secret?: boolean
   readonly fromFile?: boolean
+  /** The text without what is secret in it; the text itself where nothing is. */
+  readonly mask?: (text: string) => string
   read(text: string): Out | Wrong
   write(value: Out): unknown
 }
@@ -51,6 +53,7 @@ export function form<Out>(words: Form<Out>): FormSchema<Out> {
     json: { ...type, ...pattern },
     ...(words.secret === true ? { secret: true } : {}),
     ...(words.fromFile === true ? { fromFile: true } : {}),
+    ...(words.mask === undefined ? {} : { mask: words.mask }),
   })
 }
 
@@ -246,14 +249,17 @@ export function text(allowed = 'a text', pattern = '[\\s\\S]+') {
   })
 }
 
-/** A secret; null when it is empty. */
-export function secret() {
+/** A secret of at least so many characters; null when it is empty. */
+export function secret(least = 1) {
   return form<string | null>({
     allowed: 'an environment variable or file:PATH',
     pattern: 'file:.+|',
     secret: true,
     fromFile: true,
-    read: text => (text === '' ? null : text),
+    read(text) {
+      if (text === '' || text.length >= least) return text === '' ? null : text
+      return new Wrong(`shorter than ${least} characters`, 'for example openssl rand -hex 32')
+    },
     write: text => text ?? '',
   })
 }

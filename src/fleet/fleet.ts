@@ -1,259 +1,265 @@
-// Several instances on one store: who is there, who runs what, and how a rollback reaches all of them.
+// The fleet: who is there, who runs what, and the ways by which a change reaches the others.
 //
-// - *Who is there*: each writes a row each second, and is taken to be there for five by the store's clock. Without the store
-//   those that were there last still are.
-// - *A change* is told by the store itself, as part of the transaction that saves it. Who hears of it, or sees in the rows that
-//   somebody is ahead, reads the state, puts it in force, and says so to all.
-// - *A rollback* does not wait for that: it is told at once through the store and directly to every peer, again each second
-//   until it is stored, and whoever has it in force says so by the way it came.
-// - Whoever made the change waits a second for those that are there; who has not said that it runs it is `pending`.
-import type { Owed, Reached } from '../model/control.ts'
+// A committed revision is told by the store's own transaction; a rollback by everything there is, at once: by way of the store,
+// and signed to each peer. Each instance answers that it runs it, worker by worker. Underneath, every second, each writes its
+// row and reads those of all: what a telling lost is found there.
+import type { Applied, Owed, Reached } from '../model/control.ts'
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
-import type { Ears, Presence, Present, Shared } from '../store/store.ts'
-import { type Ack, type Message, readMessage } from './messages.ts'
+import type { Presence, Shared } from '../store/store.ts'
+import { createAcks } from './acks.ts'
+import { ALIVE_MS, createMembers, type ReplicaView, type Row } from './members.ts'
+import { type Ack, MAX_TELL_BYTES, readTold, type Told, workersOf, writeTold } from './message.ts'
 import type { Peers } from './peers.ts'
-import { ackOf } from './receive.ts'
+import { type FleetWarning, warningsOf } from './warnings.ts'
 
-const EVERY_MS: Milliseconds = 1_000
-const THERE_MS: Milliseconds = 5_000
-/** A worker that hangs is pending after a second where it is; that has to be heard here, too. */
-const WAIT_MS: Milliseconds = 1_250
-/** What the store takes as one message. */
-const MOST_BYTES = 7_000
+const PRESENT_EVERY_MS: Milliseconds = 1_000
+const GREET_EVERY_MS: Milliseconds = 5_000
+/** The store is looked at although nothing was said of it. */
+const LOOK_EVERY_MS: Milliseconds = 10_000
+/** Who has not answered by then is pending. */
+const WAIT_MS: Milliseconds = 1_000
+
+/** What of control the fleet needs. */
+export interface FleetControl {
+  /** The store holds this revision, says somebody; null: look. Resolves with what runs here. */
+  follow(revision: Revision | null): Promise<Reached>
+  /** In force when it returns; null: a restore ended it already. */
+  take(owed: Owed): Promise<Reached> | null
+  /** What of the store is adopted. */
+  stored(): Revision
+  /** In force and not in the store. */
+  owed(): readonly Owed[]
+}
 
 export interface FleetParts {
   readonly instance: string
   readonly clock: Clock
   readonly shared: Shared
-  /** null: only through the store. */
+  /** null: the store is the only way. */
   readonly peers: Peers | null
-  /** Of this instance, now. */
+  /** Ours, as it is now. Asked for at once. */
   readonly presence: () => Presence
-  readonly control: () => Followed
+  /** null while it is not open yet: what comes is not lost, it is found at the next look. */
+  readonly control: () => FleetControl | null
+  /** Monotonic moment of the last push with a wrong signature; see `Receiver`. */
+  readonly refusedAt: () => Milliseconds | null
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
+  /** For tests; the defaults are 1 s, 5 s, 10 s and 1 s. */
+  readonly every?: {
+    readonly presentMs?: Milliseconds
+    readonly greetMs?: Milliseconds
+    readonly lookMs?: Milliseconds
+    readonly waitMs?: Milliseconds
+  }
 }
-
-/** What of control is asked and told here. */
-export interface Followed {
-  follow(revision: Revision | null): Promise<Reached>
-  /** null: it has been ended already. */
-  take(owed: Owed): Promise<Reached> | null
-  stored(): Revision
-  owed(): readonly Owed[]
-}
-
-export type Replica = Present
 
 export interface Fleet {
+  /**
+   * A rollback goes to all others by every way there is, at once. Resolves when all have answered, or after a second: who has
+   * not is pending. `since`: monotonic moment that the milliseconds are counted from. Never rejects.
+   */
   spread(owed: Owed, since: Milliseconds): Promise<Reached>
+  /** A revision was committed: who of the others runs it, who not yet. As `spread`. */
   confirm(revision: Revision, since: Milliseconds): Promise<Reached>
-  /** Begins: hears, and is seen. Before it, nothing is heard. */
-  begin(): void
-  /** All that are there, this one first. */
-  replicas(): readonly Replica[]
-  warnings(): readonly { readonly code: string; readonly message: string; readonly route: null }[]
-  /** Others do not wait for this one any more. */
+  /** Ourselves too, by name. While the store does not answer: those it last knew. */
+  replicas(): readonly ReplicaView[]
+  /** Others whose configuration is another one. */
+  differing(): readonly string[]
+  warnings(): readonly FleetWarning[]
+  /** Says at once how we are, without waiting for the next second, and reads how the others are. Never rejects. */
+  announce(): Promise<void>
+  /** We leave. */
   close(): Promise<void>
-}
-
-interface Waiting {
-  /** Whom to wait for, with the workers it has. */
-  readonly missing: Map<string, readonly number[]>
-  readonly heard: Map<string, Ack & { readonly ms: Milliseconds }>
-  readonly since: Milliseconds
-  done(): void
 }
 
 export function createFleet(parts: FleetParts): Fleet {
   const { instance, clock, shared, peers, log } = parts
-  let known: readonly Present[] = []
-  let isLost = false
-  const waitingFor = new Map<string, Set<Waiting>>()
-  /** What each was heard to run last. */
-  const runs = new Map<string, Ack & { readonly revision: Revision; readonly at: Milliseconds }>()
-  let timer: NodeJS.Timeout | null = null
-  let seeing = false
-
-  const others = () => known.filter(one => one.instance !== instance)
-
-  function wait(key: string, since: Milliseconds): { readonly waiting: Waiting; readonly reached: Promise<Reached> } {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const missing = new Map(others().map(one => [one.instance, one.workers.map(({ worker }) => worker)] as const))
-    const waiting: Waiting = { missing, heard: new Map(), since, done: resolve }
-    const all = waitingFor.get(key) ?? new Set()
-    waitingFor.set(key, all.add(waiting))
-    const left = setTimeout(resolve, Math.max(0, since + WAIT_MS - clock.monotonic()))
-    if (missing.size === 0) resolve()
-    const reached = promise.then(() => {
-      clearTimeout(left)
-      all.delete(waiting)
-      if (all.size === 0) waitingFor.delete(key)
-      return reachedOf(waiting)
-    })
-    return { waiting, reached }
+  const every = {
+    presentMs: PRESENT_EVERY_MS,
+    greetMs: GREET_EVERY_MS,
+    lookMs: LOOK_EVERY_MS,
+    waitMs: WAIT_MS,
+    ...parts.every,
   }
+  const members = createMembers(instance, clock)
+  const acks = createAcks({ instance, clock, members, waitMs: every.waitMs })
+  let presenting: Promise<void> | null = null
+  let greeting: Promise<void> | null = null
+  let reachable = true
+  let closed = false
 
-  function acknowledge(key: string, from: string, ack: Ack): void {
-    for (const waiting of waitingFor.get(key) ?? []) note(waiting, from, ack, clock.monotonic())
-  }
+  // ---- what we ask of others
 
-  async function tell(message: Message): Promise<void> {
-    const text = JSON.stringify(message)
-    if (Buffer.byteLength(text) <= MOST_BYTES) await shared.tell(text)
-  }
-
-  /** Failing is no news: the store says so elsewhere. */
-  function say(message: Message): void {
-    tell(message).catch(() => {})
-  }
-
-  function spreadOnce(owed: Owed): Promise<void> {
+  function spread(owed: Owed, since: Milliseconds): Promise<Reached> {
     const { id } = owed.rollback
-    say({ v: 1, kind: 'rollback', owed })
-    return (
-      peers?.push([owed], ({ instance: from, workers, pending }) =>
-        acknowledge(`rollback ${id}`, from, { workers, pending }),
-      ) ?? Promise.resolve()
+    const { reached, settle } = acks.ofRollback(id, since, peers?.list() ?? [])
+    tell({ kind: 'rollback', owed })
+    for (const { peer, answer } of peers?.push(owed) ?? []) {
+      answer.then(said => {
+        if (said === null) return settle(peer, peer.trouble)
+        for (const ack of said.acks) holds(said.from, ack)
+        const spoken = said.from === instance || said.acks.some(ack => ack.rollback === id)
+        settle(peer, spoken ? null : 'no_ack')
+      })
+    }
+    return reached
+  }
+
+  function holds(from: string, ack: Ack): void {
+    acks.holds(from, ack)
+    // Somebody restored what we hold: the store knows more than we do.
+    if (ack.ended) follow(null)
+  }
+
+  // ---- what others ask of us
+
+  shared.listen({ heard, committed, missed, lost })
+
+  function heard(from: string, text: string): void {
+    const told = from === instance ? null : readTold(text)
+    if (told === null) return
+    if (told.kind === 'ack') holds(from, told.ack)
+    else if (told.kind === 'runs') acks.runs(from, told.revision, told.workers)
+    else take(told.owed)
+  }
+
+  /** In force when it returns; that it is said follows. */
+  function take(owed: Owed): void {
+    const rollback = owed.rollback.id
+    const control = parts.control()
+    if (control === null) return
+    const taken = control.take(owed)
+    if (taken === null) tell({ kind: 'ack', ack: { rollback, ended: true, workers: [] } })
+    taken?.then(
+      reached => tell({ kind: 'ack', ack: { rollback, ended: false, workers: workersOf(instance, reached) } }),
+      error => log('error', 'a rollback of another instance could not be taken', { rollback, error: String(error) }),
     )
   }
 
-  /** The store holds what we may not have. */
-  async function follow(revision: Revision | null): Promise<void> {
+  function committed(from: string, revision: Revision): void {
+    if (from !== instance) follow(revision)
+  }
+
+  function missed(): void {
+    follow(null)
+  }
+
+  function lost(): void {
+    log('warn', 'the store tells no changes now: they are looked for')
+  }
+
+  /** Takes over what the store holds, and says what runs here since. */
+  function follow(revision: Revision | null): void {
+    const control = closed ? null : parts.control()
+    if (control === null) return
+    const before = control.stored()
+    control.follow(revision).then(
+      reached => {
+        const stored = control.stored()
+        if (revision !== null || stored !== before)
+          tell({ kind: 'runs', revision: stored, workers: workersOf(instance, reached) })
+      },
+      error => log('warn', 'what the store holds could not be followed', { revision, error: String(error) }),
+    )
+  }
+
+  /** Into the wind: who did not hear it finds it in the store. */
+  function tell(told: Told): void {
+    const text = writeTold(told)
+    // A large rollback comes by its commit, or from peer to peer.
+    if (closed || Buffer.byteLength(text) > MAX_TELL_BYTES) return
+    shared.tell(text).catch(() => {})
+  }
+
+  // ---- every second
+
+  function present(): Promise<void> {
+    presenting ??= presentOnce().finally(() => {
+      presenting = null
+    })
+    return presenting
+  }
+
+  async function presentOnce(): Promise<void> {
     try {
-      const reached = await parts.control().follow(revision)
-      say({ v: 1, kind: 'runs', revision: parts.control().stored(), ...ackOf(reached) })
+      const rows = await shared.present(parts.presence(), ALIVE_MS)
+      saw(rows.filter(row => row.instance !== instance))
+      if (!reachable) log('info', 'the store knows the fleet again')
+      reachable = true
     } catch (error) {
-      log('warn', 'what the store holds could not be read', { error: String((error as Error).message ?? error) })
+      if (reachable && !closed)
+        log('warn', 'the store does not say who is there: those known last count', { error: String(error) })
+      reachable = false
     }
   }
 
-  async function hear(from: string, text: string): Promise<void> {
-    const message = readMessage(text)
-    if (message === null || from === instance) return
-    if (message.kind === 'rollback') {
-      const { id } = message.owed.rollback
-      const taken = parts.control().take(message.owed)
-      if (taken !== null) say({ v: 1, kind: 'rolled-back', rollback: id, ...ackOf(await taken) })
-    } else if (message.kind === 'rolled-back') acknowledge(`rollback ${message.rollback}`, from, message)
-    else {
-      runs.set(from, { ...message, at: clock.monotonic() })
-      for (const [key, all] of waitingFor) {
-        if (!key.startsWith('revision ') || Number(key.slice(9)) > message.revision) continue
-        for (const waiting of all) note(waiting, from, message, clock.monotonic())
-      }
+  function saw(rows: readonly Row[]): void {
+    const before = new Map(members.others().map(one => [one.instance, one.startedAt]))
+    members.saw(rows)
+    const alive = new Map(rows.map(row => [row.instance, row]))
+    for (const [name, startedAt] of before) if (alive.get(name)?.startedAt !== startedAt) acks.forget(name)
+    // A row acknowledges as well, should a telling have been lost.
+    for (const { instance: from, workers } of rows) {
+      if (workers.length === 0) continue
+      const revision = Math.min(...workers.map(one => one.revision))
+      const all = workers.map(({ worker }) => ({ worker, pending: false }))
+      acks.runs(from, revision, all)
     }
+    const newest = Math.max(0, ...rows.map(row => row.revision))
+    if (newest > (parts.control()?.stored() ?? newest)) follow(newest)
   }
 
-  const ears: Ears = {
-    heard: (from, text) => void hear(from, text),
-    committed(from, revision) {
-      if (from !== instance) void follow(revision)
-    },
-    lost() {
-      isLost = true
-    },
-    missed() {
-      isLost = false
-      void follow(null)
-    },
+  function greet(): Promise<void> {
+    if (peers === null) return Promise.resolve()
+    greeting ??= peers.refresh(parts.control()?.owed() ?? []).finally(() => {
+      greeting = null
+    })
+    return greeting
   }
 
-  async function see(): Promise<void> {
-    if (seeing) return
-    seeing = true
-    try {
-      known = await shared.present(parts.presence(), THERE_MS)
-      for (const from of runs.keys()) if (!known.some(one => one.instance === from)) runs.delete(from)
-      // What was told and not heard, for whatever reason.
-      const newest = Math.max(0, ...others().map(({ revision }) => revision))
-      if (newest > parts.control().stored()) await follow(newest)
-    } catch {
-      // Those of before are taken to be there.
-    } finally {
-      seeing = false
-    }
-  }
-
-  function beat(): void {
-    void see()
-    // Who was not there when it was told for the first time.
-    for (const owed of parts.control().owed()) void spreadOnce(owed)
-  }
+  const timers = [
+    setInterval(present, every.presentMs),
+    setInterval(() => follow(null), every.lookMs),
+    setInterval(greet, every.greetMs),
+  ]
+  for (const timer of timers) timer.unref()
+  present()
+  greet()
 
   return {
-    async spread(owed, since) {
-      const { reached } = wait(`rollback ${owed.rollback.id}`, since)
-      void spreadOnce(owed)
-      return reached
-    },
-    async confirm(revision, since) {
-      const { waiting, reached } = wait(`revision ${revision}`, since)
-      // Some may have been quicker than the store's answer to us.
-      for (const [from, ack] of runs) if (ack.revision >= revision) note(waiting, from, ack, ack.at)
-      return reached
-    },
-    begin() {
-      shared.listen(ears)
-      timer = setInterval(beat, EVERY_MS)
-      timer.unref()
-      void see()
-    },
-    replicas() {
-      const own: Replica = { ...parts.presence(), agoMs: 0 }
-      return [own, ...others()]
-    },
-    warnings() {
-      const { configHash } = parts.presence()
-      const differing = others().filter(one => one.configHash !== configHash)
-      return [
-        ...(isLost
-          ? [
-              {
-                code: 'store_lost',
-                message: 'the store does not answer: what it held last is in force, and a rollback goes on working',
-                route: null,
-              },
-            ]
-          : []),
-        ...differing.map(one => ({
-          code: 'config_differs',
-          message: `the configuration of ${one.instance} is another than that of ${instance}: their requests may be served differently`,
-          route: null,
-        })),
-        ...(peers?.silent() ?? []).map(({ url, why }) => ({
-          code: 'peer_silent',
-          message: `${url} does not answer as a peer (${why}): without the store a rollback would not reach it`,
-          route: null,
-        })),
-      ]
+    spread,
+    confirm: (revision, since) => acks.ofRevision(revision, since).reached,
+    replicas: () => members.views(parts.presence()),
+    differing: () => members.differing(parts.presence()),
+    warnings: () =>
+      warningsOf({
+        differing: members.differing(parts.presence()),
+        reachable,
+        peers: peers?.list() ?? [],
+        nameTrouble: peers?.nameTrouble() ?? null,
+        refusedAgoMs: agoOf(parts.refusedAt()),
+      }),
+    async announce() {
+      // One that is under way may have read our presence before it was what it is now.
+      await presenting
+      await present()
     },
     async close() {
-      if (timer !== null) clearInterval(timer)
+      closed = true
+      for (const timer of timers) clearInterval(timer)
       peers?.close()
-      for (const all of waitingFor.values()) for (const waiting of all) waiting.done()
-      await Promise.race([
-        shared.leave(instance).catch(() => {}),
-        new Promise(resolve => setTimeout(resolve, EVERY_MS).unref()),
-      ])
+      // Our row must not be written again after it went.
+      await presenting
+      await shared.leave(instance).catch(() => {})
     },
   }
-}
 
-/** The first answer of each counts. */
-function note(waiting: Waiting, from: string, ack: Ack, at: Milliseconds): void {
-  if (waiting.heard.has(from)) return
-  waiting.heard.set(from, { workers: ack.workers, pending: ack.pending, ms: Math.max(0, at - waiting.since) })
-  waiting.missing.delete(from)
-  if (waiting.missing.size === 0) waiting.done()
-}
-
-function reachedOf({ heard, missing }: Waiting): Reached {
-  const of = (instance: string) => (worker: number) => ({ instance, worker })
-  return {
-    appliedBy: [...heard].flatMap(([from, { workers, ms }]) => workers.map(worker => ({ instance: from, worker, ms }))),
-    pending: [
-      ...[...heard].flatMap(([from, { pending }]) => pending.map(of(from))),
-      ...[...missing].flatMap(([from, workers]) => (workers.length === 0 ? [1] : workers).map(of(from))),
-    ],
+  function agoOf(moment: Milliseconds | null): Milliseconds | null {
+    return moment === null ? null : clock.monotonic() - moment
   }
+}
+
+/** The answers of all ways in one: of our own workers and of the others. */
+export function together(...all: readonly Reached[]): Pick<Applied, 'appliedBy' | 'pending'> {
+  return { appliedBy: all.flatMap(one => one.appliedBy), pending: all.flatMap(one => one.pending) }
 }

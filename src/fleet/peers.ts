@@ -1,155 +1,171 @@
-// The way to the other instances that needs no store: signed requests to each of them. Where they are is written down, or a
-// name's addresses, asked for anew every few seconds. Each is asked now and then whether it is there, so that a way that is
-// closed shows before it is needed.
-import { lookup as lookupSystem } from 'node:dns/promises'
-import { Agent, type IncomingMessage, request as requestHttp } from 'node:http'
-import { request as requestHttps, Agent as SecureAgent } from 'node:https'
+// The other instances by their addresses: the way of a rollback that needs no store.
+//
+// Where addresses come from a name, it is asked again and again, and its last answer kept while it gives none. Which instance
+// an address is, it says itself: in its answers. All are greeted every few seconds, so that ourselves are recognised, the
+// connections are open when they are needed, and a wrong secret shows before a rollback has to find out. A greeting carries
+// what is not in the store yet: whoever could not be reached learns it when it comes back.
+import { lookup as systemLookup } from 'node:dns/promises'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { PeerAddresses } from '../config/fleet-schema.ts'
 import type { Owed } from '../model/control.ts'
-import type { Clock, Milliseconds } from '../model/units.ts'
-import { type Push, type Pushed, readPushed } from './messages.ts'
-import { FLEET_PATH, MOST_PUSH_BYTES } from './receive.ts'
-import { isSigned, SIGNATURE_HEADER, signAnswer, signRequest } from './signed.ts'
+import type { EpochMs, Milliseconds } from '../model/units.ts'
+import { MAX_BODY_BYTES, type PushAnswer, writePush } from './message.ts'
+import { codeOf, post } from './post.ts'
 
-const ANSWER_WITHIN_MS: Milliseconds = 1_000
-const LOOK_UP_EVERY_MS: Milliseconds = 5_000
-const HELLO_EVERY_MS: Milliseconds = 10_000
-
-/** `dns`: every address of a name, on one port. */
-export type Whereabouts =
-  | { readonly kind: 'dns'; readonly name: string; readonly port: number }
-  | { readonly kind: 'urls'; readonly urls: readonly string[] }
+const TIMEOUT_MS: Milliseconds = 1_000
 
 export interface PeersParts {
-  readonly where: Whereabouts
-  readonly secret: string
   readonly instance: string
-  readonly clock: Clock
-  /** Addresses of a name; the system's by default. */
-  readonly lookup?: (name: string) => Promise<readonly string[]>
+  readonly peers: PeerAddresses
+  readonly secret: string
+  readonly now: () => EpochMs
+  /** Never the same twice; up to 64 letters and digits. */
+  readonly nonce: () => string
+  /** All addresses of a name. Default: the system's. */
+  readonly lookup?: (host: string) => Promise<readonly string[]>
+  /** Default: 1 s for one request, all in all. */
+  readonly timeoutMs?: Milliseconds
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
+}
+
+/** One address. */
+export interface Peer {
+  /** An origin. */
+  readonly url: string
+  /** Who answered there last; null: nobody yet. */
+  readonly instance: string | null
+  /** It was us. */
+  readonly self: boolean
+  /** Why the last request failed, in a word; null: it did not. */
+  readonly trouble: string | null
+}
+
+export interface Pushed {
+  readonly peer: Peer
+  /** Never rejects: null is no answer, and the peer's `trouble` says why. */
+  readonly answer: Promise<PushAnswer | null>
 }
 
 export interface Peers {
-  /** To all of them at once; told of each answer as it comes. Resolves when all have answered, or failed. */
-  push(owed: readonly Owed[], answered: (pushed: Pushed) => void): Promise<void>
-  /** Those that did not answer when they were asked last, with why. */
-  silent(): readonly { readonly url: string; readonly why: string }[]
+  /** Asks the name again and greets every address with what is owed. Resolves when all have answered or failed. */
+  refresh(owed: readonly Owed[]): Promise<void>
+  /** To every address but our own, at once. */
+  push(owed: Owed): readonly Pushed[]
+  list(): readonly Peer[]
+  /** Why the name gives no addresses, in a word; null: it does. */
+  nameTrouble(): string | null
   close(): void
 }
 
+interface Known {
+  readonly url: string
+  instance: string | null
+  self: boolean
+  trouble: string | null
+}
+
 export function createPeers(parts: PeersParts): Peers {
-  const { where, secret, instance, clock } = parts
-  const lookup = parts.lookup ?? addressesOf
-  const agents = { http: new Agent({ keepAlive: true }), https: new SecureAgent({ keepAlive: true }) }
-  let urls: readonly string[] = where.kind === 'urls' ? where.urls : []
-  let lookedUp: Promise<void> = Promise.resolve()
-  const troubles = new Map<string, string>()
-  /** Ourselves, by the answer. */
-  const own = new Set<string>()
+  const { instance, secret, log } = parts
+  const timeoutMs = parts.timeoutMs ?? TIMEOUT_MS
+  const lookup = parts.lookup ?? lookupAll
+  const agents = {
+    'http:': new HttpAgent({ keepAlive: true, maxFreeSockets: 2 }),
+    'https:': new HttpsAgent({ keepAlive: true, maxFreeSockets: 2 }),
+  }
+  let known: readonly Known[] = parts.peers.kind === 'urls' ? parts.peers.urls.map(unknown) : []
+  let nameTrouble: string | null = null
+  let asking: Promise<void> | null = null
+  let closed = false
 
-  async function look(): Promise<void> {
-    if (where.kind === 'urls') return
+  async function refresh(owed: readonly Owed[]): Promise<void> {
+    if (parts.peers.kind === 'dns') {
+      const { host, port } = parts.peers
+      // A name server that hangs is not asked twice, and nobody waits for it longer than for a peer.
+      asking ??= resolve(host, port).finally(() => {
+        asking = null
+      })
+      await Promise.race([asking, after(timeoutMs)])
+    }
+    const bodies = bodiesOf(owed)
+    await Promise.all(known.flatMap(peer => bodies.map(body => send(peer, body))))
+  }
+
+  async function resolve(host: string, port: number): Promise<void> {
     try {
-      const found = await lookup(where.name)
-      if (found.length === 0) throw new Error('it has no address')
-      urls = found.map(address => `http://${address.includes(':') ? `[${address}]` : address}:${where.port}`)
-      troubles.delete(where.name)
-      for (const url of troubles.keys()) if (url.startsWith('http') && !urls.includes(url)) troubles.delete(url)
+      const addresses = await lookup(host)
+      const urls = [
+        ...new Set(addresses.map(address => `http://${address.includes(':') ? `[${address}]` : address}:${port}`)),
+      ]
+      if (urls.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' })
+      known = urls.sort().map(url => known.find(peer => peer.url === url) ?? unknown(url))
+      nameTrouble = null
     } catch (error) {
-      // Those of before may still be there.
-      troubles.set(where.name, String((error as Error).message ?? error))
+      const trouble = codeOf(error) ?? 'failed'
+      if (nameTrouble === null)
+        log('warn', 'the name of the peers has no addresses now: the last ones are kept', { host, trouble })
+      nameTrouble = trouble
     }
   }
 
-  function post(url: string, body: string, signature: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const target = new URL(FLEET_PATH, url)
-      const isSecure = target.protocol === 'https:'
-      const asked = (isSecure ? requestHttps : requestHttp)(target, {
-        method: 'POST',
-        agent: isSecure ? agents.https : agents.http,
-        headers: {
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          [SIGNATURE_HEADER]: signature,
-        },
-      })
-      // From the first byte to the last, whoever dawdles.
-      const timer = setTimeout(
-        () => asked.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)),
-        ANSWER_WITHIN_MS,
-      )
-      asked.on('close', () => clearTimeout(timer))
-      asked.on('error', reject)
-      asked.on('response', response => {
-        readText(response).then(text => {
-          if (!isSigned(oneOf(response.headers[SIGNATURE_HEADER]), signAnswer(secret, signature, text))) {
-            reject(new Error(`it answered ${response.statusCode}, not signed with our secret`))
-          } else if (response.statusCode !== 200) reject(new Error(`it answered ${response.statusCode}: ${text}`))
-          else resolve(text)
-        }, reject)
-      })
-      asked.end(body)
-    })
+  function push(owed: Owed): readonly Pushed[] {
+    const bodies = bodiesOf([owed])
+    return known.filter(peer => !peer.self).flatMap(peer => bodies.map(body => ({ peer, answer: send(peer, body) })))
   }
 
-  async function pushTo(url: string, body: string, signature: string, answered: (pushed: Pushed) => void) {
+  async function send(peer: Known, body: Buffer): Promise<PushAnswer | null> {
+    const agent = agents[new URL(peer.url).protocol as keyof typeof agents]
     try {
-      const pushed = readPushed(await post(url, body, signature))
-      if (pushed === null) throw new Error('its answer is none that this version knows')
-      troubles.delete(url)
-      if (pushed.instance === instance) own.add(url)
-      else answered(pushed)
+      const answer = await post({ url: peer.url, agent, secret, body, timeoutMs })
+      if (peer.trouble !== null) log('info', 'a peer answers again', { peer: peer.url, instance: answer.from })
+      peer.instance = answer.from
+      peer.self = answer.from === instance
+      peer.trouble = null
+      return answer
     } catch (error) {
-      troubles.set(url, String((error as Error).message ?? error))
+      const trouble = codeOf(error) ?? 'failed'
+      // Once for each reason: it is tried again every few seconds.
+      if (peer.trouble !== trouble && !closed) log('warn', 'a peer does not answer', { peer: peer.url, trouble })
+      peer.trouble = trouble
+      return null
     }
   }
 
-  async function push(owed: readonly Owed[], answered: (pushed: Pushed) => void): Promise<void> {
-    const message: Push = { v: 1, from: instance, at: clock.now(), owed }
-    const body = JSON.stringify(message)
-    const signature = signRequest(secret, 'POST', FLEET_PATH, body)
-    await Promise.all(urls.filter(url => !own.has(url)).map(url => pushTo(url, body, signature, answered)))
+  /** In as many bodies as they need, each with what peers take; at least one. */
+  function bodiesOf(owed: readonly Owed[]): readonly Buffer[] {
+    const body = writePush({ from: instance, at: parts.now(), nonce: parts.nonce(), owed })
+    if (body.length <= MAX_BODY_BYTES) return [body]
+    if (owed.length === 1) {
+      log('error', 'a rollback is too large for the peers: they learn it by the store', {
+        rollback: owed[0]?.rollback.id,
+      })
+      return []
+    }
+    const half = Math.floor(owed.length / 2)
+    return [...bodiesOf(owed.slice(0, half)), ...bodiesOf(owed.slice(half))]
   }
-
-  lookedUp = look()
-  const looking = setInterval(() => {
-    own.clear()
-    lookedUp = look()
-  }, LOOK_UP_EVERY_MS)
-  const greeting = setInterval(() => void push([], () => {}), HELLO_EVERY_MS)
-  looking.unref()
-  greeting.unref()
 
   return {
-    async push(owed, answered) {
-      if (urls.length === 0) await lookedUp
-      await push(owed, answered)
-    },
-    silent: () => [...troubles].map(([url, why]) => ({ url, why })),
+    refresh,
+    push,
+    list: () => known,
+    nameTrouble: () => nameTrouble,
     close() {
-      clearInterval(looking)
-      clearInterval(greeting)
-      agents.http.destroy()
-      agents.https.destroy()
+      closed = true
+      for (const agent of Object.values(agents)) agent.destroy()
     },
   }
 }
 
-async function addressesOf(name: string): Promise<readonly string[]> {
-  return (await lookupSystem(name, { all: true })).map(({ address }) => address)
+function unknown(url: string): Known {
+  return { url, instance: null, self: false, trouble: null }
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = []
-  let length = 0
-  for await (const piece of response) {
-    length += (piece as Buffer).length
-    if (length > MOST_PUSH_BYTES) throw new Error('its answer is too long')
-    pieces.push(piece as Buffer)
-  }
-  return Buffer.concat(pieces).toString('utf8')
+async function lookupAll(host: string): Promise<readonly string[]> {
+  const found = await systemLookup(host, { all: true })
+  return found.map(({ address }) => address)
 }
 
-function oneOf(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' ? value : undefined
+function after(ms: Milliseconds): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms).unref())
 }

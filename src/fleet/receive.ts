@@ -1,74 +1,91 @@
-// A rollback that another instance sends directly: who may say so, what is refused, and what is answered.
-import type { Owed, Reached } from '../model/control.ts'
-import type { Clock, Milliseconds } from '../model/units.ts'
-import { type Ack, type Pushed, readPush } from './messages.ts'
-import { isSigned, signAnswer, signRequest } from './signed.ts'
+// What an instance does with a push of a peer: believe nothing before the signature is right, take what it brings, and say,
+// signed as well, which worker runs it.
+//
+// A push that is sent again is harmless: a rollback is in force once, and one that a restore ended is known as ended for 30
+// days. So a push is believed for 7 days and refused after, long before anything could be forgotten.
 
-export const FLEET_PATH = '/fleet/v1/rollbacks'
-/** Of a request: some hundred rollbacks. */
-export const MOST_PUSH_BYTES = 256 * 1024
-/**
- * Older or newer than this by our clock is refused. Well within the time for which ended rollbacks are remembered, so that a
- * request that somebody has caught and sends again ends nowhere; and wide, because a rollback must not fail for a wrong clock.
- */
-const FRESH_MS: Milliseconds = 7 * 86_400_000
+import type { Owed, Reached } from '../model/control.ts'
+import { BanyanError } from '../model/errors.ts'
+import type { Clock, Milliseconds } from '../model/units.ts'
+import type { FleetControl } from './fleet.ts'
+import { type Ack, MAX_BODY_BYTES, readPush, workersOf, writeAnswer } from './message.ts'
+import { isSigned, signAnswer, signPush } from './signed.ts'
+
+const BELIEVED_MS: Milliseconds = 7 * 24 * 3_600_000
+const LOG_EVERY_MS: Milliseconds = 60_000
 
 export interface ReceiverParts {
   readonly instance: string
   readonly secret: string
-  readonly clock: Pick<Clock, 'now'>
-  /** null: it has been ended already. */
-  readonly take: (owed: Owed) => Promise<Reached> | null
-  /** Who runs what is in force. */
-  readonly running: () => Promise<Reached>
-  readonly refused: (why: string) => void
+  readonly clock: Clock
+  /** null while it is not open yet. */
+  readonly control: () => Pick<FleetControl, 'take'> | null
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
 }
 
-export interface Received {
-  readonly status: 200 | 400 | 401
-  readonly body: string
-  /** null: whoever asked has not shown that it knows the secret, and is told nothing. */
-  readonly signature: string | null
+export interface SignedAnswer {
+  /** JSON. */
+  readonly body: Buffer
+  /** For `X-Banyan-Signature`. */
+  readonly signature: string
 }
 
-/** In force, all of them, when the promise resolves; here before it returns. */
-export type Receive = (body: string, signature: string | undefined) => Promise<Received>
+export interface Receiver {
+  /**
+   * `signature` as the header has it, null without one. Rejects with a BanyanError: `too_large`, `bad_signature`, and of a
+   * right signature also `not_json`, `other_version`, `too_old`, `invalid`,
+   * `starting`. Of a push with a mistake nothing is taken.
+   */
+  receive(body: Uint8Array, signature: string | null, address: string | null): Promise<SignedAnswer>
+  /** Monotonic moment of the last push whose signature was wrong; null: none. */
+  refusedAt(): Milliseconds | null
+}
 
-export function createReceiver(parts: ReceiverParts): Receive {
-  const { secret, instance, clock } = parts
-  return async function receive(body, signature) {
-    const expected = signRequest(secret, 'POST', FLEET_PATH, body)
-    if (!isSigned(signature, expected)) {
-      parts.refused('its signature is not of our secret')
-      return refusal(401, 'not_signed', null)
-    }
-    const answer = (status: 200 | 400, text: string): Received => ({
-      status,
-      body: text,
-      signature: signAnswer(secret, expected, text),
-    })
+export function createReceiver(parts: ReceiverParts): Receiver {
+  const { instance, secret, clock } = parts
+  let refusedAt: Milliseconds | null = null
+  let loggedAt: Milliseconds | null = null
+
+  async function receive(body: Uint8Array, signature: string | null, address: string | null): Promise<SignedAnswer> {
+    if (body.byteLength > MAX_BODY_BYTES) throw new BanyanError('too_large', 'a push has at most 64 KiB')
+    if (!isSigned(signature, signPush(secret, body))) throw refused(address)
     const push = readPush(body)
-    if (push === null) {
-      parts.refused('it is none that this version knows')
-      return answer(400, refusal(400, 'not_understood', null).body)
+    if (Math.abs(clock.now() - push.at) > BELIEVED_MS) {
+      throw new BanyanError('too_old', 'the push was signed more than 7 days from now', {
+        hint: 'compare the clocks of both machines',
+      })
     }
-    if (Math.abs(clock.now() - push.at) > FRESH_MS) {
-      parts.refused(`it is of ${new Date(push.at).toISOString()}`)
-      return answer(400, refusal(400, 'too_old', null).body)
-    }
-    const taken = push.owed.map(one => parts.take(one))
-    const reached = await Promise.all(taken.map(one => one ?? parts.running()))
-    const ack = ackOf(reached.at(-1) ?? (await parts.running()))
-    const pushed: Pushed = { v: 1, instance, ...ack }
-    return answer(200, JSON.stringify(pushed))
+    // Our own words come back when we greet all addresses, ours among them.
+    const acks = push.from === instance ? [] : takeAll(push.owed)
+    const answer = writeAnswer({ from: instance, acks: await Promise.all(acks) })
+    return { body: answer, signature: signAnswer(secret, signature as string, answer) }
   }
-}
 
-/** Of our own workers. */
-export function ackOf({ appliedBy, pending }: Reached): Ack {
-  return { workers: appliedBy.map(({ worker }) => worker), pending: pending.map(({ worker }) => worker) }
-}
+  /** All are in force when this returns; that each worker says so is waited for. */
+  function takeAll(owed: readonly Owed[]): readonly Promise<Ack>[] {
+    const control = parts.control()
+    if (control === null && owed.length > 0) {
+      throw new BanyanError('starting', 'this instance has just started', { hint: 'send it again' })
+    }
+    return owed.map(one => ackOf(one.rollback.id, control?.take(one) ?? null))
+  }
 
-function refusal(status: 400 | 401, code: string, signature: string | null): Received {
-  return { status, body: JSON.stringify({ code }), signature }
+  async function ackOf(rollback: string, taken: Promise<Reached> | null): Promise<Ack> {
+    if (taken === null) return { rollback, ended: true, workers: [] }
+    return { rollback, ended: false, workers: workersOf(instance, await taken) }
+  }
+
+  /** One word for every way in which a signature can be wrong. */
+  function refused(address: string | null): BanyanError {
+    refusedAt = clock.monotonic()
+    if (loggedAt === null || refusedAt - loggedAt > LOG_EVERY_MS) {
+      loggedAt = refusedAt
+      parts.log('warn', 'a push with a wrong signature was refused: does a peer have another fleet.secret?', {
+        address,
+      })
+    }
+    return new BanyanError('bad_signature', 'the signature is missing or wrong')
+  }
+
+  return { receive, refusedAt: () => refusedAt }
 }

@@ -1,28 +1,30 @@
-// What instances of one fleet say to each other directly is signed with the secret that they share: HMAC-SHA256 (RFC 2104) over
-// method, path and body of a request; over the request's signature and the body of its answer, so that an answer belongs to
-// one question. Nothing in it is secret, and what is heard twice is harmless; what is very old is refused.
+// How instances know each other's words: every push and every answer carries an HMAC made with the fleet's secret.
+//
+// A push is signed over its method, path and body. An answer is signed over the signature of the push that it answers and its
+// own body, so that nobody between can give an answer of another push, and nobody without the secret can give one at all.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** Where it stands, in requests and answers. */
+export const PUSH_METHOD = 'POST'
+export const PUSH_PATH = '/fleet/v1/rollbacks'
 export const SIGNATURE_HEADER = 'x-banyan-signature'
-const VERSION = 'v1='
 
-export function signRequest(secret: string, method: string, path: string, body: string): string {
-  return sign(secret, `${method}\n${path}\n${body}`)
+/** As the header says it: `v1=` and 64 hex digits. */
+export function signPush(secret: string, body: Uint8Array): string {
+  return signature(secret, [PUSH_METHOD, '\n', PUSH_PATH, '\n', body])
 }
 
-/** `request`: the signature of the request that is answered. */
-export function signAnswer(secret: string, request: string, body: string): string {
-  return sign(secret, `answer\n${request}\n${body}`)
+export function signAnswer(secret: string, push: string, body: Uint8Array): string {
+  return signature(secret, ['answer', '\n', push, '\n', body])
 }
 
-/** In a time that says nothing of where they differ. */
-export function isSigned(given: string | undefined, expected: string): boolean {
-  const left = Buffer.from(given ?? '')
-  const right = Buffer.from(expected)
-  return left.length === right.length && timingSafeEqual(left, right)
+/** `given` is what came in the header; in constant time for any that has the form. */
+export function isSigned(given: string | null, expected: string): boolean {
+  if (given === null || !/^v1=[0-9a-f]{64}$/.test(given)) return false
+  return timingSafeEqual(Buffer.from(given), Buffer.from(expected))
 }
 
-function sign(secret: string, text: string): string {
-  return VERSION + createHmac('sha256', secret).update(text).digest('hex')
+function signature(secret: string, parts: readonly (string | Uint8Array)[]): string {
+  const mac = createHmac('sha256', secret)
+  for (const part of parts) mac.update(part)
+  return `v1=${mac.digest('hex')}`
 }

@@ -55,6 +55,9 @@ t.test('secrets stay out of it', async t => {
     'split: { seed: hunter2, firstStart: nope }',
     'backends: { a: { url: "http://user:hunter2@h" } }',
     'store: postgres://user:hunter2@h/db',
+    'store: postgres://user:hun/hunter2@ter@h/db',
+    'store: postgres://user@h/db?password=hunter2',
+    'fleet: { secret: hunter2hunter2hunter2 }',
     'defaults: { ramp: { notify: [{ url: http://h, secret: hunter2 }] } }',
   ]
   for (const text of all) {

@@ -169,10 +169,11 @@ t.test('descriptions, defaults, and keys that come later', async t => {
       proxy: {
         properties: {
           listen: { type: 'string', default: '0.0.0.0:8080', description: 'where clients come in' },
-          workers: { default: 1, description: /^\(not in this version\) / },
+          workers: { default: 1, description: /^processes that share the port/ },
           limits: { properties: { head: { default: '64KiB' } } },
         },
       },
+      rollback: { properties: { inFlight: { default: 'finish', description: /^\(not in this version\) / } } },
       routes: {
         items: {
           required: ['id', 'match'],

@@ -3,7 +3,7 @@ import t from 'tap'
 import { z } from 'zod'
 import { child, keysOf, said, unwrap } from '../../src/config/about.ts'
 import { configSchema } from '../../src/config/schema.ts'
-import { lineOf, read } from './read.ts'
+import { read } from './read.ts'
 
 /** Where, a value that is refused, and the value that is off; undefined where only absence is. */
 type Case = readonly [path: string, refused: unknown, off?: unknown]
@@ -42,10 +42,7 @@ const ROUTE: readonly Case[] = [
 ]
 
 const TOP: readonly Case[] = [
-  ['proxy.workers', 2, 1],
-  ['proxy.workers', 'auto', 1],
   ['admin.tls', { cert: 'file:cert.pem', key: 'file:key.pem' }],
-  ['fleet', { name: 'a' }, {}],
   ['rollback.inFlight', 'replay-safe', 'finish'],
 ]
 
@@ -99,15 +96,10 @@ t.test('empty blocks are off', async t => {
   t.same((await read(JSON.stringify({ defaults: off, routes: [route(off)] }))).mistakes, [])
 })
 
-t.test('another store', async t => {
-  const { mistakes } = await read('store: postgres://db/banyan\n')
-  t.same(mistakes.map(lineOf), ['1:8 /store not in this version'])
-})
-
 t.test('the value that runs is named', async t => {
-  t.match((await read('proxy: { workers: 4 }')).mistakes, [{ found: '4', allowed: '1' }])
-  t.match((await read('proxy: { workers: many }')).mistakes, [
-    { found: 'many', allowed: '1', message: 'not in this version' },
+  t.match((await read('rollback: { inFlight: replay-safe }')).mistakes, [{ found: 'replay-safe', allowed: 'finish' }])
+  t.match((await read('rollback: { inFlight: many }')).mistakes, [
+    { found: 'many', allowed: 'finish', message: 'not in this version' },
   ])
   t.match((await read('defaults: { ramp: { bake: 5m } }')).mistakes, [{ found: '5m', allowed: 'leave the key out' }])
 })

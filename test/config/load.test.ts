@@ -32,6 +32,7 @@ t.test('everything has a default', async t => {
   t.strictSame(config, {
     proxy: {
       listen: { host: '0.0.0.0', port: 8080 },
+      workers: 1,
       profile: 'transparent',
       clientIp: { from: [], hops: 1 },
       proxyProtocol: false,
@@ -45,6 +46,7 @@ t.test('everything has a default', async t => {
     health: { listen: { host: '127.0.0.1', port: 9901 } },
     sides: { listen: null },
     store: { kind: 'sqlite', path: '.banyan/state.db' },
+    fleet: { secret: null, listen: null, directory: '.banyan' },
     split: { seed: null, firstStart: 'hold' },
     control: 'api',
     rollback: { tunnels: null },

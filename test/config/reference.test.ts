@@ -39,7 +39,7 @@ t.test('rows are whole: four cells, allowed values, defaults, marks', async t =>
   )
   t.ok(
     rows.includes(
-      '| `workers` | a whole number 1 to 1024; or auto | `1` | *(not in this version)* processes that share the port; auto: one per core |',
+      '| `inFlight` | finish or replay-safe | `finish` | *(not in this version)* requests that a backend has when a rollback comes |',
     ),
   )
   t.ok(rows.some(row => row.startsWith('| `weight` | 0 to 100') && row.includes('| `0` |')))

@@ -14,7 +14,8 @@ import {
   network,
 } from '../../src/config/addresses.ts'
 import { balance, httpVersion, probePath, probePathOrNone, repeatable } from '../../src/config/backend-forms.ts'
-import { defaultTarget, method, pathPattern, stickySource, store, valuePattern } from '../../src/config/patterns.ts'
+import { defaultTarget, method, pathPattern, stickySource, valuePattern } from '../../src/config/patterns.ts'
+import { store } from '../../src/config/store-form.ts'
 import {
   countOrNone,
   duration,
@@ -96,6 +97,7 @@ const GOOD: readonly (readonly [z.ZodType, unknown, unknown])[] = [
   [store(), 'memory:', { kind: 'memory' }],
   [store(), 'memory', { kind: 'memory' }],
   [store(), 'sqlite:/var/lib/b.db', { kind: 'sqlite', path: '/var/lib/b.db' }],
+  [store(), 'postgres://db/banyan', { kind: 'postgres', url: 'postgres://db/banyan' }],
 ]
 
 t.test('good values, and back to the words of the file', async t => {

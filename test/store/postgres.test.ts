@@ -4,6 +4,7 @@ import type { AuditEntry } from '../../src/model/control.ts'
 import { openPostgresStore } from '../../src/store/postgres.ts'
 import { ear, sharedStoreContract } from '../contracts/shared-store.ts'
 import { ascending, sampleDraft, sampleState, storeContract } from '../contracts/store.ts'
+import { eventually } from '../e2e/harness.ts'
 import { noPostgres, type PostgresServer, startPostgres } from './postgres-server.ts'
 
 let count = 0
@@ -172,7 +173,7 @@ t.test(
     t.ok(entries >= acknowledged.length)
     t.equal(new Set(acknowledged).size, acknowledged.length, 'each seq once')
     t.equal((await store.load())?.revision, entries, 'one revision for each entry')
-    await heard.until('missed')
+    await eventually(() => heard.words.filter(word => word === 'missed').length === 3, 'it hears again')
     t.ok(heard.words.includes('lost'))
     await add(store)
     await heard.until(`committed a: ${entries + 1}`)
