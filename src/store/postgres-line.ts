@@ -28,6 +28,8 @@ export interface Line {
   close(): Promise<void>
 }
 
+/** Elsewhere may be one that can be written to; and tables that are gone are made with a new connection. */
+const RECONNECT = new Set(['store_read_only', 'store_unreachable', 'store_unreadable'])
 /** The server ends what takes too long; where it cannot even do that, we go. */
 const GRACE_MS: Milliseconds = 500
 
@@ -55,8 +57,7 @@ export function createLine(parts: LineParts): Line {
       return await within(parts.statementTimeoutMs + GRACE_MS, work(used), () => drop(used))
     } catch (error) {
       const said = describe(error, where.name)
-      // Elsewhere may be one that can be written to.
-      if (said.code === 'store_read_only' || said.code === 'store_unreachable') drop(used)
+      if (RECONNECT.has(said.code)) drop(used)
       throw said
     }
   }
