@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { createActs } from './acts.ts'
 import { createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
 import { createEvents } from './admin/events.ts'
@@ -234,6 +235,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     spill: directory === null ? noSpill : createSpill({ path: join(directory, 'rollbacks.pending') }),
     seed: () => randomBytes(24).toString('base64url'),
     changed(event) {
+      acts?.own(event.revision)
       events.publish('change', event)
       const { plan } = current()
       const changed = plan.byId.get(event.subject)
@@ -263,7 +265,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
   )
 
-  opened.control = control
 
   /** Without its store and without a local copy there is nothing to serve by: it waits, alive and not ready. */
   async function whenItAnswers<T>(open: () => Promise<T>): Promise<T> {
@@ -308,6 +309,19 @@ export async function startApp(options: AppOptions): Promise<App> {
     publish: (type, event) => events.publish(type, event),
     log: log.line,
   })
+  const acts =
+    store.shared === null
+      ? null
+      : createActs({
+          store,
+          stored: () => control.stored(),
+          acknowledge: shadowing.face.acknowledge,
+          revokeNoise: shadowing.face.revokeNoise,
+          resume: shadowing.face.resume,
+          forget: shadowing.face.forget,
+          log: log.line,
+        })
+  acts?.look()
   const forwarders = new Set<string>()
   const settings: PlaneSettings = {
     listen: config.proxy.listen,
@@ -355,7 +369,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   // Lists of keys live in each process that has a plan; of one process they are looked at where it serves.
   const keyLists = workers === 1 ? null : createKeyLists({ plan: () => current().plan, log: () => {} })
   keyLists?.swapped()
+  // From now on others may bring something.
   opened.plane = plane
+  opened.control = control
   const doctor = createDoctor({
     clock,
     plan: () => current().plan,
@@ -376,6 +392,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const reached = plane.apply(generationOf(snapshot), since)
     shadowing.swapped()
     keyLists?.swapped()
+    acts?.look()
     return reached
   }
 
@@ -517,6 +534,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     keyLists?.close()
     events.close()
     await plane.end()
+    await acts?.settled()
     await shadowing.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     dispatcher.destroy()

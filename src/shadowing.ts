@@ -5,13 +5,13 @@ import type { Log } from './log.ts'
 import type { ControlMetrics } from './metrics/control.ts'
 import type { Exemplar, Finding } from './model/comparison.ts'
 import { BanyanError } from './model/errors.ts'
-import type { Route } from './model/route.ts'
+import type { Route, RouteId } from './model/route.ts'
 import type { Plan, Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
 import type { Ears, Plane, PlaneWarning } from './plane/plane.ts'
 import type { PlainRequest } from './proxy/plain.ts'
 import { isSafe } from './routing/decide.ts'
-import { createLedger } from './shadow/ledger.ts'
+import { createLedger, type Others } from './shadow/ledger.ts'
 import { createPolicies } from './shadow/policies.ts'
 import { Suspensions } from './shadow/suspensions.ts'
 import type { SignatureView } from './shadow/view.ts'
@@ -27,7 +27,7 @@ export interface ShadowingParts {
   readonly clock: Clock
   readonly current: () => Snapshot
   readonly metrics: ControlMetrics
-  readonly store: Pick<Store, 'keep' | 'kept'>
+  readonly store: Pick<Store, 'keep' | 'kept' | 'keptByOthers'>
   readonly plane: () => Pick<Plane, 'reading' | 'remembered' | 'replay' | 'resume' | 'suspend'>
   readonly publish: (type: string, event: unknown) => void
   readonly log: Log['line']
@@ -113,6 +113,13 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
     suspensions.retain(new Set(shadowedRoutes(plan).map(route => route.id)))
   }
 
+  /** What other instances have kept of a route, or of all of them; nothing while the store does not answer. */
+  async function othersOf(route: RouteId | null): Promise<Others> {
+    const { keptByOthers } = parts.store
+    const all = await keptByOthers(ledger.prefixOf(route)).catch(() => [])
+    return all.map(([, key, text]) => [key, text] as const)
+  }
+
   async function replay(signature: SignatureView, authorization: string | null) {
     const { plan } = current()
     const route = plan.byId.get(signature.route)
@@ -162,13 +169,13 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
       },
     },
     face: {
-      view: ledger.view,
-      signature: ledger.signature,
+      view: async (route, query) => ledger.view(route, query, await othersOf(route)),
+      signature: async id => ledger.signature(id, await othersOf(null)),
       acknowledge: ledger.acknowledge,
       forget: ledger.forget,
-      noise: ledger.noise,
+      noise: async route => ledger.noise(route, await othersOf(route)),
       revokeNoise: ledger.revokeNoise,
-      ruleHits: ledger.rules,
+      ruleHits: async route => ledger.rules(route, await othersOf(route)),
       replay,
       resume(route, template) {
         const suspended = suspensions.of(route).filter(one => template === null || one.template === template)

@@ -34,6 +34,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'clock.ts': 6,
   plane: 6,
   'worker.ts': 6,
+  'acts.ts': 6,
   'certificates.ts': 6,
   'key-lists.ts': 6,
   'ids.ts': 6,

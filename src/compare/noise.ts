@@ -28,7 +28,7 @@ interface Template {
   readonly places: Map<string, Learned>
 }
 
-interface Stored {
+export interface StoredNoise {
   readonly format: typeof FORMAT
   readonly templates: readonly (Omit<Template, 'places'> & {
     readonly template: string
@@ -89,7 +89,7 @@ export class NoiseBook {
     return true
   }
 
-  toJSON(): Stored {
+  toJSON(): StoredNoise {
     const templates = [...this.#templates].map(([template, { places, ...counts }]) => ({
       template,
       ...counts,
@@ -101,7 +101,7 @@ export class NoiseBook {
   /** What another version wrote is not read: it is learned again. */
   static from(json: unknown): NoiseBook {
     const book = new NoiseBook()
-    const stored = json as Partial<Stored> | null | undefined
+    const stored = json as Partial<StoredNoise> | null | undefined
     if (stored?.format !== FORMAT) return book
     for (const { template, places, ...counts } of stored.templates ?? []) {
       book.#templates.set(template, { ...counts, places: new Map(places.map(learned => [keyOf(learned), learned])) })

@@ -12,6 +12,7 @@ import type {
 } from '../model/comparison.ts'
 import type { Route, RouteId } from '../model/route.ts'
 import type { Bytes, Clock, EpochMs, Milliseconds } from '../model/units.ts'
+import { addRecords } from './add-records.ts'
 import type { RuleHits } from './counts.ts'
 import { RouteBook } from './route-book.ts'
 import type { SignatureQuery } from './signature-row.ts'
@@ -22,6 +23,8 @@ import type { NoiseView, RouteShadowView, SignatureView, Suspension } from './vi
 const PREFIX = 'shadow'
 /** Of all bytes: places are what is counted; exemplars are large, and the first to go. */
 const FOR_PLACES = 0.5
+/** Of exemplars, while records of several instances are looked at. */
+const ROOM_TO_LOOK: Bytes = 256 * 1024 * 1024
 const SWEEP_EVERY_MS: Milliseconds = 60_000
 
 export interface LedgerOptions {
@@ -66,21 +69,27 @@ export interface LedgerChanges {
   readonly remove: readonly string[]
 }
 
+/** Records of other instances, by the same keys; a key comes once for each that has it. */
+export type Others = readonly (readonly [key: string, text: string])[]
+
 export interface Ledger {
   /** Of a request that was not compared. */
   ended(route: Route, result: ShadowResult, reason: UnaskedReason | null): void
   compared(pair: ComparedPair): ShadowResult
   /** A mismatch was asked again on both sides. */
   triaged(route: Route, template: string, places: readonly FoundPlace[], verdict: 'persistent' | 'transient'): void
-  view(route: RouteId, query: SignatureQuery): RouteShadowView
-  signature(id: string): SignatureView | null
+  /** With what others have kept of the route, if that is given. */
+  view(route: RouteId, query: SignatureQuery, others?: Others): RouteShadowView
+  signature(id: string, others?: Others): SignatureView | null
   /** It is gone with its exemplars; when it comes again, it is new. False: there is none. */
   acknowledge(id: string): boolean
   /** Exemplars of that key are deleted; says how many. */
   forget(keyHash: string): number
-  noise(route: RouteId): readonly NoiseView[]
+  noise(route: RouteId, others?: Others): readonly NoiseView[]
+  /** The beginning of the keys of all records of a route, and of all routes. */
+  readonly prefixOf: (route: RouteId | null) => string
   revokeNoise(route: RouteId, id: string): boolean
-  rules(route: RouteId): ReadonlyMap<string, RuleHits>
+  rules(route: RouteId, others?: Others): ReadonlyMap<string, RuleHits>
   /** What an earlier process saved; records of others are left alone. Before anything is counted. */
   load(records: Iterable<readonly [key: string, text: string]>): void
   /** What is to be saved since it was asked for the last time, so many records at most: writing all of them takes a while. */
@@ -122,6 +131,30 @@ export function createLedger(options: LedgerOptions): Ledger {
     for (const book of books.values()) book.removeBefore(now - ageMs)
   }
 
+  /** Of all instances, to be looked at only. Without others: the own one. */
+  function united(route: RouteId, others: Others, now: EpochMs): RouteBook {
+    const own = books.get(route)
+    const theirs = others.map(([key, text]) => [partsOf(key), text] as const).filter(([[, of]]) => of === route)
+    if (theirs.length === 0) return own ?? unknown(route, now)
+    const records = new Map(own?.records())
+    for (const [[prefix, , record], text] of theirs) {
+      if (prefix !== PREFIX || record === undefined) continue
+      const known = records.get(record)
+      records.set(record, known === undefined ? text : addRecords(record, known, text))
+    }
+    const roomy = { places: new Space(Number.MAX_SAFE_INTEGER), exemplars: new Space(ROOM_TO_LOOK) }
+    const all = new RouteBook({ route, now, spaces: roomy, changed: () => undefined })
+    const isLast = (record: string) => record.startsWith('exemplars-')
+    for (const [record, text] of [...records].sort(([one], [other]) => Number(isLast(one)) - Number(isLast(other)))) {
+      try {
+        all.read(record, text)
+      } catch {
+        // Of another version: what it says is not known here.
+      }
+    }
+    return all
+  }
+
   function find<T>(ask: (book: RouteBook, route: RouteId) => T | null): T | null {
     for (const [route, book] of books) {
       const found = ask(book, route)
@@ -144,17 +177,31 @@ export function createLedger(options: LedgerOptions): Ledger {
       return result
     },
     triaged: (route, _template, places, verdict) => books.get(route.id)?.triaged(places, verdict),
-    view(route, query) {
+    view(route, query, others = []) {
       const now = clock.now()
       sweep(now)
-      return (books.get(route) ?? unknown(route, now)).view(query, rulesOf(route), options.suspended(route), now)
+      return united(route, others, now).view(query, rulesOf(route), options.suspended(route), now)
     },
-    signature: id => find((book, route) => book.signature(id, rulesOf(route), clock.now())),
+    signature(id, others = []) {
+      const now = clock.now()
+      const routes = new Set([...books.keys(), ...others.map(([key]) => partsOf(key)[1] ?? '')])
+      for (const route of routes) {
+        const has =
+          books.get(route)?.signature(id, rulesOf(route), now) != null ||
+          others.some(([key]) => key === keyOf(route, `signature-${id}`))
+        if (has) return united(route, others, now).signature(id, rulesOf(route), now)
+      }
+      return null
+    },
+    prefixOf: route => (route === null ? `${PREFIX} ` : `${PREFIX} ${route} `),
     acknowledge: id => find(book => book.acknowledge(id) || null) ?? false,
     forget: keyHash => [...books.values()].reduce((sum, book) => sum + book.forget(keyHash), 0),
-    noise: route => books.get(route)?.noise(clock.now()) ?? [],
+    noise(route, others = []) {
+      const now = clock.now()
+      return united(route, others, now).noise(now)
+    },
     revokeNoise: (route, id) => books.get(route)?.revokeNoise(id, clock.now()) ?? false,
-    rules: route => books.get(route)?.rules() ?? new Map(),
+    rules: (route, others = []) => united(route, others, clock.now()).rules(),
     load(records) {
       const isLast = (key: string) => key.includes(' exemplars-')
       for (const [key, text] of [...records].sort(([one], [other]) => Number(isLast(one)) - Number(isLast(other)))) {

@@ -54,7 +54,7 @@ const EXEMPLAR_OF = 8
 
 const MATCH: Outcome = { result: 'match', divergent: [], news: [] }
 
-interface StoredBook {
+export interface StoredBook {
   readonly format: typeof FORMAT
   readonly template: string
   readonly learning: boolean
@@ -168,8 +168,9 @@ export class RouteBook {
     return this.#kept.remove(id)
   }
 
+  /** The hash, or its beginning. */
   forget(keyHash: string): number {
-    return this.#exemplars.removeWhere(exemplar => exemplar.keyHash === keyHash)
+    return this.#exemplars.removeWhere(exemplar => exemplar.keyHash?.startsWith(keyHash) === true)
   }
 
   /** What was learned, and what is taken for noise before anything was. */
@@ -207,6 +208,16 @@ export class RouteBook {
     const { places, exemplars } = this.#parts.spaces
     places.leave(this.#kept)
     exemplars.leave(this.#exemplars)
+  }
+
+  /** All of them, a signature before its exemplars. */
+  records(): readonly (readonly [record: string, text: string])[] {
+    const ids = [...this.#kept.signatures.keys()]
+    const names = ['counts', 'noise', ...ids.map(id => `signature-${id}`), ...ids.map(id => `exemplars-${id}`)]
+    return names.flatMap(name => {
+      const text = this.textOf(name)
+      return text === null ? [] : [[name, text] as const]
+    })
   }
 
   /** The record as JSON; null: there is none. */
