@@ -138,7 +138,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       load: () => store.load(),
       async commit(controlState, draft) {
         const began = clock.monotonic()
-        await store.commit(controlState, draft)
+        await store.commit(controlState, draft, { after: (await store.load())?.revision ?? 0 })
         lastCommitMs = clock.monotonic() - began
       },
       spill: directory === null ? noSpill : createSpill({ path: join(directory, 'rollbacks.pending') }),

@@ -7,6 +7,7 @@ import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
 import { BanyanError } from '../model/errors.ts'
 import type { Bytes } from '../model/units.ts'
 import { makeDirectory } from './directory.ts'
+import { type Migrations, missingOf, type SchemaVersion } from './schema-version.ts'
 import { describe, SQLITE, sqliteCode, systemCode } from './sqlite-faults.ts'
 
 export interface SqliteFile {
@@ -20,11 +21,7 @@ export interface SqliteFile {
 /** `BANY`: tells our files from those of other programs. */
 const APPLICATION_ID = 0x42_41_4e_59
 
-/**
- * One text per schema version, applied in order; the file's version is how many it has seen. Never change one that was
- * released: append.
- */
-const MIGRATIONS: readonly string[] = [
+const TEXTS: readonly string[] = [
   // The audit's readable columns are computed from the entry, so that they cannot disagree with what is hashed.
   // audit_seq and audit_hash repeat the newest entry: without them, cutting off the log's end would not show.
   `CREATE TABLE control (
@@ -43,7 +40,18 @@ const MIGRATIONS: readonly string[] = [
      actor   ANY GENERATED ALWAYS AS (entry ->> '$.actor.name') VIRTUAL,
      hash    ANY GENERATED ALWAYS AS (entry ->> '$.hash') VIRTUAL
    ) STRICT;`,
+  // A lease that was given back keeps its row, so that its tokens go on growing.
+  `CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE lease (
+     name   TEXT PRIMARY KEY,
+     holder TEXT,
+     token  INTEGER NOT NULL,
+     until  INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ]
+
+/** Schema 2 only added tables. */
+const MIGRATIONS: Migrations = { texts: TEXTS, readableBy: 1 }
 
 /** Two that start at the same moment can refuse each other; asking a few times more lets one of them win. */
 const CLAIM_ATTEMPTS = 8
@@ -135,23 +143,27 @@ function claim(path: string): DatabaseSync {
 }
 
 function refuseForeign(db: DatabaseSync, path: string): void {
-  const version = Number(pragma(db, 'user_version'))
+  const found = versionOf(db)
   const ours = pragma(db, 'application_id') === APPLICATION_ID
   const tables = Number(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
-  if (!ours && (version !== 0 || tables !== 0))
+  if (!ours && (found.readableBy !== 0 || tables !== 0))
     throw new BanyanError('store_unreadable', `${path} is a database of another program; it was left as it is.`, {
       hint: 'Give `store:` a file of its own.',
       details: { path },
     })
-  if (version > MIGRATIONS.length)
-    throw new BanyanError(
-      'store_too_new',
-      `The store ${path} has schema ${version}; this version knows up to ${MIGRATIONS.length}.`,
-      {
-        hint: 'Start the newer Banyan that wrote it, or restore the backup from before the upgrade.',
-        details: { path, found: version, known: MIGRATIONS.length },
-      },
-    )
+  missingOf(found, MIGRATIONS, `The store ${path}`, { path })
+}
+
+/**
+ * `readable_by` is SQLite's own user_version, which every released program compares with the schema that it knows; the rest is in
+ * `meta`, which schema 1 did not have.
+ */
+function versionOf(db: DatabaseSync): SchemaVersion {
+  const readableBy = Number(pragma(db, 'user_version'))
+  if (db.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'`).get() === undefined)
+    return { schema: readableBy, readableBy }
+  const row = db.prepare(`SELECT value FROM meta WHERE name = 'schema'`).get()
+  return { schema: Math.max(Number(row?.value ?? 0), readableBy), readableBy }
 }
 
 function prepare(db: DatabaseSync, path: string, maxPages: number | null): void {
@@ -160,12 +172,14 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | null): void 
            PRAGMA journal_size_limit = 16777216`)
   if (pragma(db, 'synchronous') !== 2) throw new BanyanError('store_failed', `The store ${path} would not be durable.`)
   if (maxPages !== null) db.exec(`PRAGMA max_page_count = ${maxPages}`)
-  const version = Number(pragma(db, 'user_version'))
-  if (version === MIGRATIONS.length) return
+  const missing = missingOf(versionOf(db), MIGRATIONS, `The store ${path}`, { path })
+  if (missing.length === 0) return
   settle(db)
   // One transaction: a crash leaves the old schema or the new one. Errors close the connection, which rolls back.
-  db.exec(`BEGIN IMMEDIATE; ${MIGRATIONS.slice(version).join('\n')}
-           PRAGMA user_version = ${MIGRATIONS.length}; PRAGMA application_id = ${APPLICATION_ID}; COMMIT`)
+  db.exec(`BEGIN IMMEDIATE; ${missing.join('\n')}
+           INSERT INTO meta VALUES ('schema', ${TEXTS.length}), ('readable_by', ${MIGRATIONS.readableBy})
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+           PRAGMA user_version = ${MIGRATIONS.readableBy}; PRAGMA application_id = ${APPLICATION_ID}; COMMIT`)
 }
 
 /** The state holds the split's secret. SQLite gives its log the mode of the file. */
@@ -191,6 +205,10 @@ function roomOf(db: DatabaseSync, path: string): Bytes {
     Number(pragma(db, name)),
   ) as [number, number, number, number]
   return Math.min(bavail * bsize, (most - used) * size) + free * size
+}
+
+export function schemaOf(db: DatabaseSync): number {
+  return versionOf(db).schema
 }
 
 export function pragma(db: DatabaseSync, text: string): SQLOutputValue | undefined {

@@ -1,6 +1,6 @@
 // What the SQLite store and its thread say to each other: a message is a list of requests, its answer the list of replies.
 import type { ChainHead } from './audit-chain.ts'
-import type { KeptChanges, KeptRecord } from './store.ts'
+import type { Fence, KeptChanges, KeptRecord, Lease } from './store.ts'
 
 /** Given to the thread when it starts. */
 export interface ThreadOptions {
@@ -20,18 +20,30 @@ export type Request =
   | Keep
   /** A slice of all records, behind the place where the last one ended; 0 is the beginning. */
   | { readonly op: 'kept'; readonly after: number }
+  | TakeLease
+  | { readonly op: 'release'; readonly name: string; readonly holder: string }
   | { readonly op: 'settings' }
   | { readonly op: 'close' }
 
 export interface Commit {
   readonly op: 'commit'
   readonly revision: number
+  readonly after: number
+  readonly fence: Fence | null
   readonly state: string
   readonly draft: string
 }
 
 export interface Keep extends KeptChanges {
   readonly op: 'keep'
+  readonly fence: Fence | null
+}
+
+export interface TakeLease {
+  readonly op: 'lease'
+  readonly name: string
+  readonly holder: string
+  readonly forMs: number
 }
 
 export interface Answers {
@@ -42,6 +54,8 @@ export interface Answers {
   readonly verify: VerifiedSlice
   readonly keep: null
   readonly kept: KeptSlice
+  readonly lease: Lease | null
+  readonly release: null
   readonly settings: SqliteSettings
   readonly close: null
 }

@@ -11,20 +11,21 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { AuditDraft, AuditEntry } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
 import { type ChainHead, chain, EMPTY_CHAIN, follows } from './audit-chain.ts'
-import { storeConflict } from './refusals.ts'
+import { conflictOf } from './refusals.ts'
 import { describe, survives } from './sqlite-faults.ts'
-import { openFile, pragma, type SqliteFile, settle } from './sqlite-file.ts'
+import { openFile, pragma, type SqliteFile, schemaOf, settle } from './sqlite-file.ts'
 import { keepRecords, keptSlice } from './sqlite-kept.ts'
+import { refuseFenced, releaseLease, takeLease } from './sqlite-lease.ts'
 import type {
   Answers,
   Commit,
-  Keep,
   Reply,
   Request,
   SqliteSettings,
   ThreadOptions,
   VerifiedSlice,
 } from './sqlite-protocol.ts'
+import type { Fence } from './store.ts'
 
 type Session = SqliteFile & ReturnType<typeof prepareStatements> & { settled: boolean }
 type Head = ChainHead & { readonly revision: number }
@@ -85,10 +86,11 @@ function transaction<T>(work: (open: Session) => T): T {
   }
 }
 
-/** A conflict is an answer like others and leaves the transaction alone; only a failing file throws. */
-function commitOne(open: Session, { revision, state, draft }: Commit): Reply {
+/** A refusal is an answer like others and leaves the transaction alone; only a failing file throws. */
+function commitOne(open: Session, { revision, after, fence, state, draft }: Commit): Reply {
   const head = open.head()
-  if (head !== null && !(revision > head.revision)) return refused(storeConflict(revision, head.revision))
+  const conflict = lossOf(open, fence) ?? conflictOf({ revision, after }, head?.revision ?? 0)
+  if (conflict !== null) return refused(conflict)
   const { seq, hash } = head ?? EMPTY_CHAIN
   const entry = chain(JSON.parse(draft) as AuditDraft, hash, seq + 1)
   const text = JSON.stringify(entry)
@@ -97,16 +99,40 @@ function commitOne(open: Session, { revision, state, draft }: Commit): Reply {
   return answer(text)
 }
 
+function lossOf({ db }: Session, fence: Fence | null): BanyanError | null {
+  try {
+    refuseFenced(db, fence)
+    return null
+  } catch (error) {
+    if (error instanceof BanyanError) return error
+    throw error
+  }
+}
+
 function serveOther(request: Exclude<Request, Commit>): Answers[keyof Answers] {
-  if (request.op === 'close') return dropSession()
-  return request.op === 'keep' ? keep(request) : read(request)
+  switch (request.op) {
+    case 'close':
+      return dropSession()
+    case 'keep':
+      return unsynced(open => {
+        refuseFenced(open.db, request.fence)
+        return keepRecords(open, request, path)
+      })
+    // A power cut takes the holders, too: a lease that it takes is missed by nobody.
+    case 'lease':
+      return unsynced(({ db }) => takeLease(db, request.name, request.holder, request.forMs))
+    case 'release':
+      return unsynced(({ db }) => releaseLease(db, request.name, request.holder))
+    default:
+      return read(request)
+  }
 }
 
 /** `NORMAL` is safe against the end of the process and never harms the file; a power cut may take what no commit came after. */
-function keep(request: Keep): null {
+function unsynced<T>(work: (open: Session) => T): T {
   openSession().db.exec('PRAGMA synchronous = NORMAL')
   try {
-    return transaction(open => keepRecords(open, request, path))
+    return transaction(work)
   } finally {
     demandFull()
   }
@@ -121,7 +147,9 @@ function demandFull(): void {
   }
 }
 
-function read(request: Exclude<Request, Commit | Keep | { readonly op: 'close' }>): Answers[keyof Answers] {
+function read(
+  request: Exclude<Request, Commit | { readonly op: 'keep' | 'lease' | 'release' | 'close' }>,
+): Answers[keyof Answers] {
   const open = openSession()
   try {
     switch (request.op) {
@@ -177,7 +205,7 @@ function settings({ db }: Session): SqliteSettings {
     journalMode: String(pragma(db, 'journal_mode')),
     synchronous: Number(pragma(db, 'synchronous')),
     lockingMode: String(pragma(db, 'locking_mode')),
-    schemaVersion: Number(pragma(db, 'user_version')),
+    schemaVersion: schemaOf(db),
   }
 }
 

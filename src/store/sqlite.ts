@@ -8,10 +8,12 @@ import { extname, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { AuditDraft, AuditEntry, ControlState } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
+import type { Milliseconds } from '../model/units.ts'
 import { type ChainHead, EMPTY_CHAIN } from './audit-chain.ts'
+import { piecesOf } from './kept-pieces.ts'
 import { storeClosed } from './refusals.ts'
 import type { Answers, Fault, KeptSlice, Reply, Request, SqliteSettings, ThreadOptions } from './sqlite-protocol.ts'
-import type { AuditCheck, KeptChanges, KeptRecord, Store } from './store.ts'
+import type { AuditCheck, CommitOptions, Fence, KeptChanges, KeptRecord, Store } from './store.ts'
 
 export interface SqliteOptions {
   /** The file. It and its directory are made when missing, readable for this user only. */
@@ -30,8 +32,6 @@ export interface SqliteStore extends Store {
 const VERIFY_SLICE = 1000
 /** Bounds what one transaction, and one message between threads, may hold. */
 const MAX_BATCH = 128
-/** What one transaction of kept records may hold, and a commit may have to wait for: some milliseconds. */
-const MAX_PIECE = { records: 500, characters: 2 ** 18 }
 
 /**
  * Opens the store and holds its file against other processes until `close` or the end of this one. An open store does not
@@ -39,7 +39,7 @@ const MAX_PIECE = { records: 500, characters: 2 ** 18 }
  *
  * @throws BanyanError, here and from every method: `store_in_use`, `store_too_new`, `store_unreadable` (no database,
  * damaged, another program's), `store_unwritable`, `store_full`, `store_io`, `store_moved` (file removed while in use),
- * `store_conflict`, `store_closed`, `store_failed`. A store that failed may be asked again: the file is then opened anew.
+ * `store_conflict`, `lease_lost`, `store_closed`, `store_failed`. A store that failed may be asked again: the file is then opened anew.
  */
 export async function openSqliteStore(options: SqliteOptions): Promise<SqliteStore> {
   const path = resolve(options.path)
@@ -50,9 +50,10 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     return text === null ? null : (parse(text, path) as ControlState)
   }
 
-  async function commit(state: ControlState, draft: AuditDraft): Promise<AuditEntry> {
+  async function commit(state: ControlState, draft: AuditDraft, { after, fence }: CommitOptions) {
     const texts = { state: JSON.stringify(state), draft: JSON.stringify(draft) }
-    return parse(await thread.ask({ op: 'commit', revision: state.revision, ...texts }), path) as AuditEntry
+    const asked = { op: 'commit', revision: state.revision, after, fence: fence ?? null, ...texts } as const
+    return parse(await thread.ask(asked), path) as AuditEntry
   }
 
   async function audit(page: { readonly limit: number; readonly before: number | null }) {
@@ -69,8 +70,8 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     }
   }
 
-  async function keep(changes: KeptChanges): Promise<void> {
-    await Promise.all(piecesOf(changes).map(piece => thread.ask({ op: 'keep', ...piece })))
+  async function keep(changes: KeptChanges, fence: Fence | null = null): Promise<void> {
+    await Promise.all(piecesOf(changes).map(piece => thread.ask({ op: 'keep', fence, ...piece })))
   }
 
   async function kept(): Promise<readonly KeptRecord[]> {
@@ -83,6 +84,17 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     return all
   }
 
+  const lease = (name: string, holder: string, forMs: Milliseconds) => thread.ask({ op: 'lease', name, holder, forMs })
+
+  async function release(name: string, holder: string): Promise<void> {
+    await thread.ask({ op: 'release', name, holder })
+  }
+
+  async function keptByOthers() {
+    if (thread.isClosed()) throw storeClosed()
+    return []
+  }
+
   try {
     await thread.ask({ op: 'open' })
   } catch (error) {
@@ -90,25 +102,11 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     throw error
   }
   const settings = () => thread.ask({ op: 'settings' })
-  return { kind: 'sqlite', load, commit, audit, verifyAudit, keep, kept, settings, close: thread.close }
-}
-
-/** In their order, what is removed first. */
-function piecesOf({ put, remove }: KeptChanges): readonly KeptChanges[] {
-  const pieces: { readonly put: KeptRecord[]; readonly remove: string[] }[] = []
-  let left = { records: 0, characters: 0 }
-  const pieceFor = (length: number) => {
-    if (left.records === 0 || left.characters < length) {
-      pieces.push({ put: [], remove: [] })
-      left = { ...MAX_PIECE }
-    }
-    left.records--
-    left.characters -= length
-    return pieces.at(-1)!
+  return {
+    kind: 'sqlite',
+    shared: null,
+    ...{ load, commit, audit, verifyAudit, keep, kept, keptByOthers, lease, release, settings, close: thread.close },
   }
-  for (const key of remove) pieceFor(key.length).remove.push(key)
-  for (const record of put) pieceFor(record[0].length + record[1].length).put.push(record)
-  return pieces
 }
 
 interface Job {
@@ -217,7 +215,7 @@ function createThread(options: ThreadOptions) {
     return taken
   }
 
-  return { ask, close }
+  return { ask, close, isClosed: () => closing !== null }
 }
 
 /** From sources the thread is a `.ts` file, built it is a `.js` file: whatever this file is. */

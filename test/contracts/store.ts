@@ -4,8 +4,9 @@ import type { Test } from 'tap'
 import type { Rule } from '../../src/model/comparison.ts'
 import type { AuditDraft, AuditEntry, ControlState, UnitState } from '../../src/model/control.ts'
 import { EMPTY_CHAIN, follows } from '../../src/store/audit-chain.ts'
-import type { KeptRecord, Store } from '../../src/store/store.ts'
+import type { CommitOptions, KeptRecord, Store } from '../../src/store/store.ts'
 
+const HOUR = 3_600_000
 const SEED = Number(process.env.SEED ?? 4711)
 
 /**
@@ -38,7 +39,7 @@ export function storeContract(
       before: { weight: null },
       after: { weight: 12.25, ключ: ['“”', '\u0000', '\ud83c\udf33'] },
     })
-    const entry = await store.commit(state, draft)
+    const entry = await store.commit(state, draft, { after: 0 })
     st.same(await store.load(), state)
     st.match(entry, { ...draft, seq: 1, previous: EMPTY_CHAIN.hash })
     st.ok(follows(entry, null))
@@ -47,7 +48,7 @@ export function storeContract(
 
   t.test(`${name}: keeps only what JSON keeps, and hashes just that`, async st => {
     const store = await opened(st)
-    const entry = await store.commit(sampleState(1), sampleDraft(1, { after: { gone: undefined, kept: -0 } }))
+    const entry = await save(store, 1, { draft: sampleDraft(1, { after: { gone: undefined, kept: -0 } }) })
     st.strictSame(entry.after, { kept: 0 })
     st.same(await store.verifyAudit(), { ok: true, entries: 1, brokenAt: null })
   })
@@ -57,7 +58,7 @@ export function storeContract(
     const state = fullState(1)
     const pristine = structuredClone(state)
     const draft = sampleDraft(1, { after: { list: [1] } })
-    const entry = await store.commit(state, draft)
+    const entry = await store.commit(state, draft, { after: 0 })
     const changed = [
       state,
       draft.after,
@@ -72,17 +73,68 @@ export function storeContract(
 
   t.test(`${name}: refuses a revision that is not above the stored one`, async st => {
     const store = await opened(st)
-    await store.commit(sampleState(5), sampleDraft(5))
+    await save(store, 5, { after: 0 })
     for (const revision of [5, 4, 0, Number.NaN])
-      await st.rejects(store.commit(sampleState(revision), sampleDraft(revision)), { code: 'store_conflict' })
+      await st.rejects(save(store, revision, { after: 5 }), { code: 'store_conflict' }, `${revision}`)
     st.equal((await store.load())?.revision, 5)
     st.equal((await store.audit({ limit: 10, before: null })).length, 1, 'a refused change leaves no entry')
-    st.equal((await store.commit(sampleState(9), sampleDraft(9))).seq, 2, 'revisions may leave gaps, entries do not')
+    st.equal((await save(store, 9, { after: 5 })).seq, 2, 'revisions may leave gaps, entries do not')
+  })
+
+  t.test(`${name}: refuses a change that was made from another revision than the stored one`, async st => {
+    const store = await opened(st)
+    await st.rejects(save(store, 4, { after: 3 }), { code: 'store_conflict', details: { given: 3, stored: 0 } })
+    await save(store, 4, { after: 0 })
+    for (const after of [0, 3, 5, Number.NaN])
+      await st.rejects(save(store, 8, { after }), { code: 'store_conflict', details: { given: after, stored: 4 } })
+    st.equal((await store.load())?.revision, 4)
+    st.equal((await save(store, 8, { after: 4 })).seq, 2, 'refused changes leave no entry')
+  })
+
+  t.test(`${name}: a lease has one holder, and its tokens grow`, async st => {
+    const store = await opened(st)
+    const first = (await store.lease('leader', 'a', HOUR))!
+    st.ok(first.token > 0)
+    st.equal(await store.lease('leader', 'b', HOUR), null, 'another has it')
+    st.equal((await store.lease('other', 'b', HOUR))?.token, 1, 'another lease')
+    const longer = (await store.lease('leader', 'a', 2 * HOUR))!
+    st.equal(longer.token, first.token, 'prolonged')
+    st.ok(longer.until > first.until)
+    await store.release('leader', 'b')
+    st.equal(await store.lease('leader', 'b', HOUR), null, 'only the holder gives it back')
+    await store.release('leader', 'a')
+    await store.release('leader', 'a')
+    await store.release('never there', 'a')
+    const second = (await store.lease('leader', 'b', 0))!
+    st.ok(second.token > first.token)
+    let third = await store.lease('leader', 'a', HOUR)
+    while (third === null) third = await store.lease('leader', 'a', HOUR)
+    st.ok(third.token > second.token, 'one that has ended is free')
+    await store.release('leader', 'a')
+    st.ok((await store.lease('leader', 'a', HOUR))!.token > third.token, 'taken again is taken anew')
+  })
+
+  t.test(`${name}: what is fenced with a lease that was lost is refused`, async st => {
+    const store = await opened(st)
+    const { token } = (await store.lease('leader', 'a', HOUR))!
+    const fence = { lease: 'leader', token }
+    await store.keep({ put: [['a', '1']], remove: [] }, fence)
+    await save(store, 1, { fence })
+    await store.release('leader', 'a')
+    const lost = { code: 'lease_lost', details: fence }
+    await st.rejects(save(store, 2, { fence }), lost)
+    await st.rejects(store.keep({ put: [['b', '2']], remove: ['a'] }, fence), lost)
+    const newer = (await store.lease('leader', 'b', HOUR))!
+    await st.rejects(save(store, 2, { fence }), lost)
+    await st.rejects(save(store, 2, { fence: { lease: 'never there', token: 1 } }), { code: 'lease_lost' })
+    st.same(await store.kept(), [['a', '1']])
+    st.equal((await save(store, 2, { fence: { lease: 'leader', token: newer.token } })).seq, 2)
+    st.same(await store.verifyAudit(), { ok: true, entries: 2, brokenAt: null })
   })
 
   t.test(`${name}: pages through the audit log, newest first`, async st => {
     const store = await opened(st)
-    for (let revision = 1; revision <= 25; revision++) await store.commit(sampleState(revision), sampleDraft(revision))
+    for (let revision = 1; revision <= 25; revision++) await save(store, revision)
     const seqs: number[] = []
     for (let before: number | null = null; ; ) {
       const page: readonly AuditEntry[] = await store.audit({ limit: 10, before })
@@ -99,7 +151,7 @@ export function storeContract(
 
   t.test(`${name}: chains every entry to the one before`, async st => {
     const store = await opened(st)
-    for (let revision = 1; revision <= 10; revision++) await store.commit(sampleState(revision), sampleDraft(revision))
+    for (let revision = 1; revision <= 10; revision++) await save(store, revision)
     let previous = EMPTY_CHAIN
     for (const entry of (await store.audit({ limit: 10, before: null })).toReversed()) {
       st.ok(follows(entry, previous), `entry ${entry.seq}`)
@@ -110,9 +162,7 @@ export function storeContract(
 
   t.test(`${name}: commits that are asked for at once are saved in their order, none is lost`, async st => {
     const store = await opened(st)
-    const entries = await Promise.all(
-      ascending(500).map(revision => store.commit(sampleState(revision), sampleDraft(revision))),
-    )
+    const entries = await Promise.all(ascending(500).map(revision => save(store, revision)))
     st.same(
       entries.map(entry => [entry.seq, entry.revision]),
       ascending(500).map(n => [n, n]),
@@ -123,10 +173,23 @@ export function storeContract(
 
   t.test(`${name}: one that conflicts does not fail the others`, async st => {
     const store = await opened(st)
-    const revisions = [3, 1, 4, 1, 5, 9, 2, 6, 5, 35, 8, 97]
-    const results = await Promise.allSettled(
-      revisions.map(revision => store.commit(sampleState(revision), sampleDraft(revision))),
-    )
+    const asked = [
+      ...[
+        [0, 3],
+        [0, 1],
+        [3, 4],
+        [0, 1],
+        [4, 5],
+        [5, 9],
+        [5, 10],
+        [9, 6],
+        [9, 5],
+        [9, 35],
+        [9, 36],
+      ],
+      [35, 97],
+    ] as const
+    const results = await Promise.allSettled(asked.map(([after = 0, revision = 0]) => save(store, revision, { after })))
     st.same(
       results.map(result => (result.status === 'fulfilled' ? result.value.seq : result.reason.code)),
       [
@@ -150,12 +213,7 @@ export function storeContract(
 
   t.test(`${name}: reads see the commits that were asked for before them`, async st => {
     const store = await opened(st)
-    const [, first, , second] = await Promise.all([
-      store.commit(sampleState(1), sampleDraft(1)),
-      store.load(),
-      store.commit(sampleState(2), sampleDraft(2)),
-      store.load(),
-    ])
+    const [, first, , second] = await Promise.all([save(store, 1), store.load(), save(store, 2), store.load()])
     st.equal(first?.revision, 1)
     st.equal(second?.revision, 2)
   })
@@ -164,7 +222,7 @@ export function storeContract(
     const store = await opened(st)
     for (const revision of [1, 2, 3]) {
       const state = bigState(revision, 10_000)
-      await store.commit(state, sampleDraft(revision))
+      await save(store, revision, { state })
       st.ok(sameJson(await store.load(), state))
     }
   })
@@ -172,6 +230,7 @@ export function storeContract(
   t.test(`${name}: keeps records, replaces and removes them`, async st => {
     const store = await opened(st)
     st.same(await store.kept(), [])
+    st.same(await store.keptByOthers(''), [])
     await store.keep({ put: [], remove: ['never there'] })
     await store.keep({
       put: [
@@ -275,11 +334,11 @@ export function storeContract(
 
   t.test(`${name}: commits overtake records, and neither sees the other`, async st => {
     const store = await opened(st)
-    await store.commit(sampleState(1), sampleDraft(1))
+    await save(store, 1)
     const order: string[] = []
     const put = ascending(5_000).map(n => [`${n}`, 'x'.repeat(200)] as const)
     const keeping = store.keep({ put, remove: [] }).then(() => order.push('kept'))
-    await store.commit(sampleState(2), sampleDraft(2)).then(() => order.push('committed'))
+    await save(store, 2).then(() => order.push('committed'))
     await keeping
     if (store.kind !== 'memory') st.same(order, ['committed', 'kept'])
     st.same(await store.load(), sampleState(2))
@@ -289,17 +348,20 @@ export function storeContract(
 
   t.test(`${name}: says so when it is closed`, async st => {
     const store = await open()
-    const last = store.commit(sampleState(1), sampleDraft(1))
+    const last = save(store, 1)
     const closing = store.close()
     st.equal((await last).seq, 1, 'what was asked before is still done')
     await closing
     await store.close()
     await st.rejects(store.load(), { code: 'store_closed' })
-    await st.rejects(store.commit(sampleState(2), sampleDraft(2)), { code: 'store_closed' })
+    await st.rejects(save(store, 2), { code: 'store_closed' })
     await st.rejects(store.audit({ limit: 1, before: null }), { code: 'store_closed' })
     await st.rejects(store.verifyAudit(), { code: 'store_closed' })
     await st.rejects(store.keep({ put: [['a', '1']], remove: [] }), { code: 'store_closed' })
     await st.rejects(store.kept(), { code: 'store_closed' })
+    await st.rejects(store.keptByOthers(''), { code: 'store_closed' })
+    await st.rejects(store.lease('leader', 'a', HOUR), { code: 'store_closed' })
+    await st.rejects(store.release('leader', 'a'), { code: 'store_closed' })
   })
 
   if (reopen !== undefined)
@@ -321,13 +383,23 @@ export function storeContract(
       let store = await open()
       st.teardown(() => store.close())
       for (let revision = 1; revision <= 5; revision++) {
-        await store.commit(fullState(revision), sampleDraft(revision))
+        await save(store, revision, { state: fullState(revision) })
         store = await reopen(store)
         st.same(await store.load(), fullState(revision))
-        await st.rejects(store.commit(sampleState(revision), sampleDraft(revision)), { code: 'store_conflict' })
+        await st.rejects(save(store, revision), { code: 'store_conflict' })
       }
       st.same(await store.verifyAudit(), { ok: true, entries: 5, brokenAt: null })
     })
+}
+
+/** Most tests count up by one. */
+export function save(
+  store: Store,
+  revision: number,
+  more: Partial<CommitOptions> & { readonly state?: ControlState; readonly draft?: AuditDraft } = {},
+): Promise<AuditEntry> {
+  const { state = sampleState(revision), draft = sampleDraft(revision), after = revision - 1, fence } = more
+  return store.commit(state, draft, { after, ...(fence === undefined ? {} : { fence }) })
 }
 
 export function sampleState(revision: number): ControlState {

@@ -40,7 +40,7 @@ async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; dama
     load: () => store.load(),
     async commit(state, draft) {
       await kit.gate()
-      return store.commit(state, draft)
+      return store.commit(state, draft, { after: (await store.load())?.revision ?? 0 })
     },
     spill: {
       append: (one, draft) => {

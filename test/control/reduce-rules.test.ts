@@ -157,7 +157,7 @@ t.test('a store of before knows no rules', async t => {
   const store = createMemoryStore()
   const { rules: _, ...before } = EMPTY
   const at = { at: 0, actor: { name: 'ann', tokenId: null, address: null }, reason: null, before: null, after: null }
-  await store.commit(before as ControlState, { ...at, action: 'reload', subject: '*', revision: 1 })
+  await store.commit(before as ControlState, { ...at, action: 'reload', subject: '*', revision: 1 }, { after: 0 })
   const nothing = async () => {}
   const control = await openControl(
     {
@@ -166,7 +166,7 @@ t.test('a store of before knows no rules', async t => {
       compile: (plan, state) => compileSnapshot(plan, state, { random: () => 0, randomId: () => 'id', now: () => 0 }),
       swap: () => {},
       load: store.load,
-      commit: store.commit,
+      commit: async (state, draft) => store.commit(state, draft, { after: (await store.load())?.revision ?? 0 }),
       spill: { append: nothing, read: async () => [], clear: nothing, reserve: nothing },
       seed: () => 's',
       changed: () => {},

@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { ascending, bigState, sampleDraft, sampleState } from '../contracts/store.ts'
+import { ascending, bigState, save } from '../contracts/store.ts'
 import { cannotRun, startChild } from './child.ts'
 import { scratch } from './scratch.ts'
 
@@ -68,6 +68,37 @@ t.test('a newer schema is refused and left alone', async t => {
   t.ok(readFileSync(path).equals(before))
 })
 
+t.test('one schema version newer is used, two are refused', async t => {
+  const path = await sampleFile(scratch(t))
+  const next = `ALTER TABLE control ADD COLUMN note TEXT; CREATE TABLE news (id INTEGER PRIMARY KEY);
+    UPDATE meta SET value = 3 WHERE name = 'schema'; UPDATE meta SET value = 2 WHERE name = 'readable_by';
+    PRAGMA user_version = 2`
+  withDatabase(path, next)
+  const store = await openSqliteStore({ path })
+  t.equal((await save(store, 2)).seq, 2)
+  t.match(await store.settings(), { schemaVersion: 3 }, 'and it stays the newer one')
+  await store.close()
+  withDatabase(path, `UPDATE meta SET value = 4 WHERE name = 'schema'; PRAGMA user_version = 3`)
+  await t.rejects(openSqliteStore({ path }), {
+    code: 'store_too_new',
+    message: /schema 4; programs must know 3, this one knows up to 2/,
+    details: { path, found: 4, readableBy: 3, known: 2 },
+  })
+})
+
+t.test('a file of schema 1 is brought up to date, and stays one for programs that know only that', async t => {
+  const path = await sampleFile(scratch(t))
+  withDatabase(path, 'DROP TABLE meta; DROP TABLE lease')
+  const store = await openSqliteStore({ path })
+  t.equal((await store.load())?.revision, 1)
+  t.equal((await store.lease('a', 'b', 1000))?.token, 1)
+  t.match(await store.settings(), { schemaVersion: 2 })
+  await store.close()
+  const db = new DatabaseSync(path)
+  t.equal(db.prepare('PRAGMA user_version').get()?.user_version, 1)
+  db.close()
+})
+
 t.test('a damaged database is an error with a name, never a crash', async t => {
   const path = await sampleFile(scratch(t))
   const size = readFileSync(path).length
@@ -106,7 +137,7 @@ t.test('names that mean something to SQLite are plain names', async t => {
   const directory = scratch(t)
   for (const name of [':memory:', 'file:x?mode=memory', 'a b%20c#d.db']) {
     const store = await openSqliteStore({ path: join(directory, name) })
-    await store.commit(sampleState(1), sampleDraft(1))
+    await save(store, 1)
     await store.close()
     t.ok(readdirSync(directory).includes(name), name)
   }
@@ -167,7 +198,7 @@ t.test('a second process is refused, in words that name the file', async t => {
   }
   await holder.kill()
   const store = await openSqliteStore({ path })
-  t.equal((await store.commit(sampleState(1), sampleDraft(1))).seq, 1, 'free as soon as the holder is dead')
+  t.equal((await save(store, 1)).seq, 1, 'free as soon as the holder is dead')
   await store.close()
 })
 
@@ -179,7 +210,7 @@ t.test('a second store in the same process is refused, and costs the first nothi
   // A lock of POSIX is lost when any handle of the file is closed anywhere in the process.
   const other = startChild(t, 'once', path)
   t.match(await other.rest(), [['refused', 'store_in_use']])
-  await store.commit(sampleState(1), sampleDraft(1))
+  await save(store, 1)
 })
 
 t.test('of several that start at once, one gets the file', async t => {
@@ -195,7 +226,7 @@ t.test('of several that start at once, one gets the file', async t => {
 async function sampleFile(directory: string): Promise<string> {
   const path = join(directory, 'state.db')
   const store = await openSqliteStore({ path })
-  await store.commit(bigState(1, 500), sampleDraft(1))
+  await save(store, 1, { state: bigState(1, 500) })
   await store.close()
   return path
 }

@@ -59,7 +59,7 @@ const modes: Readonly<Record<string, () => Promise<void>>> = {
     if (store === null) return
     for (let revision = 1; revision <= 20; revision++) {
       try {
-        say('acknowledged', (await commit(store, revision)).revision)
+        say('acknowledged', (await commitOn(store, revision)).revision)
       } catch (error) {
         say('refused', (error as BanyanError).code, revision)
       }
@@ -82,7 +82,7 @@ const modes: Readonly<Record<string, () => Promise<void>>> = {
     if (store === null) return
     for (let revision = 1; revision <= 20; revision++) {
       await keep(store, revision).catch(error => say('not kept', error.code))
-      await commit(store, revision).then(
+      await commitOn(store, revision).then(
         () => say('acknowledged', revision),
         error => say('refused', error.code, revision),
       )
@@ -101,13 +101,15 @@ const modes: Readonly<Record<string, () => Promise<void>>> = {
     await prepared!.reserve()
     fill(directory, filler)
     for (let revision = 2; revision < 4; revision++)
-      await commit(store, revision, 'x'.repeat(300_000)).catch(error => say('refused', error.code, error.hint !== null))
+      await commitOn(store, revision, 'x'.repeat(300_000)).catch(error =>
+        say('refused', error.code, error.hint !== null),
+      )
     say('stored', (await store.load())?.revision)
     await unprepared!.append(rollback, sampleDraft(2)).catch(error => say('not spilled', error.code))
     await prepared!.append(rollback, sampleDraft(2))
     say('spilled', (await prepared!.read()).length)
     rmSync(filler)
-    say('acknowledged', (await commit(store, 4, 'x'.repeat(300_000))).seq)
+    say('acknowledged', (await commitOn(store, 4, 'x'.repeat(300_000))).seq)
     say('verified', await store.verifyAudit())
     await store.close()
   },
@@ -131,8 +133,13 @@ async function nextRevision(store: SqliteStore): Promise<number> {
   return ((await store.load())?.revision ?? 0) + 1
 }
 
-function commit(store: SqliteStore, revision: number, seed = 'seed') {
-  return store.commit({ ...sampleState(revision), seed }, sampleDraft(revision))
+function commit(store: SqliteStore, revision: number, { seed = 'seed', after = revision - 1 } = {}) {
+  return store.commit({ ...sampleState(revision), seed }, sampleDraft(revision), { after })
+}
+
+/** After whatever is stored: a commit before it may have failed, or have been saved all the same. */
+async function commitOn(store: SqliteStore, revision: number, seed = 'seed') {
+  return commit(store, revision, { seed, after: (await store.load())?.revision ?? 0 })
 }
 
 function keep(store: SqliteStore, round: number): Promise<void> {
