@@ -184,7 +184,7 @@ export function createMemoryDatabase(options: { readonly now?: () => EpochMs } =
       listen(ears) {
         listener = { instance, ears }
         listeners.add(listener)
-        if (isIn(trouble.failing, instance)) queueMicrotask(() => ears.lost())
+        queueMicrotask(() => (isIn(trouble.failing, instance) ? ears.lost() : ears.missed()))
       },
       present: (me, forMs) =>
         call(() => {
