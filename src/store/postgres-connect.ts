@@ -84,19 +84,17 @@ async function connectTo(place: Place, options: SessionOptions): Promise<Session
   client.on('error', () => socket.destroy())
   const ask = (timeoutMs: Milliseconds): Query => {
     return async (text, values) => {
-      const result = await inTime(
-        values === undefined ? client.query(text) : client.query(text, [...values]),
-        timeoutMs,
-      )
+      const asked = values === undefined ? client.query(text) : client.query(text, [...values])
+      const result = await inTime(asked, timeoutMs, tooSlow)
       return (Array.isArray(result) ? result.at(-1) : result).rows
     }
   }
 
-  function inTime<T>(work: Promise<T>, timeoutMs: Milliseconds): Promise<T> {
+  function inTime<T>(work: Promise<T>, timeoutMs: Milliseconds, late: typeof tooSlow): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         socket.destroy()
-        reject(tooSlow(target.shown, `${timeoutMs} ms have passed`))
+        reject(late(target.shown, `no answer within ${timeoutMs} ms`))
       }, timeoutMs)
       work.then(resolve, reject).finally(() => clearTimeout(timer))
     })
@@ -104,8 +102,9 @@ async function connectTo(place: Place, options: SessionOptions): Promise<Session
 
   try {
     const [facts] = await inTime(
-      client.connect().then(() => ask(connectTimeoutMs)<ServerFacts>(settings(options))),
+      client.connect().then(() => ask(2 * connectTimeoutMs)<ServerFacts>(settings(options))),
       connectTimeoutMs,
+      unreachable,
     )
     refuseUnfit(facts!, target)
     await prepareSchema(ask(MIGRATION_TIMEOUT_MS), target, options.known())
@@ -119,7 +118,7 @@ async function connectTo(place: Place, options: SessionOptions): Promise<Session
     destroy: () => void socket.destroy(),
     gone: () => socket.destroyed,
     async end() {
-      await inTime(client.end(), statementTimeoutMs).catch(() => null)
+      await inTime(client.end(), statementTimeoutMs, tooSlow).catch(() => null)
       socket.destroy()
     },
     hold: on => (on ? socket.ref() : socket.unref()),

@@ -86,5 +86,5 @@ export function parsePostgresUrl(url: string): PostgresTarget {
 
 /** Whatever stands between the first colon after the scheme and the last `@`. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/]*):.*@/is, '$1:***@')
+  return url.replace(/^([a-z]+:\/\/[^:@/]*|(?![a-z]+:\/\/)[^:@/]*):.*@/is, '$1:***@')
 }

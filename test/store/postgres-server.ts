@@ -64,7 +64,7 @@ echo $server; exec 1>&-
 if ! read -r line; then gone=yes; fi
 children=$(cat /proc/$server/task/$server/children 2>/dev/null || pgrep -P $server)
 kill -KILL $server $children 2>/dev/null
-if [ -n "$gone" ]; then rm -rf "$0"; fi`
+if [ -n "$gone" ]; then rm -rf "$0" "$TEMPLATE"; fi`
 
 /** Why there can be no server here; false when there can. Fits tap's `skip`. */
 export const noPostgres: string | false = process.platform === 'win32' ? 'the kit needs a POSIX shell' : whyNoBinaries()
