@@ -55,7 +55,7 @@ const MOVES_NOBODY: ReadonlySet<string> = new Set([
 ])
 
 /** Troubles of a store that pass by themselves. */
-const WAITED_FOR = new Set(['store_unreachable', 'store_slow', 'store_full', 'store_read_only'])
+const WAITED_FOR = new Set(['store_unreachable', 'store_timeout', 'store_full', 'store_read_only', 'store_io'])
 const ASK_AGAIN_MS: Milliseconds = 1_000
 /** Unnamed forwarders that are remembered for a warning. */
 const MOST_FORWARDERS = 20
@@ -264,7 +264,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       throw error
     },
   )
-
 
   /** Without its store and without a local copy there is nothing to serve by: it waits, alive and not ready. */
   async function whenItAnswers<T>(open: () => Promise<T>): Promise<T> {
@@ -585,6 +584,7 @@ const noSpill = { append() {}, read: async () => [], clear: async () => {}, rese
 
 async function openStore(options: AppOptions): Promise<Store> {
   const { store } = options.configured.config
-  if (store.kind === 'postgres') return openPostgresStore({ url: store.url, instance: options.instance })
+  if (store.kind === 'postgres')
+    return openPostgresStore({ url: store.url, instance: options.instance, log: options.log.line })
   return store.kind === 'memory' ? createMemoryStore() : openSqliteStore({ path: resolve(options.cwd, store.path) })
 }

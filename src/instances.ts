@@ -16,7 +16,7 @@ import type { LogLine } from './log.ts'
 import type { Clock, EpochMs, Milliseconds } from './model/units.ts'
 import type { WorkerState } from './plane/plane.ts'
 import { type Copy, createCopy } from './store/copy.ts'
-import { MIGRATIONS } from './store/postgres-schema.ts'
+import { POSTGRES_SCHEMA } from './store/postgres-schema.ts'
 import type { Presence, Shared, Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
@@ -95,7 +95,7 @@ export function createInstances(parts: InstancesParts): Instances {
     presence: () => ({
       instance,
       version: VERSION,
-      schema: MIGRATIONS.texts.length,
+      schema: POSTGRES_SCHEMA,
       revision: parts.control()?.stored() ?? 0,
       workers: parts.workers().map(({ worker, revision, pid }) => ({ worker, revision, pid })),
       configHash: fingerprint(),

@@ -184,7 +184,7 @@ export function createMemoryDatabase(options: { readonly now?: () => EpochMs } =
       listen(ears) {
         listener = { instance, ears }
         listeners.add(listener)
-        if (isIn(trouble.failing, instance)) queueMicrotask(() => ears.lost())
+        queueMicrotask(() => (isIn(trouble.failing, instance) ? ears.lost() : ears.missed()))
       },
       present: (me, forMs) =>
         call(() => {
@@ -194,7 +194,7 @@ export function createMemoryDatabase(options: { readonly now?: () => EpochMs } =
           )
         }),
       leave: gone => call(() => void tables.present.delete(gone)),
-      inherit: goneMs => call(() => inherit(tables, instance, now() - goneMs)),
+      inherit: goneMs => call(() => inherit(tables, instance, now(), goneMs)),
       sweep: (ageMs, fence) =>
         call(() => {
           refuseFenced(tables, fence)
@@ -270,16 +270,17 @@ function refuseFenced(tables: Tables, fence: Fence | undefined): void {
   if (held?.token !== fence.token || held.holder === null) throw leaseLost(fence)
 }
 
-function inherit({ kept, present }: Tables, instance: string, goneSince: EpochMs): string | null {
+function inherit({ kept, present }: Tables, instance: string, now: EpochMs, goneMs: Milliseconds): string | null {
   if ((kept.get(instance)?.records.size ?? 0) > 0) return null
+  const isGone = (at: EpochMs) => at < now - goneMs
   const gone = [...kept].filter(
     ([other, { records, writtenAt }]) =>
-      other !== instance && records.size > 0 && writtenAt < goneSince && (present.get(other)?.at ?? 0) < goneSince,
+      other !== instance && records.size > 0 && isGone(writtenAt) && isGone(present.get(other)?.at ?? 0),
   )
   const last = gone.sort(([, a], [, b]) => b.writtenAt - a.writtenAt)[0]
   if (last === undefined) return null
   kept.delete(last[0])
-  kept.set(instance, last[1])
+  kept.set(instance, { records: last[1].records, writtenAt: now })
   return last[0]
 }
 

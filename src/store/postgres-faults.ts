@@ -1,41 +1,120 @@
-// What goes wrong with a PostgreSQL, as operators read it: a stable code, which one, and what to do. Never a password.
+// What goes wrong with PostgreSQL, as operators read it: a stable code, which server, and what to do. Never the password.
 import { BanyanError } from '../model/errors.ts'
+import type { PostgresTarget } from './postgres-url.ts'
 
-/** Error codes of PostgreSQL (appendix A of its manual) that we tell apart; a class is their first two characters. */
-const SAID: Readonly<Record<string, readonly [code: string, what: string, hint: string]>> = {
-  '28': ['store_denied', 'does not let us in', 'Check user and password in `store:`, and pg_hba.conf.'],
-  '3D000': ['store_no_database', 'has no such database', 'Create it: createdb NAME. Its tables are made by Banyan.'],
-  '42501': [
-    'store_denied',
-    'does not let us do this',
-    'The user needs CREATE on the database at the first start, and all rights in its schema.',
-  ],
-  '25006': [
-    'store_read_only',
-    'can only be read',
-    'A standby, or default_transaction_read_only: name the primary, or several hosts.',
-  ],
-  '53100': ['store_full', 'has no space left', 'Make space there; no restart is needed.'],
-  '53': [
-    'store_unreachable',
-    'has not enough resources',
-    'Too many connections or too little memory: Banyan uses three connections for each instance.',
-  ],
-  '57014': ['store_slow', 'did not answer in time', 'Look what holds it up: pg_stat_activity, the disk.'],
-  '42': ['store_unreadable', 'holds other tables than ours', 'Give it a schema of its own: ?schema=NAME in `store:`.'],
-  '22': ['store_unreadable', 'holds what is not ours', 'Give it a schema of its own: ?schema=NAME in `store:`.'],
+type Where = Pick<PostgresTarget, 'shown' | 'password' | 'database' | 'schema'>
+
+/** SQLSTATEs whose connection may go on; any other failure ends it, so that the next call looks for a server that works. */
+const ANSWERS = /^(?:2[23]|3F|42|53100|57014)/
+
+/** Any error as the one that operators read. Refusals of ours pass through. */
+export function describePostgres(error: unknown, where: Where): BanyanError {
+  if (error instanceof BanyanError) return error
+  const text = hidden(error instanceof Error ? error.message : String(error), where)
+  const say = (code: string, message: string, hint: string): BanyanError =>
+    new BanyanError(code, `${message} (${text})`, { hint, details: { url: where.shown, reason: codeOf(error) } })
+  const code = codeOf(error) ?? ''
+  switch (true) {
+    case /^28/.test(code):
+      return say(
+        'store_denied',
+        `The store ${where.shown} refuses this user.`,
+        'Look at user and password in `store:`, and at the server’s pg_hba.conf.',
+      )
+    case code === '3D000':
+      return say(
+        'store_missing',
+        `The store ${where.shown} has no such database.`,
+        'Create it with `createdb -E UTF8`, or name another one in `store:`.',
+      )
+    case code === '42501':
+      return say(
+        'store_denied',
+        `The user of the store ${where.shown} may not do that.`,
+        `It needs to own the schema ${where.schema}: \`CREATE SCHEMA ${where.schema} AUTHORIZATION …\`, or CREATE on the database.`,
+      )
+    case code === '53100' || /No space left/.test(text):
+      return say(
+        'store_full',
+        `There is no space left for the store ${where.shown}.`,
+        'Make space on the database server; no restart is needed.',
+      )
+    case code === '25006':
+      return readOnly(where.shown, text)
+    case code === '57014':
+      return tooSlow(where.shown, text)
+    // Our statements are fixed: where they are not understood, or do not fit, somebody else has changed the tables.
+    case /^(?:22|23|3F|42)/.test(code):
+      return say(
+        'store_unreadable',
+        `The tables of the store ${where.shown} are not as they should be.`,
+        `Somebody changed the schema ${where.schema} by hand: restore a backup, or choose another by \`?schema=\`.`,
+      )
+    case /^(?:58|XX)/.test(code):
+      return say(
+        'store_io',
+        `The server of the store ${where.shown} failed; what was being saved may or may not be there.`,
+        'Look at the disk and the log of the database server.',
+      )
+    // 08 connection, 53 too many of them or no memory, 57 shutting down or starting; or the words of Node and of the driver.
+    case /^(?:08|53|57)/.test(code) ||
+      /^E[A-Z]+$|^[A-Z_0-9]{6,}$/.test(code) ||
+      /onnection|timeout|socket|SSL/.test(text):
+      return unreachable(where.shown, text)
+    default:
+      return say(
+        'store_failed',
+        `The store ${where.shown} failed.`,
+        'This is not expected: please report it with this message.',
+      )
+  }
 }
 
-/** `name`: host and database. Whatever is not known means that it could not be asked, or answered nothing. */
-export function describe(error: unknown, name: string): BanyanError {
-  if (error instanceof BanyanError) return error
-  const code = String((error as { code?: unknown } | null)?.code ?? '')
-  const [ours, what, hint] = SAID[code] ??
-    SAID[code.slice(0, 2)] ?? [
-      'store_unreachable',
-      'cannot be reached',
-      'What it held last is in force, and rollback goes on working. It is tried again by itself.',
-    ]
-  const text = error instanceof Error ? error.message.replace(/\w+:\/\/\S*/g, '…') : String(error)
-  return new BanyanError(ours, `The store ${name} ${what} (${text === '' ? code : text}).`, { hint, details: { name } })
+export function unreachable(shown: string, why: string): BanyanError {
+  return new BanyanError(
+    'store_unreachable',
+    `The store ${shown} cannot be reached; what was being saved may or may not be there (${why}).`,
+    {
+      hint: 'Look at the database server and the network. It is tried again with the next change; no restart is needed.',
+      details: { url: shown },
+    },
+  )
+}
+
+export function tooSlow(shown: string, why: string): BanyanError {
+  return new BanyanError(
+    'store_timeout',
+    `The store ${shown} did not answer in time; what was being saved may or may not be there (${why}).`,
+    {
+      hint: 'Look at the load and the locks of the database server.',
+      details: { url: shown },
+    },
+  )
+}
+
+export function readOnly(shown: string, why: string): BanyanError {
+  return new BanyanError('store_read_only', `The store ${shown} can only be read (${why}).`, {
+    hint: 'It is a standby, or set to be read-only. Name all servers in `store:`, postgres://…@h1,h2/…, and the one that takes writes is used.',
+    details: { url: shown },
+  })
+}
+
+/** Whether a connection may go on after this error: the server has answered, and is still the one to ask. */
+export function goesOn(error: unknown): boolean {
+  if (error instanceof BanyanError) return true
+  return (error as { severity?: unknown } | null)?.severity === 'ERROR' && ANSWERS.test(codeOf(error) ?? '')
+}
+
+/** Of all hosts' failures, the one that says most: that one was not there says least. */
+export function mostTelling(failures: readonly BanyanError[]): BanyanError | null {
+  return failures.find(failure => failure.code !== 'store_unreachable') ?? failures.at(-1) ?? null
+}
+
+function codeOf(error: unknown): string | null {
+  const code = (error as { readonly code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : null
+}
+
+function hidden(text: string, { password }: Where): string {
+  return password === null || password === '' ? text : text.replaceAll(password, '***')
 }

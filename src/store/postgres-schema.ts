@@ -1,68 +1,131 @@
-// The tables in PostgreSQL. Each text is a step from one version to the next, applied once, by one instance at a time; see
-// schema-version.ts for what a step may change.
-import type { ClientBase } from 'pg'
+// Our tables in PostgreSQL, in a schema of their own, and whether a server can be used at all. `?schema=` in the URL names it.
+import { BanyanError } from '../model/errors.ts'
 import { GENESIS } from './audit-chain.ts'
+import { readOnly } from './postgres-faults.ts'
+import type { PostgresTarget } from './postgres-url.ts'
 import { type Migrations, missingOf } from './schema-version.ts'
 
-/** Before 13 some of what we say is not understood. */
-export const OLDEST_SERVER = 130_000
+/** Rows of one statement. */
+export type Query = <R extends object = Readonly<Record<string, unknown>>>(
+  text: string,
+  values?: readonly unknown[],
+) => Promise<readonly R[]>
 
-const FIRST = `
-CREATE TABLE control (
-  id smallint PRIMARY KEY CHECK (id = 1),
-  revision bigint NOT NULL,
-  state text,
-  audit_seq bigint NOT NULL,
-  audit_hash text NOT NULL
-);
-INSERT INTO control VALUES (1, 0, NULL, 0, '${GENESIS}');
-CREATE TABLE audit (seq bigint PRIMARY KEY, entry text NOT NULL);
-CREATE TABLE lease (name text PRIMARY KEY, holder text, token bigint NOT NULL, until bigint NOT NULL);
-CREATE TABLE presence (instance text PRIMARY KEY, said text NOT NULL, at bigint NOT NULL);
-CREATE TABLE keeping (instance text PRIMARY KEY, at bigint NOT NULL);
-CREATE TABLE kept (instance text NOT NULL, key bytea NOT NULL, text bytea NOT NULL);
--- Keys may be longer than what an index takes.
-CREATE UNIQUE INDEX kept_key ON kept (instance, sha256(key));
-`
+const TEXTS: readonly string[] = [
+  // audit_seq and audit_hash repeat the newest entry: without them, cutting off the log's end would not show.
+  // Keys of records may be longer than an index takes, and hold what a text of PostgreSQL may not: NUL.
+  // A lease that was given back keeps its row, so that its tokens go on growing.
+  `CREATE TABLE meta (name text PRIMARY KEY, value integer NOT NULL);
+   CREATE TABLE control (
+     id         integer PRIMARY KEY CHECK (id = 1),
+     revision   bigint NOT NULL,
+     state      text,
+     audit_seq  bigint NOT NULL,
+     audit_hash text NOT NULL
+   );
+   INSERT INTO control VALUES (1, 0, NULL, 0, '${GENESIS}');
+   CREATE TABLE audit (seq bigint PRIMARY KEY, entry text NOT NULL);
+   CREATE TABLE lease (name text PRIMARY KEY, holder text, token bigint NOT NULL, until timestamptz NOT NULL);
+   CREATE TABLE presence (instance text PRIMARY KEY, body text NOT NULL, at timestamptz NOT NULL);
+   CREATE TABLE kept (
+     instance text NOT NULL,
+     id       bytea NOT NULL,
+     key      bytea NOT NULL,
+     text     bytea NOT NULL,
+     at       timestamptz NOT NULL,
+     PRIMARY KEY (instance, id)
+   );`,
+]
 
-export const MIGRATIONS: Migrations = { texts: [FIRST], readableBy: 1 }
+const MIGRATIONS: Migrations = { texts: TEXTS, readableBy: 1 }
 
-/** Two instances that start at once wait for each other. Any number that is ours. */
-const LOCK = 0x62616e79
+/** What this program knows of PostgreSQL's tables: what `Presence.schema` says. */
+export const POSTGRES_SCHEMA = TEXTS.length
 
-/** The tables are as this program needs them. @throws BanyanError `store_too_new`; PostgreSQL's errors */
-export async function migrate(client: ClientBase, schema: string, migrations = MIGRATIONS): Promise<void> {
-  const what = `The store (schema ${schema})`
-  if (missingOf(await versionOf(client, schema), migrations, what).length === 0) return
-  await client.query('BEGIN')
-  try {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
-    const missing = missingOf(await versionOf(client, schema), migrations, what)
-    if (missing.length > 0) {
-      // Who may not create schemas may have been given one.
-      const there = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])
-      if (there.rowCount === 0) await client.query(`CREATE SCHEMA ${schema}`)
-      await client.query(`SET LOCAL search_path TO ${schema}`)
-      await client.query('CREATE TABLE IF NOT EXISTS meta (key text PRIMARY KEY, value integer NOT NULL)')
-      for (const text of missing) await client.query(text)
-      await client.query(
-        'INSERT INTO meta VALUES ($1, $2), ($3, $4) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-        ['schema', migrations.texts.length, 'readable_by', migrations.readableBy],
-      )
-    }
-    await client.query('COMMIT')
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {})
-    throw error
-  }
+/** PostgreSQL 13. */
+const OLDEST_VERSION = 130_000
+/** One migration at a time, in any database. */
+const MIGRATION_LOCK = 0x42_41_4e_59
+
+export interface ServerFacts {
+  /** As `server_version_num` says it. */
+  readonly version: number
+  readonly standby: boolean
+  readonly readOnly: boolean
+  readonly encoding: string
 }
 
-async function versionOf(client: ClientBase, schema: string) {
-  const found = await client.query<{ there: string | null }>('SELECT to_regclass($1)::text AS there', [
-    `${schema}.meta`,
+/** @throws BanyanError `store_too_old`, `store_read_only`, `store_unreadable` */
+export function refuseUnfit(
+  { version, standby, readOnly: isReadOnly, encoding }: ServerFacts,
+  target: PostgresTarget,
+): void {
+  const { shown } = target
+  if (version < OLDEST_VERSION)
+    throw new BanyanError(
+      'store_too_old',
+      `The store ${shown} is PostgreSQL ${Math.floor(version / 10_000)}; it must be 13 or newer.`,
+      {
+        hint: 'Use a newer server.',
+        details: { url: shown, version },
+      },
+    )
+  if (standby || isReadOnly) throw readOnly(shown, standby ? 'a standby' : 'default_transaction_read_only is on')
+  if (encoding !== 'UTF8')
+    throw new BanyanError('store_unreadable', `The database of the store ${shown} is in ${encoding}, not in UTF8.`, {
+      hint: 'Create one with `createdb -E UTF8 -T template0`.',
+      details: { url: shown, encoding },
+    })
+}
+
+/**
+ * Brings the tables up to date, made anew where there are none.
+ * @param known whether they were there before: a server that has lost them is not the one we knew
+ * @throws BanyanError `store_too_new`, `store_unreadable`
+ */
+export async function prepareSchema(query: Query, target: PostgresTarget, known: boolean): Promise<void> {
+  if ((await missingFrom(query, target)).length === 0) return
+  await transaction(query, async () => {
+    // Whoever waits here finds that another instance has done it.
+    await query('SET LOCAL statement_timeout = 0')
+    await query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
+    const missing = await missingFrom(query, target)
+    if (missing.length === 0) return
+    if (known && missing.length === TEXTS.length)
+      throw new BanyanError('store_unreadable', `The store ${target.shown} has no tables any more.`, {
+        hint: 'Is it the right database? Restore a backup, or restart to begin with an empty one.',
+        details: { url: target.shown },
+      })
+    const there = await query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [target.schema])
+    if (there.length === 0) await query(`CREATE SCHEMA ${target.schema}`)
+    for (const text of missing) await query(text)
+    await query(
+      `INSERT INTO meta VALUES ('schema', $1), ('readable_by', $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      [TEXTS.length, MIGRATIONS.readableBy],
+    )
+  })
+}
+
+async function missingFrom(query: Query, target: PostgresTarget): Promise<readonly string[]> {
+  // Not to_regclass: it may answer from a memory that is older than the lock that was waited for.
+  const there = await query(`SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'meta'`, [
+    target.schema,
   ])
-  if (found.rows[0]?.there == null) return { schema: 0, readableBy: 0 }
-  const { rows } = await client.query<{ key: string; value: number }>(`SELECT key, value FROM ${schema}.meta`)
-  const numberOf = (key: string) => rows.find(row => row.key === key)?.value ?? 0
-  return { schema: numberOf('schema'), readableBy: numberOf('readable_by') }
+  const rows = there.length === 1 ? await query<{ name: string; value: number }>('SELECT name, value FROM meta') : []
+  const value = (name: string) => rows.find(row => row.name === name)?.value ?? 0
+  const found = { schema: value('schema'), readableBy: value('readable_by') }
+  return missingOf(found, MIGRATIONS, `The store ${target.shown}`, { url: target.shown })
+}
+
+export async function transaction<T>(query: Query, work: () => Promise<T>): Promise<T> {
+  await query('BEGIN')
+  try {
+    const result = await work()
+    await query('COMMIT')
+    return result
+  } catch (error) {
+    // Where the connection is gone, so is the transaction.
+    await query('ROLLBACK').catch(() => null)
+    throw error
+  }
 }

@@ -1,323 +1,210 @@
-// The store in PostgreSQL, for one instance or several.
+// The store of a fleet, in PostgreSQL. Three connections: one for control, one for kept records, so that control never waits
+// behind them, and one to hear and be heard by other instances. Only that one is kept up by itself; the others come back when
+// they are needed.
 //
-// Three connections, so that nothing waits for what matters less: one for control state (durable), one for what instances say
-// to each other, one for kept records. A change is one statement: the row of the control state is replaced if it is the one
-// that the change was made from, the audit entry joins its chain, and the others are notified, all or nothing.
-//
-// A server that cannot be reached, stands still or is read-only costs an error, never a wait beyond its time. Which of several
-// hosts can be written to is asked with each new connection.
-import type { ClientBase } from 'pg'
+// What instances tell each other goes by NOTIFY on one channel: `c <revision>\n<instance>` for a commit, said by its own
+// transaction, and `t\n<instance>\n<text>` for a message.
 import type { AuditDraft, AuditEntry, ControlState } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
-import type { Milliseconds, Revision } from '../model/units.ts'
-import { type ChainHead, chain, EMPTY_CHAIN, follows } from './audit-chain.ts'
+import type { Milliseconds } from '../model/units.ts'
 import { piecesOf } from './kept-pieces.ts'
-import { createLine } from './postgres-line.ts'
-import { migrate } from './postgres-schema.ts'
-import { channelOf, createShared, NOW, type PostgresShared, payloadOf } from './postgres-shared.ts'
-import { whereaboutsOf } from './postgres-where.ts'
-import { conflictOf, leaseLost, storeClosed } from './refusals.ts'
-import type {
-  AuditCheck,
-  CommitOptions,
-  Fence,
-  KeptByOther,
-  KeptChanges,
-  KeptRecord,
-  Lease,
-  Shared,
-  Store,
-} from './store.ts'
+import type { Session } from './postgres-connect.ts'
+import {
+  auditPage,
+  commitState,
+  type Head,
+  loadState,
+  releaseLease,
+  takeLease,
+  verifyChain,
+} from './postgres-control.ts'
+import { createLink, type Link, type LinkOptions } from './postgres-link.ts'
+import { inherit, keepPiece, keptOf, keptOfOthers, leave, present, sweep } from './postgres-records.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
+import { refuseUntellable } from './refusals.ts'
+import type { CommitOptions, Ears, Fence, KeptChanges, Presence, Shared, Store } from './store.ts'
 
 export interface PostgresOptions {
-  /** `postgres://user:password@host[:port][,host…]/database[?schema=…]`. */
+  /** postgres://user:password@h1:5432,h2/database?schema=banyan&sslmode=verify-full&… */
   readonly url: string
-  /** Tells those who share it apart. */
+  /** Tells instances apart; up to 200 bytes, no control characters. */
   readonly instance: string
+  /** For one address, and for what a call waits for a connection; 1000 by default. */
   readonly connectTimeoutMs?: Milliseconds
+  /** For one statement; 2000 by default. */
   readonly statementTimeoutMs?: Milliseconds
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>) => void
 }
 
-const CONNECT_MS: Milliseconds = 1_000
-const STATEMENT_MS: Milliseconds = 2_000
-/** Kept records wait for nobody, and nobody for them. */
-const KEEP_MS: Milliseconds = 15_000
-const VERIFY_SLICE = 1_000
-
-/** What the next entry has to know of the stored state. */
-interface Head extends ChainHead {
-  readonly revision: Revision
+export interface PostgresStore extends Store {
+  readonly kind: 'postgres'
+  readonly shared: Shared
 }
+
+/** What PostgreSQL notifies with, beside the text: 8000 bytes at most, all together. */
+const MAX_INSTANCE_BYTES = 200
 
 /**
- * Opens the store, also while its server cannot be reached: then each call is refused, until it can be.
+ * Opens the store without asking the server for anything: that comes with the first call, which makes the tables where there are
+ * none. So an instance can start while the database is away. An open store does not keep the process alive; a call under way
+ * does. `close` waits for everything that was asked before it.
  *
- * @throws BanyanError: here `store_too_new` and `store_too_old`; from every method also `store_unreachable`, `store_slow`,
- * `store_denied`, `store_no_database`, `store_read_only`, `store_full`, `store_unreadable`, `store_conflict`, `lease_lost`,
- * `store_closed`
+ * @throws BanyanError, here: `store_url`; from every method, and the next call may succeed: `store_unreachable`,
+ * `store_timeout`, `store_read_only`, `store_full`, `store_denied` (login, or rights), `store_missing` (database),
+ * `store_too_old` (server), `store_too_new` (tables), `store_unreadable`, `store_io`, `store_conflict`, `lease_lost`,
+ * `message_refused`, `store_closed`, `store_failed`
  */
-export async function openPostgresStore(options: PostgresOptions): Promise<Store & { readonly shared: Shared }> {
-  const { instance, connectTimeoutMs = CONNECT_MS, statementTimeoutMs = STATEMENT_MS } = options
-  const where = whereaboutsOf(options.url)
-  const { schema } = where
-  const base = { where, instance, connectTimeoutMs, statementTimeoutMs }
-  let closing: Promise<void> | null = null
+export async function openPostgresStore(options: PostgresOptions): Promise<PostgresStore> {
+  const { instance, log } = options
+  const target = parsePostgresUrl(options.url)
+  if (Buffer.byteLength(instance) > MAX_INSTANCE_BYTES || /\p{Cc}/u.test(instance) || instance === '')
+    throw new BanyanError('store_url', 'The name of this instance cannot be used with a store that instances share.', {
+      hint: `It may have up to ${MAX_INSTANCE_BYTES} bytes, without control characters.`,
+      details: { instance },
+    })
+  const channel = `banyan_${target.schema}`
+  /** Tables that were there and are gone are not made anew behind everybody's back. */
+  let known = false
+  function linked(name: string, { up, down, durable }: Partial<LinkOptions> & Pick<LinkOptions, 'durable'>): Link {
+    let lost = false
+    return createLink({
+      ...{ target, durable, known: () => known },
+      connectTimeoutMs: options.connectTimeoutMs ?? 1_000,
+      statementTimeoutMs: options.statementTimeoutMs ?? 2_000,
+      async up(session) {
+        known = true
+        await up?.(session)
+        if (lost) log('info', `the connection to the store is back (${name})`)
+        lost = false
+      },
+      down(error) {
+        down?.(error)
+        if (!lost)
+          log('warn', `the connection to the store is lost (${name})`, { error: error.message, code: error.code })
+        lost = true
+      },
+    })
+  }
+
+  /** What the control row holds, as far as this connection knows; every failure forgets it. */
   let head: Head | null = null
-  const ensure = (client: ClientBase) => migrate(client, schema)
-
-  const control = createLine({ ...base, durable: true, prepare: ensure, lost: forget })
-  const keeping = createLine({ ...base, statementTimeoutMs: KEEP_MS, durable: false, prepare: ensure })
-  const saying = createLine({
-    ...base,
-    durable: false,
-    async prepare(client) {
-      await ensure(client)
-      await shared.prepare(client)
-    },
-    lost: () => shared.lost(),
-  })
-  const shared: PostgresShared = createShared({ schema, instance, line: saying, keeping, refuseWhenClosed })
-
-  function refuseWhenClosed(): void {
-    if (closing !== null) throw storeClosed()
-  }
-
-  function forget(): void {
-    head = null
-  }
-
-  async function headOf(client: ClientBase): Promise<Head> {
-    const { rows } = await client.query<{ revision: string; seq: string; hash: string }>(
-      `SELECT revision, audit_seq AS seq, audit_hash AS hash FROM ${schema}.control`,
-    )
-    const { revision = '0', seq = '0', hash = EMPTY_CHAIN.hash } = rows[0] ?? {}
-    return { revision: Number(revision), seq: Number(seq), hash }
-  }
+  const control = linked('control', { durable: true })
+  const records = linked('records', { durable: false })
 
   const load = () =>
-    control.run(async client => {
-      const { rows } = await client.query<{ revision: string; state: string | null; seq: string; hash: string }>(
-        `SELECT revision, state, audit_seq AS seq, audit_hash AS hash FROM ${schema}.control`,
-      )
-      const row = rows[0]
-      if (row?.state == null) return null
-      head = { revision: Number(row.revision), seq: Number(row.seq), hash: row.hash }
-      shared.known(head.revision)
-      return parse(row.state, where.name) as ControlState
+    control.run(async query => {
+      const found = await loadState(query)
+      head = found.head
+      return found.text === null ? null : (parse(found.text, target.shown) as ControlState)
     })
 
-  const commit = (state: ControlState, draft: AuditDraft, { after, fence }: CommitOptions) =>
-    control.run(async client => {
-      const text = JSON.stringify(state)
-      if (head?.revision !== after) head = await headOf(client)
-      for (;;) {
-        const conflict = conflictOf({ revision: state.revision, after }, head.revision)
-        if (conflict !== null) throw conflict
-        const entry = chain(draft, head.hash, head.seq + 1)
-        const before: Head = head
-        // Whatever becomes of it, what was known is old.
-        head = null
-        const { saved, fenced } = await save(client, { state, text, entry, before, fence: fence ?? null })
-        if (saved) {
-          head = { revision: state.revision, seq: entry.seq, hash: entry.hash }
-          shared.known(state.revision)
-          return entry
-        }
-        if (fence !== undefined && !fenced) throw leaseLost(fence)
-        head = await headOf(client)
-      }
-    })
-
-  async function save(
-    client: ClientBase,
-    { state, text, entry, before, fence }: Saving,
-  ): Promise<{ readonly saved: boolean; readonly fenced: boolean }> {
-    const { rows } = await client.query<{ saved: string; fenced: string; told: string }>({
-      name: 'commit',
-      text: `WITH fence AS (
-          SELECT 1 FROM ${schema}.lease WHERE name = $8 AND token = $9 AND holder IS NOT NULL FOR SHARE
-        ), saved AS (
-          UPDATE ${schema}.control SET revision = $1, state = $2, audit_seq = $3, audit_hash = $4
-          WHERE id = 1 AND revision = $5 AND audit_seq = $3 - 1 AND audit_hash = $6
-            AND ($8::text IS NULL OR EXISTS (SELECT 1 FROM fence))
-          RETURNING 1
-        ), entered AS (
-          INSERT INTO ${schema}.audit (seq, entry) SELECT $3, $7 FROM saved RETURNING 1
-        ), told AS (
-          SELECT pg_notify($10, $11) FROM saved
-        )
-        SELECT (SELECT count(*) FROM saved) AS saved, (SELECT count(*) FROM fence) AS fenced,
-          (SELECT count(*) FROM told) AS told`,
-      values: [
-        state.revision,
-        text,
-        entry.seq,
-        entry.hash,
-        before.revision,
-        before.hash,
-        JSON.stringify(entry),
-        fence?.lease ?? null,
-        fence?.token ?? null,
-        channelOf(schema),
-        payloadOf(instance, 'committed', String(state.revision)),
-      ],
-    })
-    return { saved: Number(rows[0]?.saved) === 1, fenced: Number(rows[0]?.fenced) === 1 }
-  }
-
-  const audit = ({ limit, before }: { readonly limit: number; readonly before: number | null }) =>
-    control.run(async client => {
-      const { rows } = await client.query<{ entry: string }>(
-        `SELECT entry FROM ${schema}.audit WHERE $1::bigint IS NULL OR seq < $1 ORDER BY seq DESC LIMIT $2`,
-        [before, Math.max(0, limit)],
-      )
-      return rows.map(({ entry }) => parse(entry, where.name) as AuditEntry)
-    })
-
-  async function verifyAudit(): Promise<AuditCheck> {
-    const end = await control.run(headOf)
-    let previous: ChainHead = EMPTY_CHAIN
-    while (previous.seq < end.seq) {
-      const after: ChainHead = previous
-      const rows = await control.run(async client => {
-        const found = await client.query<{ entry: string }>(
-          `SELECT entry FROM ${schema}.audit WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3`,
-          [after.seq, end.seq, VERIFY_SLICE],
-        )
-        return found.rows
-      })
-      // The newest were cut off.
-      if (rows.length === 0) return { ok: false, entries: after.seq, brokenAt: after.seq + 1 }
-      for (const row of rows) {
-        const entry = parse(row.entry, where.name) as AuditEntry
-        if (!follows(entry, previous)) return { ok: false, entries: end.seq, brokenAt: entry.seq }
-        previous = entry
-      }
+  function commit(state: ControlState, draft: AuditDraft, commitOptions: CommitOptions): Promise<AuditEntry> {
+    // What is saved is what was handed in now, not what becomes of it while it waits.
+    const given = {
+      ...{ revision: state.revision, text: JSON.stringify(state), options: commitOptions },
+      draft: JSON.parse(JSON.stringify(draft)) as AuditDraft,
     }
-    const ok = previous.hash === end.hash
-    return { ok, entries: end.seq, brokenAt: ok ? null : end.seq }
+    return control.run(async query => {
+      const seen = head
+      head = null
+      const message = `c ${given.revision}\n${instance}`
+      const entry = await commitState(query, seen, { ...given, channel, message })
+      head = { revision: given.revision, seq: entry.seq, hash: entry.hash }
+      return entry
+    })
   }
+
+  const audit = (page: { readonly limit: number; readonly before: number | null }) =>
+    control.run(async query => (await auditPage(query, page)).map(text => parse(text, target.shown) as AuditEntry))
 
   async function keep(changes: KeptChanges, fence?: Fence): Promise<void> {
-    refuseWhenClosed()
-    await Promise.all(piecesOf(changes).map(piece => keeping.run(client => keepPiece(client, piece, fence ?? null))))
+    const pieces = piecesOf(changes)
+    await Promise.all(pieces.map(piece => records.run(query => keepPiece(query, instance, piece, fence))))
   }
 
-  async function keepPiece(client: ClientBase, { put, remove }: KeptChanges, fence: Fence | null): Promise<void> {
-    // The last of a key counts, and what is put stays.
-    const records = new Map(put.map(([key, text]) => [key.toWellFormed(), text.toWellFormed()]))
-    const removed = [...new Set(remove.map(key => key.toWellFormed()))].filter(key => !records.has(key))
-    const bytes = (all: Iterable<string>) => [...all].map(one => Buffer.from(one))
-    const { rows } = await client.query<{ fenced: string }>({
-      name: 'keep',
-      text: `WITH fence AS (
-          SELECT 1 FROM ${schema}.lease WHERE name = $5 AND token = $6 AND holder IS NOT NULL FOR SHARE
-        ), may AS (
-          SELECT 1 WHERE $5::text IS NULL OR EXISTS (SELECT 1 FROM fence)
-        ), gone AS (
-          DELETE FROM ${schema}.kept WHERE instance = $1 AND EXISTS (SELECT 1 FROM may)
-            AND sha256(key) IN (SELECT sha256(k) FROM unnest($2::bytea[]) AS k)
-        ), kept AS (
-          INSERT INTO ${schema}.kept (instance, key, text)
-          SELECT $1, r.key, r.text FROM unnest($3::bytea[], $4::bytea[]) AS r(key, text), may
-          ON CONFLICT (instance, sha256(key)) DO UPDATE SET text = excluded.text
-        ), marked AS (
-          INSERT INTO ${schema}.keeping (instance, at) SELECT $1, ${NOW} FROM may
-          ON CONFLICT (instance) DO UPDATE SET at = excluded.at
-        )
-        SELECT count(*) AS fenced FROM may`,
-      values: [
-        instance,
-        bytes(removed),
-        bytes(records.keys()),
-        bytes(records.values()),
-        fence?.lease ?? null,
-        fence?.token ?? null,
-      ],
-    })
-    if (fence !== null && Number(rows[0]?.fenced) === 0) throw leaseLost(fence)
-  }
+  const shared = createShared()
 
-  const kept = () =>
-    keeping.run(async client => {
-      const { rows } = await client.query<{ key: Buffer; text: Buffer }>(
-        `SELECT key, text FROM ${schema}.kept WHERE instance = $1`,
-        [instance],
-      )
-      return rows.map(({ key, text }): KeptRecord => [key.toString('utf8'), text.toString('utf8')])
-    })
-
-  const keptByOthers = (prefix: string) =>
-    keeping.run(async client => {
-      const { rows } = await client.query<{ instance: string; key: Buffer; text: Buffer }>(
-        `SELECT instance, key, text FROM ${schema}.kept
-          WHERE instance <> $1 AND substring(key FROM 1 FOR octet_length($2::bytea)) = $2::bytea`,
-        [instance, Buffer.from(prefix)],
-      )
-      return rows.map(
-        ({ instance: from, key, text }): KeptByOther => [from, key.toString('utf8'), text.toString('utf8')],
-      )
-    })
-
-  const lease = (name: string, holder: string, forMs: Milliseconds) =>
-    control.run(async (client): Promise<Lease | null> => {
-      const { rows } = await client.query<{ token: string; until: string }>(
-        `INSERT INTO ${schema}.lease AS l (name, holder, token, until) VALUES ($1, $2, 1, ${NOW} + $3::bigint)
-          ON CONFLICT (name) DO UPDATE SET
-            token = l.token + CASE WHEN l.holder = $2 AND l.until > ${NOW} THEN 0 ELSE 1 END,
-            holder = $2, until = ${NOW} + $3::bigint
-          WHERE l.holder IS NULL OR l.holder = $2 OR l.until <= ${NOW}
-          RETURNING token, until`,
-        [name, holder, forMs],
-      )
-      const row = rows[0]
-      return row === undefined ? null : { token: Number(row.token), until: Number(row.until) }
-    })
-
-  const release = (name: string, holder: string) =>
-    control.run(async client => {
-      await client.query(`UPDATE ${schema}.lease SET holder = NULL WHERE name = $1 AND holder = $2`, [name, holder])
-    })
-
-  function close(): Promise<void> {
-    closing ??= (async () => {
-      shared.close()
-      await Promise.all([control.close(), keeping.close(), saying.close()])
-    })()
-    return closing
-  }
-
-  try {
-    await control.run(async () => {})
-  } catch (error) {
-    const { code } = error as BanyanError
-    if (code === 'store_too_new' || code === 'store_too_old') {
-      await close()
-      throw error
-    }
-  }
   return {
     kind: 'postgres',
+    load,
+    commit,
+    audit,
+    verifyAudit: () => verifyChain(records),
+    keep,
+    kept: () => records.run(query => keptOf(query, instance)),
+    keptByOthers: prefix => records.run(query => keptOfOthers(query, instance, prefix)),
+    lease: (name, holder, forMs) => control.run(query => takeLease(query, name, holder, forMs)),
+    release: (name, holder) => control.run(query => releaseLease(query, name, holder)),
+    async close() {
+      await Promise.all([control.close(), records.close(), shared.close()])
+    },
     shared,
-    ...{ load, commit, audit, verifyAudit, keep, kept, keptByOthers, lease, release, close },
+  }
+
+  function createShared(): Shared & { close(): Promise<void> } {
+    let ears: Ears | null = null
+    let hears: boolean | null = null
+    const mouth = linked('notifications', { durable: false, up: hear, down: deaf })
+
+    async function hear(session: Session): Promise<void> {
+      session.client.on('notification', ({ payload }) => {
+        if (ears !== null) toEars(ears, payload ?? '', instance)
+      })
+      await session.query(`LISTEN ${channel}`)
+      hears = true
+      quietly(() => ears?.missed())
+    }
+
+    function deaf(): void {
+      if (hears === false) return
+      hears = false
+      quietly(() => ears?.lost())
+    }
+
+    return {
+      async tell(text) {
+        refuseUntellable(text)
+        await mouth.run(query => query('SELECT pg_notify($1, $2)', [channel, `t\n${instance}\n${text}`]))
+      },
+      listen(given) {
+        ears = given
+        mouth.keepUp()
+        if (hears === true) queueMicrotask(() => quietly(given.missed))
+      },
+      present: (me: Presence, forMs) => mouth.run(query => present(query, me, forMs)),
+      leave: gone => mouth.run(query => leave(query, gone)),
+      inherit: goneMs => records.run(query => inherit(query, instance, goneMs)),
+      sweep: (ageMs, fence) => records.run(query => sweep(query, ageMs, fence)),
+      close: mouth.close,
+    }
   }
 }
 
-interface Saving {
-  readonly state: ControlState
-  readonly text: string
-  readonly entry: AuditEntry
-  /** In whose place it comes. */
-  readonly before: Head
-  readonly fence: Fence | null
+function toEars(ears: Ears, payload: string, instance: string): void {
+  const [, kind, rest = ''] = /^(t|c \d+)\n(.*)$/s.exec(payload) ?? []
+  if (kind === undefined) return
+  const end = rest.indexOf('\n')
+  const from = rest.slice(0, end)
+  if (kind !== 't') quietly(() => ears.committed(rest, Number(kind.slice(2))))
+  else if (from !== instance) quietly(() => ears.heard(from, rest.slice(end + 1)))
 }
 
-function parse(text: string, name: string): unknown {
+/** What an ear throws is no matter of the connection. */
+function quietly(work: () => void): void {
+  try {
+    work()
+  } catch {
+    // Said in `Shared.listen`.
+  }
+}
+
+function parse(text: string, shown: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new BanyanError('store_unreadable', `The store ${name} holds a record that is no JSON.`, {
-      hint: 'Somebody changed it by hand: put a backup in its place.',
+    throw new BanyanError('store_unreadable', `The store ${shown} holds a record that is no JSON.`, {
+      hint: 'Somebody changed it by hand: restore a backup.',
+      details: { url: shown },
       cause,
     })
   }

@@ -20,7 +20,12 @@ export interface Migrations {
 }
 
 /** What has to be applied to what was found; empty: nothing. @throws BanyanError `store_too_new` */
-export function missingOf(found: SchemaVersion, { texts }: Migrations, what: string): readonly string[] {
+export function missingOf(
+  found: SchemaVersion,
+  { texts }: Migrations,
+  what: string,
+  where: Readonly<Record<string, string>>,
+): readonly string[] {
   const known = texts.length
   if (found.readableBy <= known) return texts.slice(found.schema)
   throw new BanyanError(
@@ -28,7 +33,7 @@ export function missingOf(found: SchemaVersion, { texts }: Migrations, what: str
     `${what} has schema ${found.schema}; programs must know ${found.readableBy}, this one knows up to ${known}.`,
     {
       hint: 'Start the newer Banyan that wrote it, go back by one version at a time, or restore the backup from before the upgrade.',
-      details: { found: found.schema, readableBy: found.readableBy, known },
+      details: { ...where, found: found.schema, readableBy: found.readableBy, known },
     },
   )
 }

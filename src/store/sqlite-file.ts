@@ -41,13 +41,13 @@ const TEXTS: readonly string[] = [
      hash    ANY GENERATED ALWAYS AS (entry ->> '$.hash') VIRTUAL
    ) STRICT;`,
   // A lease that was given back keeps its row, so that its tokens go on growing.
-  `CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+  `CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE lease (
      name   TEXT PRIMARY KEY,
      holder TEXT,
      token  INTEGER NOT NULL,
      until  INTEGER NOT NULL
-   ) STRICT;`,
+   ) STRICT, WITHOUT ROWID;`,
 ]
 
 /** Schema 2 only added tables. */
@@ -151,7 +151,7 @@ function refuseForeign(db: DatabaseSync, path: string): void {
       hint: 'Give `store:` a file of its own.',
       details: { path },
     })
-  missingOf(found, MIGRATIONS, `The store ${path}`)
+  missingOf(found, MIGRATIONS, `The store ${path}`, { path })
 }
 
 /**
@@ -163,7 +163,7 @@ function versionOf(db: DatabaseSync): SchemaVersion {
   if (db.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'`).get() === undefined)
     return { schema: readableBy, readableBy }
   const row = db.prepare(`SELECT value FROM meta WHERE name = 'schema'`).get()
-  return { schema: Number(row?.value ?? readableBy), readableBy }
+  return { schema: Math.max(Number(row?.value ?? 0), readableBy), readableBy }
 }
 
 function prepare(db: DatabaseSync, path: string, maxPages: number | null): void {
@@ -172,7 +172,7 @@ function prepare(db: DatabaseSync, path: string, maxPages: number | null): void 
            PRAGMA journal_size_limit = 16777216`)
   if (pragma(db, 'synchronous') !== 2) throw new BanyanError('store_failed', `The store ${path} would not be durable.`)
   if (maxPages !== null) db.exec(`PRAGMA max_page_count = ${maxPages}`)
-  const missing = missingOf(versionOf(db), MIGRATIONS, `The store ${path}`)
+  const missing = missingOf(versionOf(db), MIGRATIONS, `The store ${path}`, { path })
   if (missing.length === 0) return
   settle(db)
   // One transaction: a crash leaves the old schema or the new one. Errors close the connection, which rolls back.

@@ -114,7 +114,7 @@ export interface Ears {
   heard(from: string, text: string): void
   /** An instance, maybe we, saved this revision: said by the transaction itself. */
   committed(from: string, revision: Revision): void
-  /** The connection was lost and is back: anything may have been missed. */
+  /** Listening has begun, or the connection was lost and is back: anything may have been missed before. */
   missed(): void
   /** The connection is lost: nothing is heard until `missed`. */
   lost(): void
@@ -124,7 +124,7 @@ export interface Ears {
 export interface Presence {
   readonly instance: string
   readonly version: string
-  /** What the program knows (`SCHEMA`). */
+  /** What the program knows: `POSTGRES_SCHEMA`. */
   readonly schema: number
   readonly revision: Revision
   readonly workers: readonly { readonly worker: number; readonly revision: Revision; readonly pid: number }[]

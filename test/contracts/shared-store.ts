@@ -243,8 +243,11 @@ export function ear(): Heard {
     lost: () => add('lost'),
     until: word =>
       new Promise(resolve => {
+        // An ear alone keeps no process alive.
+        const alive = setInterval(() => {}, 1_000)
         const look = () => {
           if (!words.includes(word)) return
+          clearInterval(alive)
           waiting.delete(look)
           resolve()
         }

@@ -24,13 +24,15 @@ export interface ChildOptions {
   readonly uid?: number
   /** sqlite.js or .ts to use instead of the sources'. */
   readonly from?: string
+  /** store-child.ts by default. */
+  readonly script?: URL
 }
 
 /** Arguments of `env`: this Node without the loaders that the test runner puts into every Node that is spawned. */
 export const PLAIN_NODE = ['-u', 'NODE_OPTIONS', process.execPath] as const
 
 export function startChild(t: Test, mode: string, path: string, options: ChildOptions = {}): Child {
-  const script = fileURLToPath(new URL('./store-child.ts', import.meta.url))
+  const script = fileURLToPath(options.script ?? new URL('./store-child.ts', import.meta.url))
   const [command, ...args] = [...(options.under ?? []), 'env', ...PLAIN_NODE, script, mode, path, options.from ?? '']
   const child = spawn(command!, args, {
     stdio: ['ignore', 'pipe', 'pipe'],

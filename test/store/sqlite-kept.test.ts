@@ -31,7 +31,7 @@ const noStrace = cannotRun('strace', '--seccomp-bpf', '-f', '-o', '/dev/null', '
 t.test('a disk that fails while records are kept fails no commit', { skip: noStrace }, async t => {
   const failed: string[] = []
   for (const error of ['EIO', 'ENOSPC'])
-    for (const nth of [13, 14, 18]) {
+    for (const nth of [19, 20, 24]) {
       const path = join(scratch(t), 'state.db')
       const inject = `inject=pwrite64:error=${error}:when=${nth}`
       const under = ['strace', '--seccomp-bpf', '-f', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject]

@@ -33,6 +33,8 @@ export interface Replica {
 
 export interface FleetKit {
   readonly postgres: PostgresServer
+  /** In the fleet's database, as the superuser. */
+  sql<R extends object = Record<string, unknown>>(text: string): Promise<readonly R[]>
   readonly sides: { readonly legacy: HttpBackend; readonly new: HttpBackend }
   readonly replicas: readonly Replica[]
   start(replica: Replica, config?: Record<string, unknown>): Promise<Running>
@@ -60,6 +62,7 @@ export { USERS }
 
 export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
   const postgres = wish.postgres ?? (await startPostgres(t))
+  const database = await postgres.database()
   const sides = { legacy: await named(t, 'legacy'), new: await named(t, 'new') }
   const home = temporary(t)
   // One more than there are, for one that joins.
@@ -74,7 +77,7 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
     mkdirSync(directory)
     const config = {
       proxy: { listen: '127.0.0.1:0', workers: wish.workers ?? 1, drain: { grace: '300ms', deadline: '5s' } },
-      store: `postgres://postgres@127.0.0.1:${way.port}/postgres`,
+      store: `$\{STORE}`,
       ...(wish.peers === false
         ? {}
         : { fleet: { peers, secret: `$\{FLEET_SECRET}`, listen: `127.0.0.1:${ports[index]}` } }),
@@ -100,7 +103,11 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
   async function start(replica: Replica, config = replica.config): Promise<Running> {
     replica.running = await startProcess(t, config, {
       cwd: replica.directory,
-      env: { FLEET_SECRET, BANYAN_INSTANCE: replica.name },
+      env: {
+        FLEET_SECRET,
+        BANYAN_INSTANCE: replica.name,
+        STORE: database.replace(`:${postgres.port}/`, `:${replica.way.port}/`),
+      },
     })
     return replica.running
   }
@@ -110,6 +117,7 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
 
   const kit: FleetKit = {
     postgres,
+    sql: text => postgres.sql(text, database),
     sides,
     replicas,
     start,

@@ -72,8 +72,8 @@ t.test('three replicas', { skip: noPostgres }, async t => {
   })
 
   await t.test('read-only', async t => {
-    await kit.postgres.query('ALTER SYSTEM SET default_transaction_read_only = on')
-    await kit.postgres.query('SELECT pg_reload_conf()')
+    await kit.sql('ALTER SYSTEM SET default_transaction_read_only = on')
+    await kit.sql('SELECT pg_reload_conf()')
     await eventually(async () => {
       const refused = await kit.api(a, 'PUT', '/routes/orders/weight', { percent: 51 })
       return refused.status === 503 && refused.json.code === 'store_read_only'
@@ -92,9 +92,8 @@ t.test('three replicas', { skip: noPostgres }, async t => {
     t.equal(json.appliedBy.length, 3)
     await eventually(
       async () =>
-        (await kit.postgres.query<{ state: string }>('SELECT state FROM banyan.control'))[0]?.state.includes(
-          json.rollback,
-        ) === true,
+        (await kit.sql<{ state: string }>('SELECT state FROM banyan.control'))[0]?.state.includes(json.rollback) ===
+        true,
       'a peer has stored it',
     )
     // Restored by one that reaches the store, while the first does not: that one stays on legacy until it hears.
@@ -111,7 +110,7 @@ t.test('three replicas', { skip: noPostgres }, async t => {
 
   await t.test('failed over to another server', async t => {
     await kit.postgres.stop()
-    const heir = await kit.postgres.copy()
+    const heir = await startPostgres(t, { copyOf: kit.postgres })
     const id = await rollBack(t, kit, b)
     for (const one of kit.replicas) one.way.lead(heir.port)
     await heals(t, kit, [id])
@@ -123,7 +122,7 @@ t.test('a store that was lost is given again what is in force', { skip: noPostgr
   const [a, b] = kit.replicas as [Replica, Replica]
   await kit.api(a, 'PUT', '/routes/orders/weight', { percent: 35 })
   const { json } = await kit.api(b, 'POST', '/routes/orders/rollback', {})
-  await kit.postgres.query('DROP SCHEMA banyan CASCADE')
+  await kit.sql('DROP SCHEMA banyan CASCADE')
   await kit.api(a, 'POST', '/routes/orders/freeze', {}).catch(() => null)
   await kit.settled()
   for (const one of kit.replicas) {
@@ -157,13 +156,6 @@ t.test(
 )
 
 async function unsetReadOnly(kit: FleetKit): Promise<void> {
-  const { default: pg } = await import('pg')
-  const client = new pg.Client({
-    connectionString: kit.postgres.url(),
-    options: '-c default_transaction_read_only=off',
-  })
-  await client.connect()
-  await client.query('ALTER SYSTEM RESET default_transaction_read_only')
-  await client.query('SELECT pg_reload_conf()')
-  await client.end()
+  await kit.sql('SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only')
+  await kit.sql('SELECT pg_reload_conf()')
 }
