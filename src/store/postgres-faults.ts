@@ -58,7 +58,7 @@ export function describePostgres(error: unknown, where: Where): BanyanError {
       )
     // 08 connection, 53 too many of them or no memory, 57 shutting down or starting; or the words of Node and of the driver.
     case /^(?:08|53|57)/.test(code) ||
-      /^(?:E[A-Z_]+|ERR_[A-Z_]+)$/.test(code) ||
+      /^E[A-Z]+$|^[A-Z_0-9]{6,}$/.test(code) ||
       /onnection|timeout|socket|SSL/.test(text):
       return unreachable(where.shown, text)
     default:

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import dns from 'node:dns/promises'
 import { syncBuiltinESMExports } from 'node:module'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import type { BanyanError } from '../../src/model/errors.ts'
@@ -393,3 +394,53 @@ function codeOf(result: PromiseSettledResult<unknown>): string {
 function withPort(url: string, { port }: PostgresServer): string {
   return url.replace(/:\d+\//, `:${port}/`)
 }
+
+const noOpenssl = noPostgres || cannotRun('openssl', 'version')
+
+t.test('encrypted, and with whom is looked at as asked for', { skip: noOpenssl }, async t => {
+  const directory = scratch(t)
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  const files = ['-keyout', key, '-out', cert]
+  const made = spawnSync('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    ...subject,
+    ...files,
+  ])
+  t.equal(made.status, 0, String(made.stderr))
+  const server = await startPostgres(t, {
+    files: [key, cert],
+    settings: ['ssl=on', 'ssl_key_file=../key.pem', 'ssl_cert_file=../cert.pem'],
+  })
+  const url = await server.database()
+  const named = url.replace('127.0.0.1', 'localhost')
+  const state = async (tried: string) => {
+    const store = await opened(t, tried)
+    const said = await store.load().then(
+      () => 'open',
+      (error: BanyanError) => `${error.code} ${error.message}`,
+    )
+    await store.close()
+    return said
+  }
+  const plain = await server.sql<{ ssl: boolean }>('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
+  t.same(plain, [{ ssl: false }])
+  t.equal(await state(`${url}?sslmode=require`), 'open', 'anybody is believed')
+  t.equal(await state(`${named}?sslmode=verify-full&sslrootcert=${cert}`), 'open')
+  t.equal(await state(`${url}?sslmode=verify-ca&sslrootcert=${cert}`), 'open', 'the name does not matter')
+  t.match(await state(`${url}?sslmode=verify-full&sslrootcert=${cert}`), /^store_unreachable .*(altnames|IP)/)
+  t.match(await state(`${named}?sslmode=verify-full`), /^store_unreachable .*self-signed/)
+  t.match(await state(`${named}?sslmode=verify-full&sslrootcert=/no/such.pem`), /^store_unreachable .*such\.pem/)
+  const store = await opened(t, `${named}?sslmode=verify-full&sslrootcert=${cert}&application_name=encrypted`)
+  await store.load()
+  const seen = await server.sql(
+    `SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'encrypted'`,
+  )
+  t.same(seen, [{ ssl: true }])
+})

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { Test } from 'tap'
@@ -40,8 +40,10 @@ export interface ServerOptions {
   readonly within?: string
   /** A command that the server is run under. */
   readonly under?: readonly string[]
-  /** More settings, as `name=value`. */
+  /** More settings, as `name=value`; paths are read in `data` of its directory. */
   readonly settings?: readonly string[]
+  /** Copied into its directory, for the server alone. */
+  readonly files?: readonly string[]
 }
 
 const PASSWORD = 'geheim-“ö”@:/?#'
@@ -83,6 +85,7 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
   const source = options.copyOf?.directory ?? (await template)
   const directory = mkdtempSync(join(options.within ?? tmpdir(), 'banyan-postgres-'))
   cpSync(join(source, 'data'), join(directory, 'data'), { recursive: true })
+  for (const file of options.files ?? []) cpSync(file, join(directory, basename(file)))
   giveAway(directory)
   const port = await freePort()
   let guard: ChildProcess | null = null
