@@ -379,6 +379,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     forwarders: () => forwarders,
     ownValidTo: () => plane.reading().validTo,
     addresses: () => plane.reading().addresses,
+    schema: store.schema,
     store: () => ({
       kind: store.kind,
       healthy: control.healthy(),

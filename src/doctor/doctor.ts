@@ -45,7 +45,8 @@ export interface DoctorParts extends KeysParts {
     readonly address: string
     readonly tls: Pick<PeerTls, 'validTo' | 'protocol'> | null
   }[]
-  readonly store: () => Omit<StoreSeen, 'freeBytes'>
+  readonly store: () => Omit<StoreSeen, 'freeBytes' | 'schema'>
+  readonly schema: () => Promise<NonNullable<StoreSeen['schema']>>
 }
 
 export interface Doctor {
@@ -101,7 +102,11 @@ export function createDoctor(parts: DoctorParts): Doctor {
       ...extents.findings(limits, sighted, sampled),
       ...tlsFindings(tlsSeen(), clock.now()),
       ...clocks.findings(),
-      ...storeFindings({ ...parts.store(), freeBytes: await freeIn(parts.store().directory) }),
+      ...storeFindings({
+        ...parts.store(),
+        freeBytes: await freeIn(parts.store().directory),
+        schema: await parts.schema().catch(() => null),
+      }),
     ]
   }
 

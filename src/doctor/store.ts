@@ -15,6 +15,8 @@ export interface StoreSeen {
   readonly unsaved: number
   /** null: nothing was saved since the start. */
   readonly lastCommitMs: Milliseconds | null
+  /** Of its tables; null: nobody could say. */
+  readonly schema: { readonly stored: number; readonly known: number } | null
   /** Where it is; null: in memory. */
   readonly directory: string | null
   /** null: nobody could say. */
@@ -22,7 +24,7 @@ export interface StoreSeen {
 }
 
 export function storeFindings(seen: StoreSeen): Finding[] {
-  const { kind, healthy, unsaved, lastCommitMs, freeBytes } = seen
+  const { kind, healthy, unsaved, lastCommitMs, freeBytes, schema } = seen
   const say = (code: string, level: Finding['level'], message: string): Finding => ({
     area: 'store',
     code,
@@ -38,6 +40,10 @@ export function storeFindings(seen: StoreSeen): Finding[] {
     const message = `${countText(unsaved, 'rollback')} in force and only in the local file, not yet in the store`
     found.push(say('unsaved_rollback', 'bad', message))
   }
+  if (schema !== null && schema.stored > schema.known) {
+    const message = `the store has schema ${schema.stored}, and this version knows ${schema.known}: a newer one has been here. One version apart they work beside each other; upgrade this one, too, before the next`
+    found.push(say('store_schema', 'warn', message))
+  }
   if (kind === 'memory') {
     found.push(say('store_memory', 'note', 'the store is in memory: weights, rollbacks, tokens go with the process'))
   }
@@ -51,5 +57,6 @@ export function storeFindings(seen: StoreSeen): Finding[] {
   if (found.length > 0) return found
   const took =
     lastCommitMs === null ? 'nothing saved since the start' : `last commit ${Number(lastCommitMs.toFixed(1))} ms`
-  return [say('store_ok', 'ok', `${kind}: ${took}${free}`)]
+  const tables = schema === null || kind === 'memory' ? '' : `, schema ${schema.stored}`
+  return [say('store_ok', 'ok', `${kind}: ${took}${free}${tables}`)]
 }

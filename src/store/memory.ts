@@ -205,6 +205,7 @@ export function createMemoryDatabase(options: { readonly now?: () => EpochMs } =
       kind: 'memory',
       shared,
       ...{ load, commit, audit, verifyAudit, keep, kept, keptByOthers, lease, release, close },
+      schema: () => call(() => ({ stored: 1, known: 1 })),
     }
   }
 

@@ -117,6 +117,12 @@ async function missingFrom(query: Query, target: PostgresTarget): Promise<readon
   return missingOf(found, MIGRATIONS, `The store ${target.shown}`, { url: target.shown })
 }
 
+/** Of the tables. */
+export async function schemaOf(query: Query): Promise<number> {
+  const rows = await query<{ value: number }>(`SELECT value FROM meta WHERE name = 'schema'`)
+  return rows[0]?.value ?? 0
+}
+
 export async function transaction<T>(query: Query, work: () => Promise<T>): Promise<T> {
   await query('BEGIN')
   try {

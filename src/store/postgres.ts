@@ -20,6 +20,7 @@ import {
 } from './postgres-control.ts'
 import { createLink, type Link, type LinkOptions } from './postgres-link.ts'
 import { inherit, keepPiece, keptOf, keptOfOthers, leave, present, sweep } from './postgres-records.ts'
+import { POSTGRES_SCHEMA, schemaOf } from './postgres-schema.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import { refuseUntellable } from './refusals.ts'
 import type { CommitOptions, Ears, Fence, KeptChanges, Presence, Shared, Store } from './store.ts'
@@ -135,6 +136,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     keptByOthers: prefix => records.run(query => keptOfOthers(query, instance, prefix)),
     lease: (name, holder, forMs) => control.run(query => takeLease(query, name, holder, forMs)),
     release: (name, holder) => control.run(query => releaseLease(query, name, holder)),
+    schema: () => records.run(async query => ({ stored: await schemaOf(query), known: POSTGRES_SCHEMA })),
     async close() {
       await Promise.all([control.close(), records.close(), shared.close()])
     },

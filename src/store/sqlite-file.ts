@@ -52,6 +52,7 @@ const TEXTS: readonly string[] = [
 
 /** Schema 2 only added tables. */
 const MIGRATIONS: Migrations = { texts: TEXTS, readableBy: 1 }
+export const SQLITE_SCHEMA = TEXTS.length
 
 /** Two that start at the same moment can refuse each other; asking a few times more lets one of them win. */
 const CLAIM_ATTEMPTS = 8

@@ -83,6 +83,8 @@ export interface SqliteSettings {
   /** `exclusive` */
   readonly lockingMode: string
   readonly schemaVersion: number
+  /** What this program knows. */
+  readonly knownSchema: number
 }
 
 export type Reply =

@@ -13,7 +13,7 @@ import { BanyanError } from '../model/errors.ts'
 import { type ChainHead, chain, EMPTY_CHAIN, follows } from './audit-chain.ts'
 import { conflictOf } from './refusals.ts'
 import { describe, survives } from './sqlite-faults.ts'
-import { openFile, pragma, type SqliteFile, schemaOf, settle } from './sqlite-file.ts'
+import { openFile, pragma, SQLITE_SCHEMA, type SqliteFile, schemaOf, settle } from './sqlite-file.ts'
 import { keepRecords, keptSlice } from './sqlite-kept.ts'
 import { refuseFenced, releaseLease, takeLease } from './sqlite-lease.ts'
 import type {
@@ -206,6 +206,7 @@ function settings({ db }: Session): SqliteSettings {
     synchronous: Number(pragma(db, 'synchronous')),
     lockingMode: String(pragma(db, 'locking_mode')),
     schemaVersion: schemaOf(db),
+    knownSchema: SQLITE_SCHEMA,
   }
 }
 

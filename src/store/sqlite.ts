@@ -102,10 +102,27 @@ export async function openSqliteStore(options: SqliteOptions): Promise<SqliteSto
     throw error
   }
   const settings = () => thread.ask({ op: 'settings' })
+  const schema = async () => {
+    const { schemaVersion, knownSchema } = await settings()
+    return { stored: schemaVersion, known: knownSchema }
+  }
   return {
     kind: 'sqlite',
     shared: null,
-    ...{ load, commit, audit, verifyAudit, keep, kept, keptByOthers, lease, release, settings, close: thread.close },
+    ...{
+      load,
+      commit,
+      audit,
+      verifyAudit,
+      keep,
+      kept,
+      keptByOthers,
+      lease,
+      release,
+      schema,
+      settings,
+      close: thread.close,
+    },
   }
 }
 

@@ -78,6 +78,8 @@ export interface Store {
   lease(name: string, holder: string, forMs: Milliseconds): Promise<Lease | null>
   /** Gives it back, so that the next need not wait; nothing where the holder does not have it. */
   release(name: string, holder: string): Promise<void>
+  /** Of the tables that there are, and that this program knows. */
+  schema(): Promise<{ readonly stored: number; readonly known: number }>
   close(): Promise<void>
   /** null: it cannot be shared. */
   readonly shared: Shared | null

@@ -346,6 +346,13 @@ export function storeContract(
     st.equal((await store.kept()).length, 5_000)
   })
 
+  t.test(`${name}: says which tables there are, and which it knows`, async st => {
+    const store = await opened(st)
+    const { stored, known } = await store.schema()
+    st.equal(stored, known)
+    st.ok(known >= 1)
+  })
+
   t.test(`${name}: says so when it is closed`, async st => {
     const store = await open()
     const last = save(store, 1)

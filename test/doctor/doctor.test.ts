@@ -218,6 +218,7 @@ t.test('the store', async t => {
     lastCommitMs: 3,
     directory: '/x',
     freeBytes: 2 ** 36,
+    schema: { stored: 2, known: 2 },
   }
   const of = (more: Partial<StoreSeen>) => codesOf(storeFindings({ ...well, ...more }))
   t.same(of({}), ['ok store_ok'])
@@ -227,4 +228,6 @@ t.test('the store', async t => {
   t.same(of({ freeBytes: 2 ** 28 }), ['warn store_space'])
   t.same(of({ freeBytes: 2 ** 20 }), ['bad store_space'])
   t.same(of({ lastCommitMs: 900 }), ['warn store_slow'])
+  t.same(of({ schema: null }), ['ok store_ok'])
+  t.same(of({ schema: { stored: 3, known: 2 } }), ['warn store_schema'])
 })

@@ -98,6 +98,7 @@ export function makeDoctor(
     forwarders: () => [],
     ownValidTo: () => null,
     addresses: () => [],
+    schema: async () => ({ stored: 1, known: 1 }),
     store: () => ({ kind: 'memory', healthy: true, unsaved: 0, lastCommitMs: null, directory: null }),
     ...parts,
   })
