@@ -42,7 +42,7 @@ t.test('WAL, synchronous=FULL and the exclusive lock are really in force', async
     const store = await openSqliteStore({ path })
     t.same(
       await store.settings(),
-      { journalMode: 'wal', synchronous: 2, lockingMode: 'exclusive', schemaVersion: 2 },
+      { journalMode: 'wal', synchronous: 2, lockingMode: 'exclusive', schemaVersion: 2, knownSchema: 2 },
       which,
     )
     await store.close()

@@ -53,6 +53,8 @@ export interface FleetWish {
   readonly workers?: number
   readonly peers?: boolean
   readonly route?: Record<string, unknown>
+  /** Beside the routes. */
+  readonly config?: Record<string, unknown>
   readonly postgres?: PostgresServer
 }
 
@@ -83,6 +85,7 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
         : { fleet: { peers, secret: `$\{FLEET_SECRET}`, listen: `127.0.0.1:${ports[index]}` } }),
       split: { firstStart: 'declared' },
       log: { access: 'off' },
+      ...wish.config,
       backends: { legacy: { url: sides.legacy.url }, new: { url: sides.new.url } },
       routes: [
         {
