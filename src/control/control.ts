@@ -202,7 +202,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       const ms = clock.monotonic() - since
       tell(command, change, state.revision, at, ms, null)
       return {
-        outcome: concluded(change, state.revision, since, together(here, parts.fleet?.confirm(stored.revision, since))),
+        outcome: concluded(change, revision, since, together(here, parts.fleet?.confirm(stored.revision, since))),
       }
     }
   }
@@ -222,16 +222,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     const at = clock.now()
     const revision = last + 1
     const change = reduce(state, command, plan, { at, revision }) ?? again(command, { at, revision })
-    if (change === null) {
-      const route = command.route === null ? null : (plan.byId.get(command.route) ?? null)
-      const found = standing(state, route)
-      const isOwed = owed.some(one => one.rollback === found)
-      return parts.running().then(here => ({
-        applied: applied(state.revision, since, !isOwed, here),
-        change: null,
-        rollback: found,
-      }))
-    }
+    if (change === null) return parts.fleet === null ? stands(command, since) : standsStill(command, since)
     const rollback = change.state.rollbacks.at(-1) as Rollback
     const one: Owed = { rollback, draft: draftOf(command, change, at, revision) }
     owed = [...owed, one]
@@ -246,11 +237,36 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   }
 
   /**
-   * The same rollback once more, under its own id. Repeating one changes nothing, unless a command is in flight: that may be
-   * the restore which ends the one that stands, and this call came after it.
+   * The same rollback once more, under its own id. Repeating one changes nothing, unless a restore may end the one that stands,
+   * and this call came after it: a command is in flight, or another instance has saved what cannot be seen from here.
    */
   function again(command: Command, moment: Moment): Change | null {
-    return ordinary === 0 ? null : reduce({ ...state, rollbacks: [] }, command, plan, moment)
+    const isCertain = ordinary === 0 && (healthy || parts.fleet === null)
+    return isCertain ? null : reduce({ ...state, rollbacks: [] }, command, plan, moment)
+  }
+
+  /** Said before, and in force already. */
+  function stands({ route }: Extract<Command, { type: 'rollback' }>, since: Milliseconds): Promise<Outcome> {
+    const found = standing(state, route === null ? null : (plan.byId.get(route) ?? null))
+    const isOwed = owed.some(one => one.rollback === found)
+    return parts.running().then(here => ({
+      applied: applied(state.revision, since, !isOwed, here),
+      change: null,
+      rollback: found,
+    }))
+  }
+
+  /** Another instance may have ended it, and it was not heard here yet: the store knows, or it is begun once more. */
+  async function standsStill(command: Extract<Command, { type: 'rollback' }>, since: Milliseconds): Promise<Outcome> {
+    const looked = enqueue(catchUp, true).then(
+      () => true,
+      () => false,
+    )
+    if (!(await Promise.race([looked, clockOut(SAVE_WITHIN_MS)]))) failed()
+    else if (standing(state, command.route === null ? null : (plan.byId.get(command.route) ?? null)) !== null) {
+      return stands(command, since)
+    }
+    return rollBack(command)
   }
 
   function take(one: Owed): Promise<Reached> | null {
@@ -323,8 +339,10 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
         const next = withRollback(stored, one)
         last = Math.max(last, next.revision)
         try {
-          await parts.commit(next, one.draft, stored.revision)
+          await parts.commit(next, { ...one.draft, revision: next.revision }, stored.revision)
           learn(next)
+          // Others were quicker: what is in force here is of a later revision now, and says so.
+          if (next.revision !== one.draft.revision) swap(clock.monotonic())
         } catch (error) {
           if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw error
           await catchUp()

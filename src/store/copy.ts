@@ -4,7 +4,7 @@
 // Written to another name, synced, and put in its place at once, so that it is whole whenever the process ends; a check sum says
 // whether what is read is what was written.
 import { createHash } from 'node:crypto'
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { ControlState } from '../model/control.ts'
 import { makeDirectory } from './directory.ts'
@@ -70,7 +70,9 @@ async function writeOne(path: string, state: ControlState): Promise<void> {
   makeDirectory(dirname(path))
   const text = JSON.stringify(state)
   const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
+  // What a crash or a full disk has left there, or somebody else has put there: made anew, it is ours alone.
+  await rm(temporary, { force: true })
+  const file = await open(temporary, 'wx', 0o600)
   try {
     await file.writeFile(JSON.stringify({ version: VERSION, sha256: sumOf(text), state: text }))
     await file.sync()
