@@ -101,8 +101,8 @@ export const status = {
   store: { kind: 'sqlite', healthy: true, unsaved: 0 },
   config: { file: 'routes.yaml', loadedAt: AT, lastReload: 'ok', lastError: null },
   workers: [
-    { worker: 1, revision: 42, pid: 101 },
-    { worker: 2, revision: 41, pid: 102 },
+    { worker: 1, revision: 42, pid: 101, state: 'running' },
+    { worker: 2, revision: 41, pid: 102, state: 'running' },
   ],
   replicas: [],
   rollbacks: [],

@@ -15,6 +15,11 @@ import {
 import { fakeAdmin, reply, run } from './fake-admin.ts'
 import { divergences } from './shadow-answers.ts'
 
+function replica(instance: string, revision: number, more: object = {}) {
+  const rest = { version: '0.1.0', state: 'ready', agoMs: 0, configHash: '00000000', self: false, workers: [] }
+  return { instance, revision, ...rest, ...more }
+}
+
 t.test('status for people', async t => {
   const admin = await fakeAdmin({ 'GET /status': rolledBackStatus })
   t.teardown(() => admin.close())
@@ -55,7 +60,7 @@ t.test('status says what is wrong with store, reload and replicas', async t => {
       routes: [],
       store: { kind: 'sqlite', healthy: false, unsaved: 1 },
       config: { ...status.config, file: null, lastReload: 'failed', lastError: 'line 3: not a percent' },
-      replicas: [{ instance: 'b', revision: 40 }],
+      replicas: [replica('a', 42, { self: true }), replica('b', 40, { configHash: 'ffffffff' })],
       rollbacks: [{ ...rollback, units: '*', restored: ['carts'] }],
     },
   })
@@ -64,7 +69,7 @@ t.test('status says what is wrong with store, reload and replicas', async t => {
   t.match(out, /NOT HEALTHY/)
   t.match(out, /the last reload failed: line 3: not a percent/)
   t.match(out, /1 rollback in the local file only/)
-  t.match(out, /replicas: b on 40/)
+  t.match(out, /replicas: a on 42, b on 40 \(behind\) with another configuration/)
   t.match(out, /no routes/)
   t.match(out, /every route but carts/)
 })

@@ -25,7 +25,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const ELSEWHERE: Readonly<Record<string, readonly [why: string, file: string]>> = {
   'Slow clients': ['the listener of clients', 'test/e2e/slow-clients.test.ts'],
   Backpressure: ['the data path', 'test/e2e/shadow/accounting.test.ts'],
-  'Metrics cardinality': ['labels of the data path', 'test/metrics.test.ts'],
+  'Metrics cardinality': ['labels of the data path', 'test/metrics/metrics.test.ts'],
   'Canary override': ['links and headers of the data path', 'test/e2e/links.test.ts'],
   'Sticky cookie': ['the split', 'test/routing/sticky.test.ts'],
   'Proxy headers': ['the listener of clients', 'test/proxy/headers.test.ts'],

@@ -90,6 +90,9 @@ export function plainStatus(status: Status): readonly string[] {
   ]
 }
 
+/** Each says once a second that it is there. */
+const SILENT_MS = 3_000
+
 function headView(status: Status, look: Look): readonly string[] {
   const { config, store, workers, replicas } = status
   const behind = workers.filter(worker => worker.revision !== status.revision)
@@ -104,9 +107,25 @@ function headView(status: Status, look: Look): readonly string[] {
     lines.push(look.paint('yellow', `${count(store.unsaved, 'rollback')} in the local file only, not yet in the store`))
   }
   if (replicas.length > 0) {
-    lines.push(`replicas: ${replicas.map(({ instance, revision }) => `${safe(instance)} on ${revision}`).join(', ')}`)
+    lines.push(`replicas: ${replicas.map(one => replicaText(one, replicas, look)).join(', ')}`)
   }
   return lines
+}
+
+function replicaText(
+  { instance, revision, configHash, state, agoMs }: Status['replicas'][number],
+  all: Status['replicas'],
+  look: Look,
+): string {
+  const newest = Math.max(...all.map(one => one.revision))
+  const own = all.find(({ self }) => self)
+  return [
+    `${safe(instance)} on ${revision}`,
+    ...(revision < newest ? [look.paint('yellow', '(behind)')] : []),
+    ...(state === 'ready' ? [] : [`(${safe(state)})`]),
+    ...(agoMs > SILENT_MS ? [look.paint('yellow', `(last seen ${span(agoMs / 1000)} ago)`)] : []),
+    ...(own === undefined || own.configHash === configHash ? [] : [look.paint('yellow', 'with another configuration')]),
+  ].join(' ')
 }
 
 /** The routes, and below them what none of them matches. */
