@@ -53,6 +53,8 @@ export interface ControlParts {
     read(): Promise<ControlState | null>
     /** Returns at once; what comes later takes the place of what waits. */
     write(state: ControlState): void
+    /** What was to be written is, or could not be. */
+    settled(): Promise<void>
   } | null
   /** Other instances on the same store; null: there are none. */
   readonly fleet: {
@@ -248,9 +250,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   /** Said before, and in force already. */
   function stands({ route }: Extract<Command, { type: 'rollback' }>, since: Milliseconds): Promise<Outcome> {
     const found = standing(state, route === null ? null : (plan.byId.get(route) ?? null))
-    const isOwed = owed.some(one => one.rollback === found)
-    return parts.running().then(here => ({
-      applied: applied(state.revision, since, !isOwed, here),
+    const isOwed = owed.find(one => one.rollback === found)
+    const others =
+      isOwed === undefined ? parts.fleet?.confirm(stored.revision, since) : parts.fleet?.spread(isOwed, since)
+    return together(parts.running(), others).then(where => ({
+      applied: applied(state.revision, since, isOwed === undefined, where),
       change: null,
       rollback: found,
     }))
@@ -434,6 +438,8 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   async function clearSpill(): Promise<void> {
     hasSpilled = false
     try {
+      // One of both has it at any time, should the process end.
+      await parts.copy?.settled()
       await parts.spill.clear()
       await parts.spill.reserve()
     } catch (error) {
