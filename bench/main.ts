@@ -18,6 +18,7 @@ import { shadow } from './shadow.ts'
 import { slow } from './slow.ts'
 import { split } from './split.ts'
 import { tunnels } from './tunnels.ts'
+import { workers } from './workers.ts'
 
 const QUESTIONS: readonly Question[] = [
   split,
@@ -30,6 +31,7 @@ const QUESTIONS: readonly Question[] = [
   badShadows,
   noise,
   compare,
+  workers,
 ]
 
 /** Whatever happens, a question is over by then. */

@@ -32,6 +32,8 @@ export interface BanyanOptions {
   readonly connections?: number
   /** More of what all routes have. */
   readonly defaults?: Readonly<Record<string, unknown>>
+  /** Absent: one. */
+  readonly workers?: number
   /** For Node. */
   readonly flags?: readonly string[]
 }
@@ -52,7 +54,7 @@ export async function startBanyan(
   const limit = options.connections === undefined ? {} : { connections: options.connections }
   // A fixed seed: the same users are on the new side in every run. The configuration takes it from the environment only.
   const config = {
-    proxy: { listen: `127.0.0.1:${port}`, drain: { grace: '0s', deadline: '2s' } },
+    proxy: { listen: `127.0.0.1:${port}`, workers: options.workers ?? 1, drain: { grace: '0s', deadline: '2s' } },
     admin: { listen: `127.0.0.1:${adminPort}` },
     health: { listen: `127.0.0.1:${healthPort}` },
     store: options.store,
