@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { badShadows } from './bad-shadows.ts'
 import { bodies } from './bodies.ts'
 import { compare } from './compare.ts'
+import { fleet } from './fleet.ts'
 import type { Question } from './kit/bench.ts'
 import { type Children, createChildren } from './kit/children.ts'
 import { isMet, type Verdict, verdictText } from './kit/figures.ts'
@@ -32,6 +33,7 @@ const QUESTIONS: readonly Question[] = [
   noise,
   compare,
   workers,
+  fleet,
 ]
 
 /** Whatever happens, a question is over by then. */

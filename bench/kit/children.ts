@@ -13,7 +13,8 @@ const PATIENCE_MS = 15_000
 const KEPT_CHARS = 4_000
 
 export interface ChildOptions {
-  readonly core: number
+  /** null: not pinned, its threads and what it starts go where there is room. */
+  readonly core: number | null
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   /** File that takes the process's stdout; absent: thrown away. */
@@ -82,8 +83,8 @@ export function createChildren(patienceMs = PATIENCE_MS): Children {
 }
 
 /** taskset replaces itself by the program, so the process id is the program's. */
-function pinned(command: readonly string[], core: number): readonly string[] {
-  return canPin() ? ['taskset', '-c', String(core), ...command] : command
+function pinned(command: readonly string[], core: number | null): readonly string[] {
+  return core !== null && canPin() ? ['taskset', '-c', String(core), ...command] : command
 }
 
 let pinning: boolean | null = null
