@@ -107,7 +107,8 @@ async function connectTo(place: Place, options: SessionOptions): Promise<Session
       unreachable,
     )
     refuseUnfit(facts!, target)
-    await prepareSchema(ask(MIGRATION_TIMEOUT_MS), target, options.known())
+    const queries = { look: ask(connectTimeoutMs), migrate: ask(MIGRATION_TIMEOUT_MS) }
+    await prepareSchema(queries, target, options.known())
   } catch (error) {
     socket.destroy()
     throw error
@@ -125,10 +126,15 @@ async function connectTo(place: Place, options: SessionOptions): Promise<Session
   }
 }
 
-/** The server gives up a little before we do: then its answer comes, and the connection can go on. */
+/**
+ * The server gives up a little before we do: then its answer comes, and the connection can go on. What else a statement of
+ * ours depends on is not left to what somebody has set for the role or the database: with a stricter isolation, a conflict
+ * would be an error; with fewer digits, revisions would be other ones.
+ */
 function settings({ target, statementTimeoutMs, durable }: SessionOptions): string {
-  return `SET search_path = ${target.schema}; SET synchronous_commit = ${durable ? 'on' : 'off'};
+  return `SET search_path = "${target.schema}"; SET synchronous_commit = ${durable ? 'on' : 'off'};
     SET statement_timeout = ${Math.ceil(statementTimeoutMs * 0.9)}; SET standard_conforming_strings = on;
+    SET default_transaction_isolation = 'read committed'; SET lock_timeout = 0; SET extra_float_digits = 1;
     SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS standby,
       current_setting('transaction_read_only') = 'on' AS "readOnly", current_setting('server_encoding') AS encoding`
 }

@@ -5,7 +5,7 @@ import type { PostgresTarget } from './postgres-url.ts'
 type Where = Pick<PostgresTarget, 'shown' | 'password' | 'database' | 'schema'>
 
 /** SQLSTATEs whose connection may go on; any other failure ends it, so that the next call looks for a server that works. */
-const ANSWERS = /^(?:2[23]|3F|42|53100|57014)/
+const ANSWERS = /^(?:2[23]|3F|42|53100|57014|40|55P03)/
 
 /** Any error as the one that operators read. Refusals of ours pass through. */
 export function describePostgres(error: unknown, where: Where): BanyanError {
@@ -41,7 +41,8 @@ export function describePostgres(error: unknown, where: Where): BanyanError {
       )
     case code === '25006':
       return readOnly(where.shown, text)
-    case code === '57014':
+    // Stopped by the server; or of several that waited for each other, the one that has to begin again.
+    case /^(?:57014|40|55P03)/.test(code):
       return tooSlow(where.shown, text)
     // Our statements are fixed: where they are not understood, or do not fit, somebody else has changed the tables.
     case /^(?:22|23|3F|42)/.test(code):
@@ -59,7 +60,7 @@ export function describePostgres(error: unknown, where: Where): BanyanError {
     // 08 connection, 53 too many of them or no memory, 57 shutting down or starting; or the words of Node and of the driver.
     case /^(?:08|53|57)/.test(code) ||
       /^E[A-Z]+$|^[A-Z_0-9]{6,}$/.test(code) ||
-      /onnection|timeout|socket|SSL/.test(text):
+      /onnection|timeout|socket|SSL|Client was closed/.test(text):
       return unreachable(where.shown, text)
     default:
       return say(

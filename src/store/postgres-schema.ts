@@ -79,12 +79,17 @@ export function refuseUnfit(
 }
 
 /**
- * Brings the tables up to date, made anew where there are none.
+ * Brings the tables up to date, made anew where there are none. Looking at them is quick, and so a server that does not answer
+ * is given up quickly; only a migration may take its time.
  * @param known whether they were there before: a server that has lost them is not the one we knew
  * @throws BanyanError `store_too_new`, `store_unreadable`
  */
-export async function prepareSchema(query: Query, target: PostgresTarget, known: boolean): Promise<void> {
-  if ((await missingFrom(query, target)).length === 0) return
+export async function prepareSchema(
+  { look, migrate: query }: { readonly look: Query; readonly migrate: Query },
+  target: PostgresTarget,
+  known: boolean,
+): Promise<void> {
+  if ((await missingFrom(look, target)).length === 0) return
   await transaction(query, async () => {
     // Whoever waits here finds that another instance has done it.
     await query('SET LOCAL statement_timeout = 0')
@@ -97,7 +102,7 @@ export async function prepareSchema(query: Query, target: PostgresTarget, known:
         details: { url: target.shown },
       })
     const there = await query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [target.schema])
-    if (there.length === 0) await query(`CREATE SCHEMA ${target.schema}`)
+    if (there.length === 0) await query(`CREATE SCHEMA "${target.schema}"`)
     for (const text of missing) await query(text)
     await query(
       `INSERT INTO meta VALUES ('schema', $1), ('readable_by', $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,

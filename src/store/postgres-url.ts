@@ -29,6 +29,7 @@ export interface PostgresTls {
 
 const TLS_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 const PARAMETERS = ['schema', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'application_name', 'host'] as const
+const KNOWN: readonly string[] = [...PARAMETERS, 'target_session_attrs']
 /** A store always looks for the server that can be written to. */
 const SESSIONS = ['read-write', 'primary', 'any']
 const URL_FORM = /^postgres(?:ql)?:\/\/(?:(.*)@)?([^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/
@@ -53,7 +54,7 @@ export function parsePostgresUrl(url: string): PostgresTarget {
   }
   const parameters = new URLSearchParams(query)
   for (const name of parameters.keys())
-    if (name !== 'target_session_attrs' && !PARAMETERS.some(known => known === name))
+    if (!KNOWN.includes(name))
       refuse(`it knows no parameter ${name}, only ${PARAMETERS.join(', ')} and target_session_attrs`)
   const session = parameters.get('target_session_attrs') ?? 'read-write'
   if (!SESSIONS.includes(session)) refuse(`target_session_attrs may be ${SESSIONS.join(', ')}`)
@@ -84,7 +85,10 @@ export function parsePostgresUrl(url: string): PostgresTarget {
   }
 }
 
-/** Whatever stands between the first colon after the scheme and the last `@`. */
+/** Whatever stands between the first colon after the scheme and the last `@`; and parameters that we do not know: one may be a password. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/]*|(?![a-z]+:\/\/)[^:@/]*):.*@/is, '$1:***@')
+  const shown = url.replace(/^([a-z]+:\/\/[^:@/]*|(?![a-z]+:\/\/)[^:@/]*):.*@/is, '$1:***@')
+  return shown.replace(/([?&])([^=&]*)=([^&]*)/g, (whole, before, name) =>
+    KNOWN.includes(name) ? whole : `${before}${name}=***`,
+  )
 }
