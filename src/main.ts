@@ -1,15 +1,11 @@
-// The process face: hands the command line what it needs, and leaves with its exit code.
+// The process face: hands the command line what it needs, and leaves with its exit code. What only some commands need is loaded
+// when they need it: most of them are a client of the API, and should be as quick as one.
 import { isAbsolute, join } from 'node:path'
 import type { CliParts } from './cli/io.ts'
 import { runCli } from './cli/main.ts'
 import { differences } from './config/diff.ts'
 import { jsonSchema } from './config/json-schema.ts'
-import { loadConfig, loadText } from './config/load.ts'
-import { compilePlan } from './config/plan.ts'
-import { shown } from './config/shown.ts'
 import { writeYaml } from './config/write-yaml.ts'
-import { demo } from './demo.ts'
-import { mistakesText, start } from './start.ts'
 import { VERSION } from './version.ts'
 
 const cwd = process.cwd()
@@ -17,12 +13,16 @@ const io = { stdout: process.stdout, stderr: process.stderr, stdin: process.stdi
 
 const parts: CliParts = {
   version: VERSION,
-  start: options => start(options, io),
-  demo: options => demo(options, io),
+  start: async options => (await import('./start.ts')).start(options, io),
+  demo: async options => (await import('./demo.ts')).demo(options, io),
   schema: jsonSchema,
   async check(file, text) {
     const path = file === '-' || isAbsolute(file) ? file : join(cwd, file)
     const { env } = process
+    const { loadConfig, loadText } = await import('./config/load.ts')
+    const { compilePlan } = await import('./config/plan.ts')
+    const { shown } = await import('./config/shown.ts')
+    const { mistakesText } = await import('./start.ts')
     const loaded = await (text === undefined
       ? loadConfig({ file: path, env })
       : loadText({ text, file: path, env, interpolate: true }))
