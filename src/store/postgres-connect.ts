@@ -13,6 +13,8 @@ import type { PostgresTarget } from './postgres-url.ts'
 export interface Session {
   /** Rejected with what PostgreSQL or the socket said; a statement that takes too long breaks the session. */
   readonly query: Query
+  /** Waits ten times as long, for what touches all records of an instance. */
+  readonly slowly: Query
   readonly client: pg.Client
   /** At once, without a word to the server: it may be frozen. */
   destroy(): void
@@ -115,6 +117,7 @@ async function connectTo(place: Place, options: SessionOptions): Promise<Session
   }
   return {
     query: ask(statementTimeoutMs),
+    slowly: ask(10 * statementTimeoutMs),
     client,
     destroy: () => void socket.destroy(),
     gone: () => socket.destroyed,

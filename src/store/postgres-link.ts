@@ -11,7 +11,7 @@ import { storeClosed } from './refusals.ts'
 
 export interface Link {
   /** Alone on the connection until it settles. @throws BanyanError */
-  run<T>(work: (query: Query) => Promise<T>): Promise<T>
+  run<T>(work: (query: Query, slowly: Query) => Promise<T>): Promise<T>
   /** From now on it reconnects without being asked. */
   keepUp(): void
   /** After everything that was asked before. */
@@ -42,7 +42,7 @@ export function createLink(options: LinkOptions): Link {
   let timer: NodeJS.Timeout | null = null
   let closing: Promise<void> | null = null
 
-  function run<T>(work: (query: Query) => Promise<T>): Promise<T> {
+  function run<T>(work: (query: Query, slowly: Query) => Promise<T>): Promise<T> {
     if (closing !== null) return Promise.reject(storeClosed())
     const asked = breaks
     const result = last.then(async () => {
@@ -50,7 +50,7 @@ export function createLink(options: LinkOptions): Link {
       const current = session ?? (await soon(connected()))
       current.hold(true)
       try {
-        return await work(current.query)
+        return await work(current.query, current.slowly)
       } catch (error) {
         const said = describePostgres(error, target)
         if (!goesOn(error) || current.gone()) broken(current, said)

@@ -96,17 +96,25 @@ export async function keptOfOthers(query: Query, instance: string, prefix: strin
   }
 }
 
+/** @param query one that waits: all records of an instance are written */
 export async function inherit(query: Query, instance: string, goneMs: Milliseconds): Promise<string | null> {
   const [row] = await transaction(query, async () => {
+    await query('SET LOCAL statement_timeout = 0')
     await query('SELECT pg_advisory_xact_lock($1)', [INHERIT_LOCK])
     return query<{ instance: string }>(INHERIT, [instance, goneMs])
   })
   return row?.instance ?? null
 }
 
-/** @throws BanyanError `lease_lost` */
+/**
+ * @param query one that waits: all records of instances are looked at
+ * @throws BanyanError `lease_lost`
+ */
 export async function sweep(query: Query, ageMs: Milliseconds, fence: Fence): Promise<void> {
-  const [row] = await query(SWEEP, [...fenceValues(fence), ageMs])
+  const [row] = await transaction(query, async () => {
+    await query('SET LOCAL statement_timeout = 0')
+    return query(SWEEP, [...fenceValues(fence), ageMs])
+  })
   if (row?.yes !== true) throw leaseLost(fence)
 }
 

@@ -175,8 +175,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
       },
       present: (me: Presence, forMs) => mouth.run(query => present(query, me, forMs)),
       leave: gone => mouth.run(query => leave(query, gone)),
-      inherit: goneMs => records.run(query => inherit(query, instance, goneMs)),
-      sweep: (ageMs, fence) => records.run(query => sweep(query, ageMs, fence)),
+      inherit: goneMs => records.run((_, slowly) => inherit(slowly, instance, goneMs)),
+      sweep: (ageMs, fence) => records.run((_, slowly) => sweep(slowly, ageMs, fence)),
       close: mouth.close,
     }
   }

@@ -3,8 +3,20 @@
 // PostgreSQL refuses to run as root: there it runs as `nobody`. A small shell stands over each server and ends it when this
 // process is gone, however it went; it removes the server's directory then, too.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -66,7 +78,8 @@ echo $server; exec 1>&-
 if ! read -r line; then gone=yes; fi
 children=$(cat /proc/$server/task/$server/children 2>/dev/null || pgrep -P $server)
 kill -KILL $server $children 2>/dev/null
-if [ -n "$gone" ]; then rm -rf "$0" "$TEMPLATE"; fi`
+wait $server 2>/dev/null
+if [ -n "$gone" ]; then rm -rf "$0" || { sleep 1; rm -rf "$0"; }; fi`
 
 /** Why there can be no server here; false when there can. Fits tap's `skip`. */
 export const noPostgres: string | false = process.platform === 'win32' ? 'the kit needs a POSIX shell' : whyNoBinaries()
@@ -103,6 +116,8 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
       env,
       stdio: ['pipe', 'pipe', 'inherit'],
       cwd: '/',
+      // Signals to the group of this process are not for the guard: it would end, and leave the directory.
+      detached: true,
     })
     ended = once(guard, 'exit')
     const [said] = (await once(guard.stdout!, 'data')) as [Buffer]
@@ -190,17 +205,41 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
   return { port, directory, database, sql, stop, kill, start, freeze, thaw, log }
 }
 
-/** A fresh cluster, once for this process; removed when it ends. */
+/** A fresh cluster; made once on this machine for each version, and left there for the next tests. */
 async function initialise(): Promise<string> {
+  const args = ['-U', 'postgres', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions']
+  const all = [...args, '--wal-segsize=1']
+  const version = spawnSync(join(NATIVE, 'bin', 'postgres'), ['--version'], { env, encoding: 'utf8', cwd: '/' }).stdout
+  const key = createHash('sha256')
+    .update(JSON.stringify([version, all, PASSWORD]))
+    .digest('hex')
+  const ready = join(tmpdir(), `banyan-postgres-template-${key.slice(0, 12)}`)
+  if (isOurs(ready)) return ready
   const directory = mkdtempSync(join(tmpdir(), 'banyan-postgres-'))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
-  writeFileSync(join(directory, 'password'), PASSWORD)
+  const password = join(directory, 'password')
+  writeFileSync(password, PASSWORD)
   giveAway(directory)
-  const args = ['-D', join(directory, 'data'), '-U', 'postgres', '--pwfile', join(directory, 'password')]
-  const more = ['-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions', '--wal-segsize=1']
-  const made = spawnSync(join(NATIVE, 'bin', 'initdb'), [...args, ...more], { ...who, env, encoding: 'utf8', cwd: '/' })
+  const made = spawnSync(join(NATIVE, 'bin', 'initdb'), ['-D', join(directory, 'data'), '--pwfile', password, ...all], {
+    ...who,
+    env,
+    encoding: 'utf8',
+    cwd: '/',
+  })
   if (made.status !== 0) throw new Error(`initdb failed: ${made.error ?? ''}${made.stdout}${made.stderr}`)
-  return directory
+  try {
+    renameSync(directory, ready)
+    return ready
+  } catch (error) {
+    // Another process was first; or the name is somebody else's, and this one is for this process alone.
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+    if (/^(?:EEXIST|ENOTEMPTY|EPERM|EACCES)$/.test((error as NodeJS.ErrnoException).code ?? '')) return directory
+    throw error
+  }
+}
+
+/** Somebody else's would be theirs to change. */
+function isOurs(directory: string): boolean {
+  return existsSync(directory) && statSync(directory).uid === (isRoot ? NOBODY : process.getuid?.())
 }
 
 function giveAway(directory: string): void {

@@ -7,6 +7,10 @@ import { noPostgres, startPostgres } from './postgres-server.ts'
 
 t.test('with a server', { skip: noPostgres }, async t => {
   const server = await startPostgres(t)
+  const shared = await server.database()
+  let schemas = 0
+  /** A schema is made more quickly than a database. */
+  const fresh = () => `${shared}?schema=s${++schemas}`
   const urls = new WeakMap<object, string>()
   const slow = { connectTimeoutMs: 10_000, statementTimeoutMs: 20_000 }
 
@@ -19,7 +23,7 @@ t.test('with a server', { skip: noPostgres }, async t => {
   storeContract(
     t,
     'postgres',
-    async () => openAt(await server.database()),
+    async () => openAt(fresh()),
     async store => {
       await store.close()
       return openAt(urls.get(store)!)
@@ -27,14 +31,14 @@ t.test('with a server', { skip: noPostgres }, async t => {
   )
 
   sharedStoreContract(t, 'postgres', async () => {
-    const url = await server.database()
+    const url = fresh()
     return {
       open: instance => openAt(url, instance),
       // What was written is as old as if that much had passed.
       async pass(ms) {
         const earlier = `- interval '${ms} milliseconds'`
         await server.sql(
-          `SET search_path = banyan; UPDATE presence SET at = at ${earlier}; UPDATE kept SET at = at ${earlier};
+          `SET search_path = ${url.split('=')[1]}; UPDATE presence SET at = at ${earlier}; UPDATE kept SET at = at ${earlier};
            UPDATE lease SET until = until ${earlier}`,
           url,
         )
