@@ -84,13 +84,11 @@ async function measure(bench: Bench, postgres: PostgresServer, undo: (() => unkn
   const began = { at: performance.now(), answered: answeredBy(places) }
   const load = loadavg()[0] ?? 0
   const stored = await rollBack(bench, places, bench.quick ? 20 : 100, null)
+  report(bench, 'with PostgreSQL', stored)
   const frozen = await rollBack(bench, places, bench.quick ? 5 : 20, postgres)
+  report(bench, 'PostgreSQL frozen', frozen)
   const seconds = (performance.now() - began.at) / 1000
   const rate = (answeredBy(places) - began.answered) / seconds
-  report(bench, [
-    ['with PostgreSQL', stored],
-    ['PostgreSQL frozen', frozen],
-  ])
   const spread = replicas.map(({ port, workerPids }) => connectionsOf(workerPids(), port).join(':'))
   bench.print(
     `${shown(rate)} requests/s in all meanwhile; connections on the workers of each replica ${spread.join(' ')}; ` +
@@ -125,8 +123,8 @@ async function rollBack(
     }
     // A store that was frozen is looked for again within a second or so, and until then the owed rollback is not in it.
     if (frozen !== null) await settled(replicas)
-    await restore(replica)
-    await settled(replicas)
+    const { pending } = await restore(replica)
+    if (pending.length > 0) await settled(replicas)
   }
   return held
 }
@@ -154,12 +152,11 @@ async function one(replica: Replica, places: readonly Place[]): Promise<Held> {
 }
 
 /** Of all that stand, as an operator would say it. */
-async function restore(replica: Replica): Promise<void> {
+async function restore(replica: Replica): Promise<Pick<Acknowledged, 'pending'>> {
   const deadline = performance.now() + RESTORED_WITHIN_MS
   for (;;) {
     try {
-      await replica.api('POST', '/restore', { reason: 'bench' })
-      return
+      return (await replica.api('POST', '/restore', { reason: 'bench' })) as unknown as Acknowledged
     } catch (error) {
       if (performance.now() > deadline) throw error
       await new Promise(resolve => setTimeout(resolve, 100))
@@ -183,26 +180,22 @@ function answeredBy(places: readonly Place[]): number {
   return places.reduce((sum, { asker }) => sum + asker.answered(), 0)
 }
 
-function report(bench: Bench, rows: readonly (readonly [string, readonly Held[]])[]): void {
-  const line = (name: string, held: readonly Held[], of: (one: Held) => number) => {
+function report(bench: Bench, name: string, held: readonly Held[]): void {
+  const row = (what: string, of: (one: Held) => number) => {
     const values = held.map(of)
-    return [name, ...[median(values), percentile(values, 0.95), Math.max(...values)].map(shown)]
+    return [what, ...[median(values), percentile(values, 0.95), Math.max(...values)].map(shown)]
   }
-  for (const [name, held] of rows) {
-    bench.print(
-      table([
-        [`${name}: milliseconds`, 'median', 'p95', 'max'],
-        line('the slowest acknowledgement', held, one => one.slowestMs),
-        line('call to the last request that new served', held, one => one.lastMs),
-        line('elapsedMs of the answer', held, one => one.elapsedMs),
-        line('call to the answer', held, one => one.answeredMs),
-      ]),
-    )
-    const durable = held.filter(one => one.durable).length
-    bench.print(
-      `${held.length} rollbacks of everything, asked of each replica in turn; ${durable} durable when answered`,
-    )
-  }
+  bench.print(
+    table([
+      [`${name}: milliseconds`, 'median', 'p95', 'max'],
+      row('the slowest acknowledgement', one => one.slowestMs),
+      row('call to the last request that new served', one => one.lastMs),
+      row('elapsedMs of the answer', one => one.elapsedMs),
+      row('call to the answer', one => one.answeredMs),
+    ]),
+  )
+  const durable = held.filter(one => one.durable).length
+  bench.print(`${held.length} rollbacks of everything, asked of each replica in turn; ${durable} durable when answered`)
 }
 
 function verdicts(name: string, held: readonly Held[]): readonly Verdict[] {

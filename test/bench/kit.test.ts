@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { AnswerReader, createTally } from '../../bench/kit/answers.ts'
 import { createChildren } from '../../bench/kit/children.ts'
+import { inodesAt } from '../../bench/kit/connections.ts'
 import { childrenOf, coreTicksOf, stolenTicksOf, ticksOf } from '../../bench/kit/cpu.ts'
 import { isMet, median, percentile, ratios, spreadOf, table, verdictText } from '../../bench/kit/figures.ts'
 import { patternOf, seeded, shuffled, targetOf } from '../../bench/kit/many-routes.ts'
@@ -217,3 +218,18 @@ function runs(pid: number): boolean {
     return false
   }
 }
+
+t.test('connections of a port are told apart from those that go elsewhere, listen or end', async t => {
+  const line = (local: string, remote: string, state: string, inode: number) =>
+    `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0 20 4 30 10 -1`
+  const text = [
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+    line('0100007F:1F90', '00000000:0000', '0A', 1),
+    line('0100007F:1F90', '0100007F:C350', '01', 2),
+    line('0100007F:C350', '0100007F:1F90', '01', 3),
+    line('0100007F:1F90', '0100007F:C351', '08', 4),
+    line('0100007F:1F90', '0100007F:C352', '01', 5),
+    '',
+  ].join('\n')
+  t.same([...inodesAt(8080, text)], ['2', '5'])
+})
