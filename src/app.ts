@@ -196,7 +196,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     }),
     metrics: {
       contentType: CONTENT_TYPE,
-      text: async () => (live.snapshot === null ? '' : plane.metrics(metrics.registry())),
+      text: async () => opened.plane?.metrics(metrics.registry()) ?? '',
     },
   })
   const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
@@ -240,8 +240,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       const { plan } = current()
       const changed = plan.byId.get(event.subject)
       const concerned = event.subject === '*' ? plan.routes : changed && plan.units.get(changed.unit)
-      // The share that was observed before a change says nothing about after it.
-      if (!MOVES_NOBODY.has(event.action)) plane.restartShares((concerned ?? []).map(({ id }) => id))
+      // The share that was observed before a change says nothing about after it. Others are heard before we serve.
+      if (!MOVES_NOBODY.has(event.action)) opened.plane?.restartShares((concerned ?? []).map(({ id }) => id))
       if (event.trigger !== null) {
         const unit = event.subject === '*' ? null : (plan.byId.get(event.subject)?.unit ?? null)
         const routes = plan.routes.filter(

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { steadyPorts } from '../../steady-ports.ts'
 import { type PostgresServer, startPostgres } from '../../store/postgres-server.ts'
 import { type ApiAnswer, eventually, type HttpBackend, named, temporary } from '../harness.ts'
 import { type Running, startProcess } from '../process.ts'
@@ -68,7 +69,7 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
   const sides = { legacy: await named(t, 'legacy'), new: await named(t, 'new') }
   const home = temporary(t)
   // One more than there are, for one that joins.
-  const ports = await freePorts(wish.replicas + 1)
+  const ports = await steadyPorts(wish.replicas + 1)
   const peers = ports.map(port => `http://127.0.0.1:${port}`)
   const replicas: Replica[] = []
 
@@ -220,18 +221,4 @@ async function openWay(t: Pick<Test, 'teardown'>, to: number): Promise<Way> {
       for (const pair of pairs) for (const one of pair) one.destroy()
     },
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(
-    servers.map(
-      server =>
-        new Promise<number>(resolve => {
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
-        }),
-    ),
-  )
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
 }
