@@ -243,7 +243,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
    * and this call came after it: a command is in flight, or another instance has saved what cannot be seen from here.
    */
   function again(command: Command, moment: Moment): Change | null {
-    const isCertain = ordinary === 0 && (healthy || parts.fleet === null)
+    const isCertain = ordinary === 0 && healthy
     return isCertain ? null : reduce({ ...state, rollbacks: [] }, command, plan, moment)
   }
 
@@ -440,6 +440,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     try {
       // One of both has it at any time, should the process end.
       await parts.copy?.settled()
+      // Another may have come meanwhile, and be in the file only.
+      if (owed.length > 0) {
+        hasSpilled = true
+        return
+      }
       await parts.spill.clear()
       await parts.spill.reserve()
     } catch (error) {
