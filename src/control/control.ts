@@ -123,6 +123,8 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   /** The highest revision that was given out. */
   let last = stored.revision
   let retry: NodeJS.Timeout | null = null
+  /** A commit in place of this revision got no answer: as long as this one is stored, it may still land. */
+  let doubtful: Revision | null = null
   /** Something is in the local file. */
   let hasSpilled = false
   /** Jobs other than saving rollbacks that wait or are under way: what they end up with is not known yet. */
@@ -196,6 +198,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
           await catchUp()
           continue
         }
+        doubtful = stored.revision
         failed()
         throw storeFailed(error)
       }
@@ -243,7 +246,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
    * and this call came after it: a command is in flight, or another instance has saved what cannot be seen from here.
    */
   function again(command: Command, moment: Moment): Change | null {
-    const isCertain = ordinary === 0 && healthy
+    const isCertain = ordinary === 0 && healthy && (doubtful === null || stored.revision > doubtful)
     return isCertain ? null : reduce({ ...state, rollbacks: [] }, command, plan, moment)
   }
 
@@ -616,10 +619,14 @@ function isConflict(error: unknown): boolean {
 
 function storeFailed(error: unknown): BanyanError {
   if (error instanceof BanyanError) return error
-  return new BanyanError('store_unavailable', 'the store could not save the change; nothing has changed', {
-    hint: 'rollback works without the store',
-    cause: error,
-  })
+  return new BanyanError(
+    'store_unavailable',
+    'the store could not save the change, or did not say that it has; nothing has changed here',
+    {
+      hint: 'rollback works without the store',
+      cause: error,
+    },
+  )
 }
 
 function clockOut(ms: Milliseconds): Promise<false> {
