@@ -123,7 +123,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   /** The highest revision that was given out. */
   let last = stored.revision
   let retry: NodeJS.Timeout | null = null
-  /** A commit in place of this revision got no answer: as long as this one is stored, it may still land. */
+  /** A restore in place of this revision got no answer: as long as this one is stored, it may still land. */
   let doubtful: Revision | null = null
   /** Something is in the local file. */
   let hasSpilled = false
@@ -198,7 +198,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
           await catchUp()
           continue
         }
-        doubtful = stored.revision
+        if (command.type === 'restore') doubtful = stored.revision
         failed()
         throw storeFailed(error)
       }
@@ -243,11 +243,12 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
 
   /**
    * The same rollback once more, under its own id. Repeating one changes nothing, unless a restore may end the one that stands,
-   * and this call came after it: a command is in flight, or another instance has saved what cannot be seen from here.
+   * and this call came after it: a command is in flight, one got no answer, or another instance has saved what cannot be seen here.
    */
   function again(command: Command, moment: Moment): Change | null {
-    const isCertain = ordinary === 0 && healthy && (doubtful === null || stored.revision > doubtful)
-    return isCertain ? null : reduce({ ...state, rollbacks: [] }, command, plan, moment)
+    const ownWaits = ordinary > 0 || (doubtful !== null && stored.revision <= doubtful)
+    const othersUnseen = parts.fleet !== null && !healthy
+    return !ownWaits && !othersUnseen ? null : reduce({ ...state, rollbacks: [] }, command, plan, moment)
   }
 
   /** Said before, and in force already. */
