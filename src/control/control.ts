@@ -15,11 +15,14 @@
 // - Without a store at the start, a local copy of the last state is in force until it answers.
 import { randomBytes } from 'node:crypto'
 import type { Applied, AuditDraft, Command, ControlState, Owed, Reached, Rollback } from '../model/control.ts'
-import { BanyanError } from '../model/errors.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
+import { begin } from './begin.ts'
+import { draftOf, owedAgain, SYSTEM } from './entry.ts'
 import { inForce, isKnown, upToDate, withoutOwed, withRollback } from './in-force.ts'
-import { type Change, firstState, type Moment, reduce, standing } from './reduce.ts'
+import { openLocal } from './local.ts'
+import { type Change, type Moment, reduce, standing } from './reduce.ts'
+import { isConflict, storeFailed } from './store-errors.ts'
 
 /** A rollback answers after this long even when the store does not. */
 const SAVE_WITHIN_MS = 1_000
@@ -125,14 +128,17 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   let retry: NodeJS.Timeout | null = null
   /** A restore in place of this revision got no answer: as long as this one is stored, it may still land. */
   let doubtful: Revision | null = null
-  /** Something is in the local file. */
-  let hasSpilled = false
   /** Jobs other than saving rollbacks that wait or are under way: what they end up with is not known yet. */
   let ordinary = 0
   const jobs: (() => Promise<void>)[] = []
   let running: Promise<void> | null = null
+  const local = openLocal(
+    parts,
+    () => owed.length > 0,
+    () => healthy,
+  )
 
-  await takeSpill()
+  await takeLocal()
   swap(clock.monotonic())
   if (!healthy) retryLater(RETRY_EVERY_MS)
 
@@ -195,7 +201,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
         learn(next)
       } catch (error) {
         if (isConflict(error) && conflicts < MOST_CONFLICTS) {
-          await catchUp()
+          await look()
           continue
         }
         if (command.type === 'restore') doubtful = stored.revision
@@ -297,7 +303,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       ms,
       trigger: rollback.trigger,
     })
-    void spillOne(one)
+    void local.keep(one)
     retryLater(LEAVE_TO_ORIGIN_MS)
     return here
   }
@@ -316,26 +322,9 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       () => false,
     )
     if (await Promise.race([saved, clockOut(SAVE_WITHIN_MS)])) return true
-    await spillOne(one)
+    await local.keep(one)
     retryLater(RETRY_EVERY_MS)
     return false
-  }
-
-  async function spillOne({ rollback, draft }: Owed): Promise<void> {
-    hasSpilled = true
-    try {
-      await parts.spill.append(rollback, draft)
-      if (!healthy) {
-        log('error', 'rollback in force and kept in the local file: the store did not save it', {
-          rollback: rollback.id,
-        })
-      }
-    } catch (error) {
-      log('error', 'rollback in force, but the local file could not keep it', {
-        rollback: rollback.id,
-        error: String(error),
-      })
-    }
   }
 
   async function saveOwed(): Promise<void> {
@@ -356,7 +345,17 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
           await catchUp()
         }
       }
-      await clearSpill()
+      await local.clear()
+    } catch (error) {
+      failed()
+      throw storeFailed(error)
+    }
+  }
+
+  /** As catchUp; a store that does not answer is known as such. */
+  async function look(): Promise<void> {
+    try {
+      await catchUp()
     } catch (error) {
       failed()
       throw storeFailed(error)
@@ -422,38 +421,19 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       enqueue(async () => {
         if (owed.length > 0) await saveOwed()
         else if (!healthy) await catchUp()
-        if (hasSpilled && owed.length === 0) await clearSpill()
+        if (!local.isEmpty() && owed.length === 0) await local.clear()
       }, true).catch(() => retryLater(RETRY_EVERY_MS))
     }, afterMs)
     retry.unref()
   }
 
   /** What an earlier run could not store is in force again before anything is served. */
-  async function takeSpill(): Promise<void> {
-    const kept = await parts.spill.read().catch(damaged)
-    hasSpilled = kept.length > 0
+  async function takeLocal(): Promise<void> {
+    const kept = await local.read().catch(damaged)
     owed = kept.filter(one => !isKnown(stored, one.rollback.id))
-    if (owed.length === 0) await clearSpill()
+    if (owed.length === 0) await local.clear()
     // Tried once, so that a store that answers holds it before anything is served.
     else if (healthy) await saveOwed().catch(() => {})
-  }
-
-  /** What is in the store needs no second place; a file that stays is read again and found to be stored. */
-  async function clearSpill(): Promise<void> {
-    hasSpilled = false
-    try {
-      // One of both has it at any time, should the process end.
-      await parts.copy?.settled()
-      // Another may have come meanwhile, and be in the file only.
-      if (owed.length > 0) {
-        hasSpilled = true
-        return
-      }
-      await parts.spill.clear()
-      await parts.spill.reserve()
-    } catch (error) {
-      log('warn', 'the local file for rollbacks cannot be prepared', { error: String(error) })
-    }
   }
 
   /** A rollback that cannot be read was in force all the same: everything goes to legacy until somebody has looked. */
@@ -515,12 +495,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     follow(revision) {
       if (revision !== null && revision <= stored.revision) return parts.running()
       return inTurn(async () => {
-        if (revision === null || revision > stored.revision) {
-          await catchUp().catch(error => {
-            failed()
-            throw storeFailed(error)
-          })
-        }
+        if (revision === null || revision > stored.revision) await look()
         return { where: parts.running() }
       }, true).then(({ where }) => where)
     },
@@ -532,102 +507,12 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   }
 }
 
-/** With the entry that was written of it once. */
-function owedAgain(rollback: Rollback): Owed {
-  const { id, units, trigger, by, at, reason } = rollback
-  const subject = units === '*' ? '*' : (units.at(-1) ?? '*')
-  const actor = { name: by, tokenId: null, address: null }
-  const after = { rollback: id, units, trigger }
-  return { rollback, draft: { at, actor, action: 'rollback', subject, reason, before: null, after, revision: 0 } }
-}
-
-const SYSTEM = { name: 'system', tokenId: null, address: null }
-
-/** The stored state, the first one of a fresh store, saved; or what was stored last as far as this machine knows. */
-async function begin(
-  parts: ControlParts,
-  plan: Plan,
-): Promise<{ readonly state: ControlState; readonly fromStore: boolean }> {
-  try {
-    const stored = (await parts.load()) ?? (await beginFresh(parts, plan))
-    const state = upToDate(stored)
-    parts.copy?.write(state)
-    return { state, fromStore: true }
-  } catch (error) {
-    const copy = (await parts.copy?.read()) ?? null
-    if (copy === null) throw error
-    parts.log('error', 'the store does not answer: what this machine knows of it is in force', {
-      revision: copy.revision,
-      error: String((error as Error).message ?? error),
-    })
-    return { state: upToDate(copy), fromStore: false }
-  }
-}
-
-async function beginFresh(parts: ControlParts, plan: Plan): Promise<ControlState> {
-  // A store that was emptied: what was in force goes on.
-  const copy = (await parts.copy?.read()) ?? null
-  const first = copy === null ? firstState(plan, parts.seed(), 1) : upToDate(copy)
-  const held = Object.keys(first.units).filter(unit => first.units[unit]?.held === true)
-  const draft: AuditDraft = {
-    at: parts.clock.now(),
-    actor: SYSTEM,
-    action: copy === null ? 'first-start' : 'store-behind',
-    subject: '*',
-    reason: null,
-    before: null,
-    after: copy === null ? { held } : { revision: first.revision },
-    revision: first.revision,
-  }
-  try {
-    await parts.commit(first, draft, 0)
-  } catch (error) {
-    // Another instance was first.
-    const theirs = isConflict(error) ? await parts.load() : null
-    if (theirs === null) throw error
-    return theirs
-  }
-  if (held.length > 0) {
-    parts.log('warn', `fresh store: ${held.join(', ')} held at 0 % until a weight is set (split.firstStart: hold)`)
-  }
-  return first
-}
-
 async function together(here: Promise<Reached>, others: Promise<Reached> | undefined): Promise<Reached> {
   const [own, theirs] = await Promise.all([here, others])
   return {
     appliedBy: [...own.appliedBy, ...(theirs?.appliedBy ?? [])],
     pending: [...own.pending, ...(theirs?.pending ?? [])],
   }
-}
-
-function draftOf(command: Command, change: Change, at: number, revision: number): AuditDraft {
-  return {
-    at,
-    actor: command.actor,
-    action: command.type,
-    subject: change.subject,
-    reason: command.reason,
-    before: change.before,
-    after: change.after,
-    revision,
-  }
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof BanyanError && error.code === 'store_conflict'
-}
-
-function storeFailed(error: unknown): BanyanError {
-  if (error instanceof BanyanError) return error
-  return new BanyanError(
-    'store_unavailable',
-    'the store could not save the change, or did not say that it has; nothing has changed here',
-    {
-      hint: 'rollback works without the store',
-      cause: error,
-    },
-  )
 }
 
 function clockOut(ms: Milliseconds): Promise<false> {
