@@ -3,13 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createActs } from './acts.ts'
-import { createAccess, hashOf } from './admin/access.ts'
+import { type Access, createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
 import { createEvents } from './admin/events.ts'
 import { createHealthServer } from './admin/health.ts'
 import { healthOf } from './admin/health-view.ts'
 import { createAdminServer } from './admin/server.ts'
-import { createSideDoors, doorBackend } from './admin/sides.ts'
 import { warningsOf } from './admin/warnings.ts'
 import { type BreakGlass, watchBreakGlass } from './break-glass.ts'
 import { type Chance, compileSnapshot } from './config/compile.ts'
@@ -27,7 +26,7 @@ import { createControlMetrics } from './metrics/control.ts'
 import { CONTENT_TYPE } from './metrics/text.ts'
 import type { Actor, ControlState, Reached, RollbackTrigger } from './model/control.ts'
 import type { BanyanError, Mistake } from './model/errors.ts'
-import type { Snapshot } from './model/snapshot.ts'
+import type { Plan, Snapshot } from './model/snapshot.ts'
 import type { Clock, Milliseconds } from './model/units.ts'
 import { createLocalPlane } from './plane/local.ts'
 import type { Ears, Generation, Plane, PlaneSettings, WorkerState } from './plane/plane.ts'
@@ -35,13 +34,9 @@ import { createWorkersPlane } from './plane/workers.ts'
 import { createReloader, type Reloader } from './reload.ts'
 import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
-import { createMemoryStore } from './store/memory.ts'
-import { openPostgresStore } from './store/postgres.ts'
 import { createSpill } from './store/spill.ts'
-import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { trafficOf } from './traffic.ts'
-import { BACKEND_HEADER, createSideDispatcher } from './upstream/side-door.ts'
 import { VERSION } from './version.ts'
 
 /** Changes about a route that leave its users where they are. */
@@ -464,16 +459,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       return healthOf(addresses, backends)
     },
   })
-  const dispatcher = createSideDispatcher(door => doorBackend(control.plan(), door))
-  const sides =
-    config.sides.listen === null
-      ? null
-      : await createSideDoors({
-          access: accessControl,
-          plan: () => control.plan(),
-          dispatcher,
-          backendHeader: BACKEND_HEADER,
-        })
+  const sides = config.sides.listen === null ? null : await openSideDoors(accessControl, () => control.plan())
 
   const breakGlass = async (reason: string | null) => {
     const actor: Actor = { name: 'break_glass', tokenId: null, address: null }
@@ -537,7 +523,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     await acts?.settled()
     await shadowing.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
-    dispatcher.destroy()
     await control.close()
     await instances?.close()
     await store.close()
@@ -583,9 +568,27 @@ function standingOf(workers: readonly WorkerState[]) {
 /** A store in memory forgets with the process, and so may its rollbacks. */
 const noSpill = { append() {}, read: async () => [], clear: async () => {}, reserve: async () => {} }
 
-async function openStore(options: AppOptions): Promise<Store> {
-  const { store } = options.configured.config
-  if (store.kind === 'postgres')
-    return openPostgresStore({ url: store.url, instance: options.instance, log: options.log.line })
-  return store.kind === 'memory' ? createMemoryStore() : openSqliteStore({ path: resolve(options.cwd, store.path) })
+// What only some configurations need is loaded when they need it: a start should not take longer for what it does not use.
+
+async function openStore({ configured, cwd, instance, log }: AppOptions): Promise<Store> {
+  const { store } = configured.config
+  switch (store.kind) {
+    case 'memory':
+      return (await import('./store/memory.ts')).createMemoryStore()
+    case 'sqlite':
+      return (await import('./store/sqlite.ts')).openSqliteStore({ path: resolve(cwd, store.path) })
+    case 'postgres':
+      return (await import('./store/postgres.ts')).openPostgresStore({ url: store.url, instance, log: log.line })
+  }
+}
+
+async function openSideDoors(access: Access, plan: () => Plan) {
+  const [{ createSideDoors, doorBackend }, { BACKEND_HEADER, createSideDispatcher }] = await Promise.all([
+    import('./admin/sides.ts'),
+    import('./upstream/side-door.ts'),
+  ])
+  const dispatcher = createSideDispatcher(door => doorBackend(plan(), door))
+  const doors = await createSideDoors({ access, plan, dispatcher, backendHeader: BACKEND_HEADER })
+  doors.addHook('onClose', async () => dispatcher.destroy())
+  return doors
 }

@@ -1,8 +1,9 @@
 // The log: pino, JSON lines or readable ones, and the access log with one line a request. Values that users send (query,
 // cookies, headers, paths) are not in it: the route's template stands for them.
 import { write, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import pino, { type DestinationStream, type Logger } from 'pino'
-import { type PrettyOptions, prettyFactory } from 'pino-pretty'
+import type { PrettyOptions, prettyFactory } from 'pino-pretty'
 import type { Exchange } from './model/exchange.ts'
 
 export interface LogOptions {
@@ -91,8 +92,12 @@ const ACCESS: PrettyOptions = {
   messageFormat: line => requestText(line),
 }
 
+/** Of a CommonJS library that only readable lines need. */
+const require = createRequire(import.meta.url)
+
 function prettyOn(sink: Sink, more: PrettyOptions): DestinationStream {
-  const form = prettyFactory({
+  const { prettyFactory: factory } = require('pino-pretty') as { prettyFactory: typeof prettyFactory }
+  const form = factory({
     colorize: true,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',

@@ -6,6 +6,7 @@ import type { Receiver } from '../fleet/receive.ts'
 import { PUSH_PATH, SIGNATURE_HEADER } from '../fleet/signed.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { Problem } from './api.ts'
+import { NO_SCHEMAS } from './no-schemas.ts'
 import { problemOf } from './problems.ts'
 
 /** A peer says what it has to say at once. */
@@ -62,6 +63,7 @@ export function fleetRoute({ receiver, log }: FleetRouteParts): (app: FastifyIns
 /** A listener of its own, for peers only (`fleet.listen`). `requestMs`: for tests. */
 export function createFleetListener(parts: FleetRouteParts, requestMs = REQUEST_MS): FastifyInstance {
   const app = fastify({
+    ...NO_SCHEMAS,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: requestMs,
     forceCloseConnections: true,

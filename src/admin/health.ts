@@ -1,5 +1,6 @@
 // The health listener: alive, ready, metrics. No token, so nothing else is on it; bind it where kubelet and Prometheus reach it.
 import fastify, { type FastifyInstance } from 'fastify'
+import { NO_SCHEMAS } from './no-schemas.ts'
 
 export interface HealthParts {
   /** Listening, a snapshot in force, not draining; nothing else. */
@@ -13,7 +14,7 @@ export interface HealthParts {
 }
 
 export function createHealthServer(parts: HealthParts): FastifyInstance {
-  const app = fastify({ bodyLimit: 1024, requestTimeout: 10_000, forceCloseConnections: true })
+  const app = fastify({ ...NO_SCHEMAS, bodyLimit: 1024, requestTimeout: 10_000, forceCloseConnections: true })
   app.get('/healthz', async () => ({ status: 'alive' }))
   app.get('/readyz', async (_request, reply) => {
     const { ready, why, warnings } = parts.ready()

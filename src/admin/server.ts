@@ -9,6 +9,7 @@ import { type Operation, type OperationName, operations } from './api.ts'
 import type { Events } from './events.ts'
 import { fleetRoute } from './fleet.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
+import { NO_SCHEMAS } from './no-schemas.ts'
 import { openApi } from './openapi.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
@@ -52,6 +53,7 @@ export interface AdminServerParts extends AdminParts {
 
 export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   const app = fastify({
+    ...NO_SCHEMAS,
     bodyLimit: BODY_BYTES,
     requestTimeout: 30_000,
     forceCloseConnections: true,
@@ -68,7 +70,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     },
   })
   const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
-  const document = openApi(parts.version)
+  let description: unknown
   const callers = new WeakMap<FastifyRequest, Caller>()
 
   // JSON only; an empty body is none, whatever it calls itself.
@@ -138,7 +140,11 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   }
 
   async function serve(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply) {
-    if (name === 'openapi') return document
+    if (name === 'openapi') {
+      // Made when it is first asked for: it takes as long as a third of a start.
+      description ??= openApi(parts.version)
+      return description
+    }
     const caller = callers.get(request) as Caller
     const params = parse(operation.params, request.params) as Record<string, string>
     if (name === 'events') return listen(request, reply, caller)

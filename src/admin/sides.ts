@@ -8,6 +8,7 @@ import type { Plan } from '../model/snapshot.ts'
 import { cookiesForSide } from '../proxy/cookies.ts'
 import { isSafe } from '../routing/decide.ts'
 import { type Access, requireScope } from './access.ts'
+import { NO_SCHEMAS } from './no-schemas.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 
 export interface SideDoorParts {
@@ -33,6 +34,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     reply.code(problem.status).type('application/problem+json').send(problem)
   }
   const app = fastify({
+    ...NO_SCHEMAS,
     requestTimeout: 0,
     forceCloseConnections: true,
     frameworkErrors: refuse,
