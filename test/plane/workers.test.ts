@@ -31,6 +31,7 @@ t.test('a worker that is killed is replaced: no connection is refused, and no co
       await get(`/orders/${asked}`).catch(error => {
         if (error.cause?.code === 'ECONNREFUSED') refused.push(String(error.cause))
       })
+      await new Promise(resolve => setTimeout(resolve, 5))
     }
   })
   const [first] = plane.workers()

@@ -72,7 +72,7 @@ t.test('with a server', { skip: noPostgres }, async t => {
     const settings = {
       ...{ default_transaction_isolation: 'serializable', synchronous_commit: 'off', extra_float_digits: '-15' },
       ...{ bytea_output: 'escape', datestyle: 'German', intervalstyle: 'sql_standard', search_path: 'nowhere' },
-      ...{ standard_conforming_strings: 'off', statement_timeout: '1', lock_timeout: '1', array_nulls: 'off' },
+      ...{ standard_conforming_strings: 'off', statement_timeout: '200', lock_timeout: '1', array_nulls: 'off' },
       ...{ default_transaction_deferrable: 'on', enable_seqscan: 'off', timezone: 'Asia/Kathmandu' },
       ...{ quote_all_identifiers: 'on', transform_null_equals: 'on', row_security: 'off' },
     }
