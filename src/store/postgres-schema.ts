@@ -4,6 +4,7 @@ import { GENESIS } from './audit-chain.ts'
 import { readOnly } from './postgres-faults.ts'
 import type { PostgresTarget } from './postgres-url.ts'
 import { type Migrations, missingOf } from './schema-version.ts'
+import type { Presence } from './store.ts'
 
 /** Rows of one statement. */
 export type Query = <R extends object = Readonly<Record<string, unknown>>>(
@@ -44,6 +45,8 @@ export const POSTGRES_SCHEMA = TEXTS.length
 
 /** PostgreSQL 13. */
 const OLDEST_VERSION = 130_000
+/** Whoever has said nothing for so long does not run any more. */
+const GONE_AFTER = '15 seconds'
 /** One migration at a time, in any database. */
 const MIGRATION_LOCK = 0x42_41_4e_59
 
@@ -82,7 +85,7 @@ export function refuseUnfit(
  * Brings the tables up to date, made anew where there are none. Looking at them is quick, and so a server that does not answer
  * is given up quickly; only a migration may take its time.
  * @param known whether they were there before: a server that has lost them is not the one we knew
- * @throws BanyanError `store_too_new`, `store_unreadable`
+ * @throws BanyanError `store_too_new`, `store_unreadable`, `replica_too_old`
  */
 export async function prepareSchema(
   { look, migrate: query }: { readonly look: Query; readonly migrate: Query },
@@ -101,6 +104,7 @@ export async function prepareSchema(
         hint: 'Is it the right database? Restore a backup, or restart to begin with an empty one.',
         details: { url: target.shown },
       })
+    if (missing.length < TEXTS.length) await refuseOlder(query, target)
     const there = await query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [target.schema])
     if (there.length === 0) await query(`CREATE SCHEMA "${target.schema}"`)
     for (const text of missing) await query(text)
@@ -109,6 +113,26 @@ export async function prepareSchema(
       [TEXTS.length, MIGRATIONS.readableBy],
     )
   })
+}
+
+/** A replica that runs, and could not use what is to be made, would go on writing as it knows. */
+async function refuseOlder(query: Query, target: PostgresTarget): Promise<void> {
+  const rows = await query<{ body: string }>(
+    `SELECT body FROM presence WHERE at > clock_timestamp() - interval '${GONE_AFTER}'`,
+  )
+  const running = rows.map(({ body }) => JSON.parse(body) as Presence)
+  const older = running.find(({ schema }) => schema < MIGRATIONS.readableBy)
+  if (older === undefined) return
+  const { instance, version, schema } = older
+  const { readableBy } = MIGRATIONS
+  throw new BanyanError(
+    'replica_too_old',
+    `${instance} runs version ${version} on the store ${target.shown}, and knows schema ${schema}; this version makes one that all must know ${readableBy} for.`,
+    {
+      hint: 'Versions two apart cannot share a store: bring every replica to the version between them first.',
+      details: { url: target.shown, instance, version, schema, readableBy },
+    },
+  )
 }
 
 async function missingFrom(query: Query, target: PostgresTarget): Promise<readonly string[]> {

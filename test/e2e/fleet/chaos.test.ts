@@ -5,7 +5,7 @@ import { noPostgres } from '../../store/postgres-server.ts'
 import { type Replica, startFleet } from './fleet.ts'
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
-const SECONDS = Number(process.env.CHAOS_SECONDS ?? 20)
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 30)
 
 interface Accepted {
   readonly id: string

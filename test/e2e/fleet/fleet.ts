@@ -30,6 +30,8 @@ export interface Replica {
   readonly config: Record<string, unknown>
   /** null: it does not run. */
   running: Running | null
+  /** Of another version; absent: this checkout's. */
+  bin?: string
 }
 
 export interface FleetKit {
@@ -40,7 +42,7 @@ export interface FleetKit {
   readonly replicas: readonly Replica[]
   start(replica: Replica, config?: Record<string, unknown>): Promise<Running>
   /** One more, as a pod that is scheduled anew: another name, an empty disk. */
-  add(): Promise<Replica>
+  add(bin?: string): Promise<Replica>
   /** What a call of a replica that runs answers. */
   api(replica: Replica, method: string, path: string, body?: unknown): Promise<ApiAnswer>
   /** Who serves these users at this replica now. */
@@ -77,7 +79,7 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
     const name = `replica-${index + 1}`
     const way = await openWay(t, postgres.port)
     const directory = join(home, name)
-    mkdirSync(directory)
+    mkdirSync(directory, { recursive: true })
     const config = {
       proxy: { listen: '127.0.0.1:0', workers: wish.workers ?? 1, drain: { grace: '300ms', deadline: '5s' } },
       store: `$\{STORE}`,
@@ -107,6 +109,7 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
   async function start(replica: Replica, config = replica.config): Promise<Running> {
     replica.running = await startProcess(t, config, {
       cwd: replica.directory,
+      ...(replica.bin === undefined ? {} : { bin: replica.bin }),
       env: {
         FLEET_SECRET,
         BANYAN_INSTANCE: replica.name,
@@ -125,10 +128,11 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
     sides,
     replicas,
     start,
-    async add() {
+    async add(bin) {
       const replica = await make(replicas.length)
-      replicas.push(replica)
+      if (bin !== undefined) replica.bin = bin
       await start(replica)
+      replicas.push(replica)
       return replica
     },
     api: ({ name, running }, method, path, body) => {
