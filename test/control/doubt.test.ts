@@ -5,6 +5,7 @@ import { type ControlParts, openControl } from '../../src/control/control.ts'
 import type { Owed, Reached } from '../../src/model/control.ts'
 import type { Route } from '../../src/model/route.ts'
 import type { Snapshot } from '../../src/model/snapshot.ts'
+import { eventually } from '../e2e/harness.ts'
 import { createFakeStore, type FakeStore } from './fake-store.ts'
 import { command, PLAN, rollback } from './make.ts'
 
@@ -48,6 +49,19 @@ async function open(door: Pick<FakeStore, 'load' | 'commit'>, alone: boolean, co
   }
   return { control: await openControl(parts, PLAN), swaps, disk }
 }
+const owed = (id: string): Owed => ({
+  rollback: { id, units: ['orders', 'orders'], restored: [], trigger: 'operator', by: 'x', at: 1, reason: null },
+  draft: {
+    at: 1,
+    actor: { name: 'x', tokenId: null, address: null },
+    action: 'rollback',
+    subject: 'orders',
+    reason: null,
+    before: null,
+    after: { rollback: id },
+    revision: 2,
+  },
+})
 const set = (percent: number) => command({ type: 'set-weight', route: 'orders', percent })
 const restore = command({ type: 'restore', route: 'orders', rollbacks: ['rb-1'], percent: null })
 
@@ -107,19 +121,6 @@ t.test('2: fleet: a restore given up is carried out late; a rollback said after 
 t.test('3: a rollback taken while the local file is being emptied must stay in the file', async t => {
   const store = createFakeStore()
   const { control, disk } = await open(store, false, 50)
-  const owed = (id: string): Owed => ({
-    rollback: { id, units: ['orders', 'orders'], restored: [], trigger: 'operator', by: 'x', at: 1, reason: null },
-    draft: {
-      at: 1,
-      actor: { name: 'x', tokenId: null, address: null },
-      action: 'rollback',
-      subject: 'orders',
-      reason: null,
-      before: null,
-      after: { rollback: id },
-      revision: 2,
-    },
-  })
   void control.apply(rollback('own', 'cart'))
   await wait(20)
   control.take(owed('taken'))
@@ -131,4 +132,103 @@ t.test('3: a rollback taken while the local file is being emptied must stay in t
     'owed',
   )
   t.equal(disk.spilled.length, 1, 'and in the file')
+})
+
+t.test('4: a store that goes on from an older copy has lost a rollback: it is in force, and given again', async t => {
+  const store = createFakeStore()
+  const { control, swaps } = await open(store, false)
+  await control.apply(set(40))
+  const before = store.now()!
+  await control.apply(rollback('rb-1', 'orders'))
+  // Another instance has changed something there meanwhile: its revision is higher than the one that was lost.
+  store.putBack({ ...before, revision: 9 })
+  await control.follow(null)
+  t.equal(swaps.at(-1), 0, 'never raised')
+  t.same(
+    control.owed().map(one => one.rollback.id),
+    ['rb-1'],
+  )
+  await wait(1300)
+  t.same(
+    store.now()?.rollbacks.map(({ id }) => id),
+    ['rb-1'],
+  )
+})
+
+t.test('5: a push of a rollback that was ended here is answered as such, and takes nothing', async t => {
+  const store = createFakeStore()
+  const { control, swaps } = await open(store, false)
+  await control.apply(set(40))
+  await control.apply(rollback('rb-1', 'orders'))
+  await control.apply(restore)
+  t.equal(control.take(owed('rb-1')), null)
+  t.same(control.owed(), [])
+  t.equal(swaps.at(-1), 40)
+})
+
+t.test('6: a rollback leaves the local file only when the local copy has it', async t => {
+  const store = createFakeStore()
+  let failing = true
+  const commit: FakeStore['commit'] = async (...all) => {
+    if (failing) throw new Error('away')
+    await store.commit(...all)
+  }
+  failing = false
+  const { control, disk } = await open({ load: store.load, commit }, true, 300)
+  failing = true
+  await control.apply(rollback('rb-1', 'orders'))
+  t.equal(disk.spilled.length, 1)
+  failing = false
+  await eventually(() => store.now()?.rollbacks.length === 1, 'it is stored')
+  t.equal(disk.spilled.length, 1, 'the copy is still being written')
+  await eventually(() => disk.spilled.length === 0, 'then it is emptied')
+})
+
+t.test('7: a store that is behind is given what it lost, and keeps the rollback that only it knows', async t => {
+  const store = createFakeStore()
+  const { control, swaps } = await open(store, false)
+  await control.apply(set(40))
+  const { rollback: theirs } = owed('theirs')
+  store.putBack({ ...store.now()!, revision: 1, units: {}, rollbacks: [theirs] })
+  await control.follow(null)
+  const now = store.now()
+  t.equal(now?.units.orders?.weight?.percent, 40)
+  t.same(
+    now?.rollbacks.map(({ id }) => id),
+    ['theirs'],
+  )
+  t.equal(store.entries.at(-1)?.action, 'store-behind')
+  t.equal(swaps.at(-1), 0)
+})
+
+t.test(
+  '8: a store that was away comes back with the same revision of something else: it is looked at first',
+  async t => {
+    const store = createFakeStore()
+    let failing = false
+    const commit: FakeStore['commit'] = async (...all) => {
+      if (failing) throw new Error('away')
+      await store.commit(...all)
+    }
+    const { control } = await open({ load: store.load, commit }, false)
+    await control.apply(set(40))
+    failing = true
+    await control.apply(rollback('rb-1', 'orders'))
+    const before = store.now()!
+    store.putBack({ ...before, rollbacks: [owed('theirs').rollback] })
+    failing = false
+    await eventually(() => store.now()?.rollbacks.length === 2, 'both are there')
+    t.same(new Set(store.now()?.rollbacks.map(({ id }) => id)), new Set(['theirs', 'rb-1']))
+  },
+)
+
+t.test('9: another instance was first: the rollback is saved after it, and durable when it is answered', async t => {
+  const store = createFakeStore()
+  const { control } = await open(store, false)
+  await control.apply(set(40))
+  const before = store.now()!
+  store.putBack({ ...before, revision: before.revision + 1 })
+  const { applied } = await control.apply(rollback('rb-1', 'orders'))
+  t.equal(applied.durable, true)
+  t.equal(store.now()?.revision, before.revision + 2)
 })
