@@ -1,5 +1,6 @@
 // The PostgreSQL store is a store, also one that several instances share.
 import t from 'tap'
+import { chain } from '../../src/store/audit-chain.ts'
 import { openPostgresStore, type PostgresStore } from '../../src/store/postgres.ts'
 import { ear, sharedStoreContract } from '../contracts/shared-store.ts'
 import { sampleState, save, storeContract } from '../contracts/store.ts'
@@ -92,6 +93,30 @@ t.test('with a server', { skip: noPostgres }, async t => {
     })
     await server.sql(`UPDATE banyan.meta SET value = value - 1`, url)
     t.equal((await refused.load())?.revision, 2, 'and looks again')
+  })
+
+  t.test('what somebody does to the tables by hand is noticed', async t => {
+    const url = await server.database()
+    const store = await openAt(url)
+    t.teardown(() => store.close())
+    const by = (text: string) => server.sql(`SET search_path = banyan; ${text}`, url)
+    await save(store, 1)
+    const second = await save(store, 2)
+
+    // The same state, another end of the log.
+    await by(`UPDATE control SET audit_seq = 1, audit_hash = '${second.previous}'; DELETE FROM audit WHERE seq = 2`)
+    t.match(await save(store, 3, { after: 2 }), { seq: 2 }, 'it goes on from there')
+    t.match(await store.verifyAudit(), { ok: true, entries: 2 })
+    // Another state, the same end of the log.
+    await by('UPDATE control SET revision = 9')
+    await t.rejects(save(store, 4, { after: 3 }), { code: 'store_conflict' })
+
+    const [last] = await store.audit({ limit: 1, before: null })
+    const { hash, previous: _, seq: __, ...draft } = last!
+    const third = chain(draft, hash, 3)
+    for (const more of [third, chain(draft, third.hash, 4)])
+      await by(`INSERT INTO audit VALUES (${more.seq}, '${JSON.stringify(more)}')`)
+    t.same(await store.verifyAudit(), { ok: false, entries: 4, brokenAt: 3 }, 'entries that no commit has written')
   })
 
   t.test('commits wait for the disk, records do not', async t => {
