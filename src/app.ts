@@ -1,7 +1,6 @@
 // Introduces the rooms to each other: opens the store, puts a snapshot in force, starts the listeners, and takes it all down.
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
 import { createActs } from './acts.ts'
 import { type Access, createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
@@ -34,8 +33,7 @@ import { createWorkersPlane } from './plane/workers.ts'
 import { createReloader, type Reloader } from './reload.ts'
 import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
-import { createSpill } from './store/spill.ts'
-import type { Store } from './store/store.ts'
+import { directoryOf, openSpill, openStore } from './stores.ts'
 import { trafficOf } from './traffic.ts'
 import { VERSION } from './version.ts'
 
@@ -104,8 +102,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   let state: Status['state'] = 'starting'
   const startedAt = clock.now()
 
-  const directory = directoryOf(options)
-  const store = await openStore(options)
+  const directory = directoryOf(config, options.cwd)
+  const store = await openStore(config.store, { cwd: options.cwd, instance, log: log.line })
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
   const sightings = createSightings({ plan: () => current().plan, clock, log: log.line })
@@ -227,7 +225,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
     copy: instances?.copy ?? null,
     fleet: instances?.fleet ?? null,
-    spill: directory === null ? noSpill : createSpill({ path: join(directory, 'rollbacks.pending') }),
+    spill: openSpill(directory),
     seed: () => randomBytes(24).toString('base64url'),
     changed(event) {
       acts?.own(event.revision)
@@ -553,35 +551,12 @@ function isOfConfig({ path }: Mistake): boolean {
   return path !== '/proxy/tls/cert'
 }
 
-/** What an instance keeps on its own disk; null: nothing outlives it. */
-function directoryOf({ configured: { config }, cwd }: AppOptions): string | null {
-  const { store, fleet } = config
-  if (store.kind === 'memory') return null
-  return resolve(cwd, store.kind === 'sqlite' ? dirname(store.path) : fleet.directory)
-}
-
 function standingOf(workers: readonly WorkerState[]) {
   const running = workers.filter(({ state }) => state === 'running').length
   return { running, pending: workers.length - running }
 }
 
-/** A store in memory forgets with the process, and so may its rollbacks. */
-const noSpill = { append() {}, read: async () => [], clear: async () => {}, reserve: async () => {} }
-
-// What only some configurations need is loaded when they need it: a start should not take longer for what it does not use.
-
-async function openStore({ configured, cwd, instance, log }: AppOptions): Promise<Store> {
-  const { store } = configured.config
-  switch (store.kind) {
-    case 'memory':
-      return (await import('./store/memory.ts')).createMemoryStore()
-    case 'sqlite':
-      return (await import('./store/sqlite.ts')).openSqliteStore({ path: resolve(cwd, store.path) })
-    case 'postgres':
-      return (await import('./store/postgres.ts')).openPostgresStore({ url: store.url, instance, log: log.line })
-  }
-}
-
+/** Loaded only where there are any: they bring a second proxy with them. */
 async function openSideDoors(access: Access, plan: () => Plan) {
   const [{ createSideDoors, doorBackend }, { BACKEND_HEADER, createSideDispatcher }] = await Promise.all([
     import('./admin/sides.ts'),

@@ -44,6 +44,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'listen.ts': 6,
   'reload.ts': 6,
   'shadowing.ts': 6,
+  'stores.ts': 6,
   'app.ts': 6,
   'start.ts': 6,
   'demo.ts': 6,

@@ -1,0 +1,34 @@
+// Which store the configuration names, and what an instance keeps on its own disk beside it. Each kind is loaded when it is
+// named: a start should not take longer for what it does not use.
+import { dirname, join, resolve } from 'node:path'
+import type { Config } from './config/schema.ts'
+import type { LogLine } from './log.ts'
+import { createSpill, type Spill } from './store/spill.ts'
+import type { Store } from './store/store.ts'
+
+/** Where it keeps what only this machine knows; null: nothing outlives the process. */
+export function directoryOf({ store, fleet }: Pick<Config, 'store' | 'fleet'>, cwd: string): string | null {
+  if (store.kind === 'memory') return null
+  return resolve(cwd, store.kind === 'sqlite' ? dirname(store.path) : fleet.directory)
+}
+
+/** @throws BanyanError of the store: see each kind */
+export async function openStore(
+  store: Config['store'],
+  { cwd, instance, log }: { readonly cwd: string; readonly instance: string; readonly log: LogLine },
+): Promise<Store> {
+  switch (store.kind) {
+    case 'memory':
+      return (await import('./store/memory.ts')).createMemoryStore()
+    case 'sqlite':
+      return (await import('./store/sqlite.ts')).openSqliteStore({ path: resolve(cwd, store.path) })
+    case 'postgres':
+      return (await import('./store/postgres.ts')).openPostgresStore({ url: store.url, instance, log })
+  }
+}
+
+/** The file of rollbacks that are not stored yet. A store in memory forgets with the process, and so may its rollbacks. */
+export function openSpill(directory: string | null): Pick<Spill, 'append' | 'read' | 'clear' | 'reserve'> {
+  if (directory !== null) return createSpill({ path: join(directory, 'rollbacks.pending') })
+  return { append: async () => {}, read: async () => [], clear: async () => {}, reserve: async () => {} }
+}
