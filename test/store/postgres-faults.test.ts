@@ -294,6 +294,27 @@ const noDisk =
     ? cannotRun(...(namespace as readonly [string, ...string[]]), scratch(t), 'true')
     : 'only root may mount')
 
+t.test('a real standby is passed over, and taken when it is promoted', { skip: noPostgres }, async t => {
+  const primary = await startPostgres(t)
+  const url = new URL(await primary.database())
+  await primary.stop()
+  const copy = { copyOf: primary, standbyOf: primary, settings: ['hot_standby=on'] }
+  const [standby] = await Promise.all([startPostgres(t, copy), primary.start()])
+  const both = `postgres://${url.username}:${url.password}@127.0.0.1:${standby.port},127.0.0.1:${primary.port}${url.pathname}`
+  const store = await opened(t, both)
+  await save(store, 1)
+  await save(store, 2)
+  const alone = await opened(t, `postgres://${url.username}:${url.password}@127.0.0.1:${standby.port}${url.pathname}`)
+  await t.rejects(alone.load(), { code: 'store_read_only', message: /a standby/ })
+  // An orderly end sends the last of the log to the standby.
+  await primary.stop()
+  await t.rejects(save(store, 3), { code: /^store_(read_only|unreachable)$/ })
+  await standby.sql('SELECT pg_promote()')
+  t.equal((await comesBack(store))?.revision, 2, 'nothing is lost')
+  t.equal((await save(store, 3)).seq, 3)
+  t.match(await store.verifyAudit(), { ok: true, entries: 3 })
+})
+
 t.test('a disk that is really full', { skip: noDisk }, async t => {
   const directory = scratch(t)
   const child = startChild(t, 'full', directory, {

@@ -48,6 +48,8 @@ export interface PostgresServer {
 export interface ServerOptions {
   /** Another server, stopped, whose data this one begins with. */
   readonly copyOf?: PostgresServer
+  /** A running server that this one follows, as a hot standby; `copyOf` is a copy of its data from before. */
+  readonly standbyOf?: PostgresServer
   /** Where its directory is made; the system's for temporary files by default. */
   readonly within?: string
   /** A command that the server is run under. */
@@ -104,6 +106,7 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
   const directory = mkdtempSync(join(options.within ?? tmpdir(), 'banyan-postgres-'))
   cpSync(join(source, 'data'), join(directory, 'data'), { recursive: true })
   for (const file of options.files ?? []) cpSync(file, join(directory, basename(file)))
+  if (options.standbyOf !== undefined) writeFileSync(join(directory, 'data', 'standby.signal'), '')
   giveAway(directory)
   const port = await freePort()
   let guard: ChildProcess | null = null
@@ -114,6 +117,7 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
 
   async function start(): Promise<void> {
     const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`]
+    if (options.standbyOf !== undefined) settings.push(`primary_conninfo=${conninfo(options.standbyOf.port)}`)
     const newer = versionOf() >= IO_METHOD.since ? [IO_METHOD.setting] : []
     const flags = [...SETTINGS, ...newer, ...settings, ...(options.settings ?? [])].flatMap(setting => ['-c', setting])
     const server = [...(options.under ?? []), join(BINARIES, 'postgres'), '-D', join(directory, 'data'), ...flags]
@@ -212,6 +216,10 @@ export async function startPostgres(t: Pick<Test, 'teardown'>, options: ServerOp
 }
 
 /** A fresh cluster; made once on this machine for each version, and left there for the next tests. */
+function conninfo(port: number): string {
+  return `host=127.0.0.1 port=${port} user=postgres password='${PASSWORD}'`
+}
+
 function versionText(): string {
   version ??= spawnSync(join(BINARIES, 'postgres'), ['--version'], { env, encoding: 'utf8', cwd: '/' }).stdout
   return version
