@@ -47,6 +47,9 @@ const MOVES_NOBODY: ReadonlySet<string> = new Set([
   'resume-shadow',
 ])
 
+/** What whoever rolls out replicas should see where it looks. */
+const READY_ALL_THE_SAME: ReadonlySet<string> = new Set(['config_differs', 'instance_taken'])
+
 /** Troubles of a store that pass by themselves. */
 const WAITED_FOR = new Set(['store_unreachable', 'store_timeout', 'store_full', 'store_read_only', 'store_io'])
 const ASK_AGAIN_MS: Milliseconds = 1_000
@@ -185,7 +188,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     ready: () => ({
       ready: state === 'ready',
       why: state === 'starting' ? why : state,
-      warnings: instances?.fleet.warnings().filter(({ code }) => code === 'config_differs') ?? [],
+      warnings: instances?.fleet.warnings().filter(({ code }) => READY_ALL_THE_SAME.has(code)) ?? [],
     }),
     metrics: {
       contentType: CONTENT_TYPE,
@@ -289,7 +292,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   })
   opened.reloader = reloader
 
-  if (store.shared !== null) {
+  // A store that was not there a moment ago is not waited for again: every second counts until something serves.
+  const storeAnswers = control.healthy()
+  if (store.shared !== null && storeAnswers) {
     await inheritRecords(store.shared, log.line).catch(() => {})
   }
   const shadowing = await createShadowing({
@@ -297,6 +302,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     current,
     metrics,
     store,
+    storeAnswers,
     plane: () => plane,
     publish: (type, event) => events.publish(type, event),
     log: log.line,

@@ -122,11 +122,15 @@ export function createInstances(parts: InstancesParts): Instances {
       // A store that does not answer is said elsewhere.
       tidying = setInterval(() => void tidy().catch(() => {}), TIDY_EVERY_MS)
       tidying.unref()
-      // Now that it serves: others wait for what it says.
-      await fleet.announce()
-      if (address === null || receiver === null) return null
-      server = createFleetListener({ receiver, log })
-      return listen(server, address, 'fleet.listen')
+      let listening: string | null = null
+      if (address !== null && receiver !== null) {
+        server = createFleetListener({ receiver, log })
+        listening = await listen(server, address, 'fleet.listen')
+      }
+      // Now that it serves: others wait for what it says. By a store that does not answer they do not hear it.
+      const announced = fleet.announce()
+      if (parts.control()?.healthy() === true) await announced
+      return listening
     },
     async close() {
       if (tidying !== null) clearInterval(tidying)

@@ -28,6 +28,8 @@ export interface ShadowingParts {
   readonly current: () => Snapshot
   readonly metrics: ControlMetrics
   readonly store: Pick<Store, 'keep' | 'kept' | 'keptByOthers'>
+  /** False: what was learned before is not waited for. */
+  readonly storeAnswers: boolean
   readonly plane: () => Pick<Plane, 'reading' | 'remembered' | 'replay' | 'resume' | 'suspend'>
   readonly publish: (type: string, event: unknown) => void
   readonly log: Log['line']
@@ -64,7 +66,8 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
   })
 
   // Serving is not held up by what was learned: it goes on from nothing.
-  const known = await parts.store.kept().catch(error => {
+  const reading = parts.storeAnswers ? parts.store.kept() : Promise.reject(new Error('the store does not answer'))
+  const known = await reading.catch(error => {
     log('warn', 'what was learned of differences before could not be read', { error: String(error) })
     return []
   })

@@ -27,6 +27,8 @@ export interface Acks {
   ofRevision(revision: Revision, since: Milliseconds): Awaited
   holds(from: string, ack: Ack): void
   runs(from: string, revision: Revision, workers: readonly AckWorker[]): void
+  /** What all of its workers have said that they run; null: nothing was heard. */
+  revisionOf(instance: string): Revision | null
   /** It is gone, or was restarted: what it said counts no more. */
   forget(instance: string): void
 }
@@ -79,6 +81,10 @@ export function createAcks({ instance, clock, members, waitMs }: AcksParts): Ack
       for (const { what, gathering } of waiting) {
         if ('revision' in what && what.revision <= revision) gathering.arrive(from, workers)
       }
+    },
+    revisionOf(name) {
+      const said = running.get(name)
+      return said === undefined || said.workers.some(({ pending }) => pending) ? null : said.revision
     },
     forget: name => void running.delete(name),
   }

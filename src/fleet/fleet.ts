@@ -66,7 +66,7 @@ export interface Fleet {
   /** Others whose configuration is another one. */
   differing(): readonly string[]
   warnings(): readonly FleetWarning[]
-  /** Says at once how we are, without waiting for the next second, and reads how the others are. Never rejects. */
+  /** We serve, and can be reached: says so at once, reads how the others are, and greets them again. Never rejects. */
   announce(): Promise<void>
   /** We leave. */
   close(): Promise<void>
@@ -87,6 +87,10 @@ export function createFleet(parts: FleetParts): Fleet {
   let greeting: Promise<void> | null = null
   let reachable = true
   let closed = false
+  /** Our row is in the store. */
+  let presented = false
+  /** Monotonic moment when another process was last seen under our name; null: never. */
+  let takenAt: Milliseconds | null = null
 
   // ---- what we ask of others
 
@@ -182,7 +186,12 @@ export function createFleet(parts: FleetParts): Fleet {
 
   async function presentOnce(): Promise<void> {
     try {
-      const rows = await shared.present(parts.presence(), ALIVE_MS)
+      const presence = parts.presence()
+      const rows = await shared.present(presence, ALIVE_MS)
+      const ours = rows.find(row => row.instance === instance)
+      // Before our first row, it is of our own last life.
+      if (presented && ours !== undefined && ours.startedAt !== presence.startedAt) sawNamesake()
+      presented = true
       saw(rows.filter(row => row.instance !== instance))
       if (!reachable) log('info', 'the store knows the fleet again')
       reachable = true
@@ -191,6 +200,11 @@ export function createFleet(parts: FleetParts): Fleet {
         log('warn', 'the store does not say who is there: those known last count', { error: String(error) })
       reachable = false
     }
+  }
+
+  function sawNamesake(): void {
+    if (takenAt === null) log('error', 'another process runs under our name on the same store', { instance })
+    takenAt = clock.monotonic()
   }
 
   function saw(rows: readonly Row[]): void {
@@ -229,10 +243,11 @@ export function createFleet(parts: FleetParts): Fleet {
   return {
     spread,
     confirm: (revision, since) => acks.ofRevision(revision, since).reached,
-    replicas: () => members.views(parts.presence()),
+    replicas: () => members.views(parts.presence(), acks.revisionOf),
     differing: () => members.differing(parts.presence()),
     warnings: () =>
       warningsOf({
+        namesake: (agoOf(takenAt) ?? Number.POSITIVE_INFINITY) < ALIVE_MS ? instance : null,
         differing: members.differing(parts.presence()),
         reachable,
         peers: peers?.list() ?? [],
@@ -243,6 +258,8 @@ export function createFleet(parts: FleetParts): Fleet {
       // One that is under way may have read our presence before it was what it is now.
       await presenting
       await present()
+      // The first greeting came too early to be answered by ourselves. Nobody waits for it.
+      Promise.resolve(greeting).then(greet)
     },
     async close() {
       closed = true

@@ -31,7 +31,8 @@ export interface Members {
   others(): readonly Presence[]
   /** The store has answered within the last seconds: who is not among the others is not there. */
   isFresh(): boolean
-  views(self: Presence): readonly ReplicaView[]
+  /** `heardOf`: the revision that an instance has said since its row was written; null: none. */
+  views(self: Presence, heardOf: (instance: string) => Revision | null): readonly ReplicaView[]
   /** Others that run another configuration than `self`. */
   differing(self: Presence): readonly string[]
 }
@@ -40,9 +41,11 @@ export function createMembers(instance: string, clock: Clock): Members {
   let rows: readonly Row[] = []
   let sawAt: Milliseconds | null = null
 
-  function viewOf(row: Row, self: boolean): ReplicaView {
-    const { revision, workers, version, state, configHash } = row
+  function viewOf(row: Row, self: boolean, heard: Revision): ReplicaView {
+    const { version, state, configHash } = row
     const shownHash = configHash.slice(0, SHOWN_HASH_DIGITS)
+    const revision = Math.max(row.revision, heard)
+    const workers = row.workers.map(one => ({ ...one, revision: Math.max(one.revision, heard) }))
     return { instance: row.instance, revision, workers, version, state, agoMs: row.agoMs, configHash: shownHash, self }
   }
 
@@ -57,9 +60,11 @@ export function createMembers(instance: string, clock: Clock): Members {
     },
     others: () => rows,
     isFresh: () => sawAt !== null && sinceSeen() < ALIVE_MS,
-    views(self) {
-      const seen = rows.map(row => viewOf({ ...row, agoMs: row.agoMs + sinceSeen() }, false))
-      return [viewOf({ ...self, agoMs: 0 }, true), ...seen].sort((a, b) => (a.instance < b.instance ? -1 : 1))
+    views(self, heardOf) {
+      const seen = rows.map(row =>
+        viewOf({ ...row, agoMs: row.agoMs + sinceSeen() }, false, heardOf(row.instance) ?? 0),
+      )
+      return [viewOf({ ...self, agoMs: 0 }, true, 0), ...seen].sort((a, b) => (a.instance < b.instance ? -1 : 1))
     },
     differing: self => rows.filter(row => row.configHash !== self.configHash).map(row => row.instance),
   }

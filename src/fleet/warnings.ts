@@ -6,12 +6,20 @@ import type { Peer } from './peers.ts'
 const REFUSED_SHOWN_MS: Milliseconds = 300_000
 
 export interface FleetWarning {
-  readonly code: 'config_differs' | 'fleet_unseen' | 'peer_unreachable' | 'peers_unresolved' | 'push_refused'
+  readonly code:
+    | 'config_differs'
+    | 'fleet_unseen'
+    | 'instance_taken'
+    | 'peer_unreachable'
+    | 'peers_unresolved'
+    | 'push_refused'
   readonly message: string
   readonly route: null
 }
 
 export interface FleetTroubles {
+  /** Our name, when another process has it, too; null: it is ours alone. */
+  readonly namesake: string | null
   /** Instances with another configuration. */
   readonly differing: readonly string[]
   /** The store says who is there. */
@@ -23,8 +31,16 @@ export interface FleetTroubles {
 }
 
 export function warningsOf(troubles: FleetTroubles): readonly FleetWarning[] {
-  const { differing, reachable, nameTrouble, refusedAgoMs } = troubles
+  const { namesake, differing, reachable, nameTrouble, refusedAgoMs } = troubles
   return [
+    ...(namesake === null
+      ? []
+      : [
+          warning(
+            'instance_taken',
+            `another process runs as ${namesake} on the same store, and neither hears the other: give each a name of its own (BANYAN_INSTANCE)`,
+          ),
+        ]),
     ...differing.map(name =>
       warning('config_differs', `${name} runs another configuration: each replica serves what its own file declares`),
     ),

@@ -188,10 +188,11 @@ export function createMemoryDatabase(options: { readonly now?: () => EpochMs } =
       },
       present: (me, forMs) =>
         call(() => {
-          tables.present.set(me.instance, { text: JSON.stringify(me), at: now() })
-          return [...tables.present.values()].flatMap(({ text, at }): readonly Present[] =>
+          const before = [...tables.present.values()].flatMap(({ text, at }): readonly Present[] =>
             now() - at <= forMs ? [{ ...(JSON.parse(text) as Presence), agoMs: now() - at }] : [],
           )
+          tables.present.set(me.instance, { text: JSON.stringify(me), at: now() })
+          return before
         }),
       leave: gone => call(() => void tables.present.delete(gone)),
       inherit: goneMs => call(() => inherit(tables, instance, now(), goneMs)),

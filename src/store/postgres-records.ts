@@ -44,14 +44,13 @@ const SWEEP = `WITH ${FENCE},
   records AS (DELETE FROM kept WHERE instance IN (SELECT instance FROM gone) AND (SELECT yes FROM allowed))
   SELECT yes FROM allowed`
 
+/** The whole statement sees the rows as they were before it. */
 const PRESENT = `WITH mine AS (
     INSERT INTO presence (instance, body, at) VALUES ($1, $2, clock_timestamp())
-    ON CONFLICT (instance) DO UPDATE SET body = excluded.body, at = excluded.at RETURNING body
+    ON CONFLICT (instance) DO UPDATE SET body = excluded.body, at = excluded.at
   )
-  SELECT body, 0::float8 AS ago FROM mine
-  UNION ALL
-  SELECT body, extract(epoch FROM clock_timestamp() - at)::float8 * 1000 FROM presence
-  WHERE instance <> $1 AND at >= clock_timestamp() - $3 * interval '1 millisecond'`
+  SELECT body, extract(epoch FROM clock_timestamp() - at)::float8 * 1000 AS ago FROM presence
+  WHERE at >= clock_timestamp() - $3 * interval '1 millisecond'`
 
 /** One statement: all or nothing. @throws BanyanError `lease_lost` */
 export async function keepPiece(query: Query, instance: string, { put, remove }: KeptChanges, fence?: Fence) {

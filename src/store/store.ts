@@ -96,7 +96,10 @@ export interface Shared {
   tell(text: string): Promise<void>
   /** Once. What ears throw is lost. */
   listen(ears: Ears): void
-  /** Writes our row and returns all rows, ours too, that were written within the last `forMs`, by the store's clock. */
+  /**
+   * Writes our row, and returns all rows that were written within the last `forMs` before, by the store's clock. Ours is among
+   * them as it was: what another process has written under our name shows.
+   */
   present(me: Presence, forMs: Milliseconds): Promise<readonly Present[]>
   /** It leaves: its row goes. */
   leave(instance: string): Promise<void>

@@ -127,18 +127,20 @@ export function sharedStoreContract(t: Test, name: string, create: (t: Test) => 
   t.test(`${name}: who is present is seen, for a while`, async st => {
     const { database, stores } = await opened(st, 'a', 'b')
     const [a, b] = stores
-    st.match(await a.shared.present(presence('a', 1), HOUR), [presence('a', 1)])
+    st.same(await a.shared.present(presence('a', 1), HOUR), [], 'nobody was there before')
     await database.pass(2 * HOUR)
     const seen = await b.shared.present(presence('b', 2), 3 * HOUR)
-    st.match(seen.toSorted(byInstance), [presence('a', 1), presence('b', 2)])
-    st.ok(seen.find(row => row.instance === 'a')!.agoMs >= 2 * HOUR)
-    st.match(await b.shared.present(presence('b', 3), HOUR), [presence('b', 3)], 'a has not been there for an hour')
-    st.match((await a.shared.present(presence('a', 4), HOUR)).toSorted(byInstance), [
+    st.match(seen, [presence('a', 1)])
+    st.equal(seen.length, 1)
+    st.ok(seen[0]!.agoMs >= 2 * HOUR)
+    st.match(await b.shared.present(presence('b', 3), HOUR), [presence('b', 2)], 'a has not been there for an hour')
+    st.match(await a.shared.present(presence('a', 4), HOUR), [presence('b', 3)])
+    st.match((await a.shared.present(presence('a', 5), HOUR)).toSorted(byInstance), [
       presence('a', 4),
       presence('b', 3),
     ])
     await a.shared.leave('a')
-    st.match(await b.shared.present(presence('b', 5), HOUR), [presence('b', 5)])
+    st.match(await b.shared.present(presence('b', 5), HOUR), [presence('b', 3)])
   })
 
   t.test(`${name}: records are each instance's own, and can be read by others`, async st => {
@@ -201,7 +203,10 @@ export function sharedStoreContract(t: Test, name: string, create: (t: Test) => 
       'idle k',
     ])
     const present = await leader.shared.present(presence('leader', 1), HOUR)
-    st.same(present.map(row => row.instance).sort(), ['idle', 'leader'])
+    st.same(
+      present.map(row => row.instance),
+      ['idle'],
+    )
   })
 
   t.test(`${name}: says so when it is closed, also of what instances share`, async st => {

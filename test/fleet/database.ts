@@ -51,8 +51,9 @@ export function createDatabase(): Database {
       },
       present: me =>
         answered(instance, () => {
+          const before = [...rows.values()].filter(row => row.agoMs <= 5_000)
           rows.set(me.instance, { ...me, agoMs: 0 })
-          return [...rows.values()].filter(row => row.agoMs <= 5_000)
+          return before
         }),
       leave: name =>
         answered(instance, () => {

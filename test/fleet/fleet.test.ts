@@ -1,6 +1,7 @@
 // Replicas over a shared store in memory and real sockets between them: who takes what, who is pending, what is warned of.
 import t, { type Test } from 'tap'
 import { createFleet, together } from '../../src/fleet/fleet.ts'
+import { writeTold } from '../../src/fleet/message.ts'
 import { createDatabase, type Database } from './database.ts'
 import {
   clock,
@@ -230,6 +231,31 @@ t.test('an instance that was restarted has to say it again', async t => {
   database.put({ ...presenceOf('d', 1, 2), startedAt: 2 })
   await a.fleet.announce()
   t.ok(names((await a.fleet.confirm(9, 0)).pending).includes('d/1'))
+})
+
+t.test('another process under our name is said; our own last life is not another', async t => {
+  const database = createDatabase()
+  database.put({ ...presenceOf('a', 1), startedAt: -1 })
+  const { a } = await three(t, database)
+  const taken = () => a.fleet.warnings().filter(({ code }) => code === 'instance_taken')
+  await a.fleet.announce()
+  t.same(taken(), [])
+  database.put({ ...presenceOf('a', 1), startedAt: -2 })
+  await a.fleet.announce()
+  t.match(taken(), [{ message: /another process runs as a / }])
+})
+
+t.test('what an instance has said since its row counts in what is shown', async t => {
+  const database = createDatabase()
+  const { a, b } = await three(t, database)
+  const shared = database.open('b')
+  await shared.tell(
+    writeTold({ kind: 'runs', revision: 9, workers: [1, 2].map(worker => ({ worker, pending: false })) }),
+  )
+  const shown = () => a.fleet.replicas().find(({ instance }) => instance === 'b')
+  await until(() => shown()?.revision === 9)
+  t.match(shown()?.workers, [{ revision: 9 }, { revision: 9 }])
+  t.ok(b.presence.revision < 9, 'its row is older')
 })
 
 t.test('tellings of others that nobody can read are ignored', async t => {
