@@ -30,7 +30,7 @@ t.test('without a file: a pure pass-through, a token of its own, and a store tha
   const state = join(cwd, '.banyan')
   const start = async (isFirst: boolean) => {
     // Its other listeners have the usual ports, which only one at a time can have: a demo beside us, say.
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (let attempt = 0; attempt < 20; attempt++) {
       if (isFirst) rmSync(state, { recursive: true, force: true })
       const child = spawnBanyan(t, ['start', '--legacy', backend.url, '--listen', '127.0.0.1:0'], { cwd })
       try {

@@ -56,8 +56,20 @@ export async function smallDisk(t: Test, directory: string, mebibytes: number): 
   }
 }
 
+/**
+ * Nothing goes into it any more. A store that was refused opens its file anew, and frees some space by that: what it freed is
+ * taken, too. Returns the refusal of a weight of the route.
+ */
+export async function fillUp(disk: SmallDisk, banyan: Pick<Banyan, 'api'>, route: string): Promise<ApiAnswer> {
+  for (let more = 2; ; more--) {
+    disk.fill()
+    const refused = await firstRefusal(banyan, route)
+    if (more === 0) return refused
+  }
+}
+
 /** Weights of the route are set until one is refused: a log that has space inside it takes some more. */
-export async function firstRefusal({ api }: Pick<Banyan, 'api'>, route: string): Promise<ApiAnswer> {
+async function firstRefusal({ api }: Pick<Banyan, 'api'>, route: string): Promise<ApiAnswer> {
   for (let percent = 1; percent < 100; percent++) {
     const answer = await api('PUT', `/routes/${route}/weight`, { percent })
     if (answer.status !== 200) return answer

@@ -18,7 +18,7 @@ import {
   startProcess,
   within,
 } from './process.ts'
-import { firstRefusal, noMount, smallDisk } from './small-disk.ts'
+import { fillUp, noMount, smallDisk } from './small-disk.ts'
 
 /** The moments of death are drawn anew with each run. */
 const ROUNDS = Number(process.env.ROUNDS ?? 5)
@@ -161,8 +161,7 @@ t.test('a store that cannot save: refused changes, and a rollback that holds', {
   const disk = await smallDisk(t, join(cwd, '.banyan'), 1)
   let banyan = await start({ under: disk.under })
   t.equal((await banyan.api('PUT', '/routes/all/weight', { percent: 100 })).json.durable, true)
-  disk.fill()
-  const refused = await firstRefusal(banyan, 'b')
+  const refused = await fillUp(disk, banyan, 'b')
   t.match(refused, { status: 503, json: { code: /^store_(full|unavailable|io)$/, hint: /./ } })
   t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'what was refused changed nothing')
 
@@ -214,8 +213,7 @@ t.test('a store that cannot save: break glass without it', { skip: noMount }, as
   const disk = await smallDisk(t, join(cwd, '.banyan'), 1)
   const banyan = await start({ under: disk.under })
   await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
-  disk.fill()
-  await firstRefusal(banyan, 'b')
+  await fillUp(disk, banyan, 'b')
   banyan.signal('SIGUSR2')
   await eventually(async () => !(await sidesOf(banyan, USERS)).includes('new'), 'everything is on legacy')
   await eventually(async () => (await banyan.api('GET', '/status')).json.store.unsaved === 1, 'it is known as unsaved')

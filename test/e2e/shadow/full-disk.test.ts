@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { eventually, httpBackend, temporary } from '../harness.ts'
 import { BIN, manyUsers, type Running, sidesOf, startProcess } from '../process.ts'
-import { firstRefusal, noMount, smallDisk } from '../small-disk.ts'
+import { fillUp, noMount, smallDisk } from '../small-disk.ts'
 import { configOf, misfits, resultsOf } from './shadowed.ts'
 
 const USERS = manyUsers(20)
@@ -48,8 +48,7 @@ t.test('a full disk under traffic that diverges', { skip: noMount }, async t => 
   t.match(unsaved, { level: 'warn', error: /no space left for records/ })
   t.match((await banyan.api('PUT', '/routes/shop/weight', { percent: 60 })).json, { durable: true }, 'control has room')
 
-  disk.fill()
-  t.match(await firstRefusal(banyan, 'early'), { status: 503, json: { code: 'store_full', hint: /Make space/ } })
+  t.match(await fillUp(disk, banyan, 'early'), { status: 503, json: { code: 'store_full', hint: /Make space/ } })
   const { checks } = (await banyan.api('GET', '/doctor')).json
   t.match(checks.filter(hasCode('store_space')), [{ level: 'bad' }])
   t.ok((await sidesOf(banyan, USERS)).includes('new'))
