@@ -1,53 +1,16 @@
-// What must outlive the process: whatever was answered as done is there after `kill -9`, and a rollback is in force whether or
-// not the store can save it.
+// What must outlive the process: whatever was answered as done is there after `kill -9`, and users keep their side when the
+// store is lost.
 import { randomInt } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import t, { type Test } from 'tap'
-import { type ApiAnswer, call, eventually, named, temporary } from './harness.ts'
-import {
-  manyUsers,
-  metrics,
-  noTrace,
-  type Running,
-  type StartOptions,
-  sidesOf,
-  slowDisk,
-  splitConfig,
-  startProcess,
-  within,
-} from './process.ts'
-import { fillUp, noMount, smallDisk } from './small-disk.ts'
+import t from 'tap'
+import { type ApiAnswer, call } from './harness.ts'
+import { type Running, sidesOf } from './process.ts'
+import { auditOf, type Entry, ids, ROUTES, scene, USERS } from './survivor.ts'
 
 /** The moments of death are drawn anew with each run. */
 const ROUNDS = Number(process.env.ROUNDS ?? 5)
-const USERS = manyUsers(40)
-const ROUTES = ['all', 'a', 'b', 'c']
-
-interface Entry {
-  readonly action: string
-  readonly subject: string
-  readonly revision: number
-  // biome-ignore lint/suspicious/noExplicitAny: each action has its own
-  readonly after: any
-}
-
-/** Legacy, new, and a way to start on them again and again. */
-async function scene(t: Test, more: Readonly<Record<string, unknown>> = {}) {
-  const cwd = temporary(t)
-  const [legacy, fresh] = await Promise.all([named(t, 'legacy'), named(t, 'new')])
-  const base = splitConfig(legacy.url, fresh.url)
-  const [all] = base.routes as [Record<string, unknown>]
-  const routes = [all, ...['a', 'b', 'c'].map(id => ({ ...all, id, match: { path: `/${id}/*` } }))]
-  const start = (options: Partial<StartOptions> & { readonly weight?: number } = {}) => {
-    const { weight, ...rest } = options
-    const weighed = weight === undefined ? routes : routes.map(route => ({ ...route, weight }))
-    return startProcess(t, { ...base, routes: weighed, ...more }, { cwd, ...rest })
-  }
-  return { cwd, start }
-}
-
 t.test(`kill -9 under a loop of changes, ${ROUNDS} times`, async t => {
   const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
   t.comment(`SEED=${seed}`)
@@ -156,141 +119,6 @@ t.test('a lost store with split.firstStart: declared is no event for anybody', a
   t.same((await second.api('GET', '/status')).json.warnings, [])
 })
 
-t.test('a store that cannot save: refused changes, and a rollback that holds', { skip: noMount }, async t => {
-  const { cwd, start } = await scene(t)
-  const disk = await smallDisk(t, join(cwd, '.banyan'), 1)
-  let banyan = await start({ under: disk.under })
-  t.equal((await banyan.api('PUT', '/routes/all/weight', { percent: 100 })).json.durable, true)
-  const refused = await fillUp(disk, banyan, 'b')
-  t.match(refused, { status: 503, json: { code: /^store_(full|unavailable|io)$/, hint: /./ } })
-  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'what was refused changed nothing')
-
-  const begun = performance.now()
-  const answer = await banyan.api('POST', '/routes/all/rollback', { reason: 'disk full, new side broken' })
-  t.ok(performance.now() - begun < 5_000, 'answered about as fast as ever')
-  t.match(answer, { status: 200, json: { durable: false, appliedBy: [{ ms: Number }], pending: [] } })
-  t.ok(answer.json.appliedBy[0].ms < 1_000)
-  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
-  const unsaved = (await banyan.api('GET', '/status')).json
-  t.match(unsaved, { store: { healthy: false, unsaved: 1 } })
-  t.match(unsaved.warnings, [{ code: 'unsaved_rollback' }])
-  t.match(await banyan.line(/^rollback in force and kept in the local file/), { level: 'error' })
-  const repeated = await banyan.api('POST', '/routes/all/rollback', {})
-  t.match(repeated.json, { durable: false, rollback: answer.json.rollback }, 'repeating it promises no more')
-
-  await banyan.kill()
-  t.match(disk.read('rollbacks.pending'), answer.json.rollback, 'it is in the local file')
-  banyan = await start({ under: disk.under })
-  t.notOk((await sidesOf(banyan, USERS)).includes('new'), 'still rolled back after kill -9')
-  t.match((await banyan.api('GET', '/status')).json.rollbacks, [{ id: answer.json.rollback }])
-  disk.mend()
-  await eventually(async () => {
-    const { store } = (await banyan.api('GET', '/status')).json
-    return store.healthy && store.unsaved === 0
-  }, 'it is saved as soon as there is space')
-  t.same((await banyan.api('GET', '/status')).json.warnings, [])
-  const [entry] = (await banyan.api('GET', '/audit?limit=1')).json.entries
-  t.match(entry, { action: 'rollback', subject: 'all', reason: 'disk full, new side broken' })
-  t.match((await banyan.api('GET', '/audit/verify')).json, { ok: true })
-  t.equal((await banyan.api('PUT', '/routes/a/weight', { percent: 1 })).json.durable, true, 'changes are taken again')
-  await banyan.kill()
-
-  banyan = await start({ under: disk.under })
-  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
-  const rollbacks = (await auditOf(banyan)).filter(({ action }) => action === 'rollback')
-  t.equal(rollbacks.length, 1, 'written once')
-  t.match((await banyan.api('POST', '/restore', {})).json, {
-    ended: [answer.json.rollback],
-    remaining: [],
-    durable: true,
-  })
-  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'and a restore ends it as any other')
-  t.match(await metrics(banyan), /^banyan_route_weight_ratio\{route="all",kind="effective"\} 1$/m)
-})
-
-t.test('a store that cannot save: break glass without it', { skip: noMount }, async t => {
-  const { cwd, start } = await scene(t)
-  const disk = await smallDisk(t, join(cwd, '.banyan'), 1)
-  const banyan = await start({ under: disk.under })
-  await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
-  await fillUp(disk, banyan, 'b')
-  banyan.signal('SIGUSR2')
-  await eventually(async () => !(await sidesOf(banyan, USERS)).includes('new'), 'everything is on legacy')
-  await eventually(async () => (await banyan.api('GET', '/status')).json.store.unsaved === 1, 'it is known as unsaved')
-  await banyan.line(/^rollback in force and kept in the local file/)
-  banyan.signal('SIGTERM')
-  t.equal((await within(banyan.ended, 'an orderly end does not wait for the disk')).end, 0)
-  const again = await start({ under: disk.under })
-  t.notOk((await sidesOf(again, USERS)).includes('new'), 'nor does an orderly end forget it')
-})
-
-t.test(
-  'a slow disk: a rollback is in force at once, and wins over what was asked before it',
-  { skip: noTrace },
-  async t => {
-    const { start } = await scene(t)
-    const banyan = await start()
-    await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
-    const first = (await banyan.api('POST', '/routes/all/rollback', {})).json
-    if (!(await slowDisk(t, banyan))) return
-    // Open connections: what is sent on one arrives before what is sent later on another.
-    await Promise.all(ROUTES.map(id => banyan.api('GET', `/routes/${id}`)))
-    const restoring = banyan.api('POST', '/routes/all/restore', {})
-    await banyan.api('GET', '/status')
-    const lowering = banyan.api('PUT', '/routes/all/weight', { percent: 90 })
-    await banyan.api('GET', '/status')
-    const raising = banyan.api('POST', '/restore', { reason: 'waits behind the other two' })
-    await banyan.api('GET', '/status')
-    const again = (await banyan.api('POST', '/routes/all/rollback', { reason: 'no, stay' })).json
-    t.ok(again.appliedBy[0].ms < 1_000)
-    for (const change of [restoring, lowering, raising]) t.equal((await change).status, 200)
-    t.notOk(
-      (await sidesOf(banyan, USERS)).includes('new'),
-      'what was answered later than a rollback was asked before it',
-    )
-    const { rollbacks } = (await banyan.api('GET', '/status')).json
-    t.same(ids(rollbacks), [again.rollback])
-    t.not(again.rollback, first.rollback, 'it is not the one that was about to end')
-  },
-)
-
-t.test('a slow disk: of rollbacks at once none is stored without its entry in the log', { skip: noTrace }, async t => {
-  const { start } = await scene(t)
-  const banyan = await start()
-  if (!(await slowDisk(t, banyan))) return
-  const all = ROUTES.map(id => banyan.api('POST', `/routes/${id}/rollback`, {}).catch(() => null))
-  const first = await Promise.race(all)
-  banyan.signal('SIGKILL')
-  await Promise.all(all)
-  const again = await start()
-  const entries = await auditOf(again)
-  const inForce = ids((await again.api('GET', '/status')).json.rollbacks)
-  t.ok(inForce.includes(first?.json.rollback), 'what was answered is in force')
-  t.same(
-    inForce,
-    entries
-      .filter(({ action }) => action === 'rollback')
-      .map(({ after }) => after.rollback)
-      .sort(),
-  )
-})
-
-t.test('a store whose file is taken away is no store any more, and says so', async t => {
-  const { cwd, start } = await scene(t)
-  const banyan = await start()
-  await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
-  for (const file of ['state.db', 'state.db-wal']) rmSync(join(cwd, '.banyan', file), { force: true })
-  const answer = await banyan.api('PUT', '/routes/all/weight', { percent: 10 })
-  t.match(answer, { status: 503, json: { code: 'store_moved' } }, 'not acknowledged into a file without a name')
-  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'))
-  const rolledBack = await banyan.api('POST', '/rollback', {})
-  t.equal(rolledBack.status, 200)
-  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
-  await banyan.kill()
-  const again = await start()
-  t.equal((await again.api('GET', '/status')).json.rollbacks.length, 1, 'durable or not: it is in force again')
-})
-
 /** An answer that said `durable: true`, and what the audit log must therefore hold. */
 interface Asked {
   readonly revision: number
@@ -376,17 +204,6 @@ function overlay(entry: Partial<Entry>, one: Entry): Partial<Entry> {
   return entry.after === undefined ? entry : { ...entry, after: { ...one.after, ...entry.after } }
 }
 
-/** The whole log, oldest first. */
-async function auditOf(banyan: Running): Promise<readonly Entry[]> {
-  const all: Entry[] = []
-  for (let before: number | null = null; ; ) {
-    const { json } = await banyan.api('GET', `/audit?limit=1000${before === null ? '' : `&before=${before}`}`)
-    all.push(...json.entries)
-    if (json.next === null) return all.reverse()
-    before = json.next as number
-  }
-}
-
 interface Standing {
   readonly routes: Readonly<Record<string, { percent: number | null; frozen: boolean; rollbacks: readonly string[] }>>
   readonly tokens: readonly string[]
@@ -408,10 +225,6 @@ async function stateOf(banyan: Running): Promise<Standing> {
     ),
     tokens: ids(tokens.tokens),
   }
-}
-
-function ids(list: readonly { readonly id: string }[]): readonly string[] {
-  return list.map(one => one.id).sort()
 }
 
 /** What the log adds up to. */
