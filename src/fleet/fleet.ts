@@ -203,7 +203,7 @@ export function createFleet(parts: FleetParts): Fleet {
   }
 
   function sawNamesake(): void {
-    if (takenAt === null) log('error', 'another process runs under our name on the same store', { instance })
+    if (takenAt === null) log('error', 'another process runs under our name on the same store')
     takenAt = clock.monotonic()
   }
 

@@ -117,7 +117,7 @@ export function createPeers(parts: PeersParts): Peers {
     const agent = agents[new URL(peer.url).protocol as keyof typeof agents]
     try {
       const answer = await post({ url: peer.url, agent, secret, body, timeoutMs })
-      if (peer.trouble !== null) log('info', 'a peer answers again', { peer: peer.url, instance: answer.from })
+      if (peer.trouble !== null) log('info', 'a peer answers again', { peer: peer.url, replica: answer.from })
       peer.instance = answer.from
       peer.self = answer.from === instance
       peer.trouble = null

@@ -1,4 +1,5 @@
 // The readings of several processes as one: what they count adds up, what they judge is as bad as the worst of them says.
+import { LATENCY_BUCKETS } from '../model/latency.ts'
 import type { RouteId } from '../model/route.ts'
 import type { RouteReading, SideReading } from '../traffic.ts'
 import type { AddressState, BackendState } from '../upstream/services.ts'
@@ -12,6 +13,8 @@ export const NOTHING_READ: Reading = {
   warnings: [],
   silent: [],
 }
+
+const NO_LATENCIES: readonly number[] = new Array(LATENCY_BUCKETS).fill(0)
 
 export function sumOf(readings: readonly Reading[]): Reading {
   return {
@@ -57,7 +60,7 @@ function past(reading: RouteReading): RouteReading {
     errors,
     lastError,
     perSecond: 0,
-    recent: { requests: 0, errors: 0, latencies: [] },
+    recent: { requests: 0, errors: 0, latencies: NO_LATENCIES },
   })
   const { legacy, new: fresh } = reading.sides
   return {

@@ -101,7 +101,7 @@ export async function prepareSchema(
     if (missing.length === 0) return
     if (known && missing.length === TEXTS.length)
       throw new BanyanError('store_unreadable', `The store ${target.shown} has no tables any more.`, {
-        hint: 'Is it the right database? Restore a backup, or restart to begin with an empty one.',
+        hint: 'Is it the right database? Restore a backup; or restart one replica: it makes them anew, with what is in force here.',
         details: { url: target.shown },
       })
     if (missing.length < TEXTS.length) await refuseOlder(query, target)

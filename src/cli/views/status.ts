@@ -121,7 +121,8 @@ function replicaText(
   const own = all.find(({ self }) => self)
   return [
     `${safe(instance)} on ${revision}`,
-    ...(revision < newest ? [look.paint('yellow', '(behind)')] : []),
+    // Of one that was not seen lately nobody knows on what it is.
+    ...(revision < newest && agoMs <= SILENT_MS ? [look.paint('yellow', '(behind)')] : []),
     ...(state === 'ready' ? [] : [`(${safe(state)})`]),
     ...(agoMs > SILENT_MS ? [look.paint('yellow', `(last seen ${span(agoMs / 1000)} ago)`)] : []),
     ...(own === undefined || own.configHash === configHash ? [] : [look.paint('yellow', 'with another configuration')]),
