@@ -1,9 +1,10 @@
 // What the doctor can look at when no proxy answers: this Node, the file, the token, what a start would find, its ports.
 import { once } from 'node:events'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { resolve } from 'node:path'
 import type { Diagnosis } from '../admin/api.ts'
+import { readSpilled } from '../store/spill.ts'
 import { codeOf, TOKEN_FILE } from './access.ts'
 import type { CliIo } from './io.ts'
 
@@ -70,9 +71,14 @@ async function leftBehind({ cwd }: CliIo): Promise<readonly Check[]> {
     const message = `${STORE}/rollback is there: the next start sends everything to legacy (break glass)`
     found.push(check('store', 'break_glass', 'warn', message))
   }
-  const pending = await readFile(at('rollbacks.pending'), 'utf8').catch(() => '')
-  const count = pending.split('\n').filter(line => line !== '').length
-  if (count > 0) {
+  const count = await readSpilled(at('rollbacks.pending')).then(
+    all => all.length,
+    () => null,
+  )
+  if (count === null) {
+    const message = `${STORE}/rollbacks.pending is damaged: the next start rolls everything back`
+    found.push(check('store', 'rollbacks_damaged', 'bad', message))
+  } else if (count > 0) {
     const message = `${STORE}/rollbacks.pending holds ${count} not yet saved: in force again at the next start`
     found.push(check('store', 'unsaved_rollback', 'warn', message, { count }))
   }

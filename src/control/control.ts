@@ -429,7 +429,12 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
 
   /** What an earlier run could not store is in force again before anything is served. */
   async function takeLocal(): Promise<void> {
-    const kept = await local.read().catch(damaged)
+    const kept = await local.read().catch(async error => {
+      const all = damaged(error)
+      // It must outlive the next crash as well, and the damaged file is no place for that.
+      for (const one of all) await local.keep(one)
+      return all
+    })
     owed = kept.filter(one => !isKnown(stored, one.rollback.id))
     if (owed.length === 0) await local.clear()
     // Tried once, so that a store that answers holds it before anything is served.

@@ -1,13 +1,14 @@
 // The last resort of a rollback: a local file that holds those which the store could not save, until it can.
 //
-// One rollback per line, JSON, ended by a newline that is written with it: a line without its newline was never
-// acknowledged and is dropped. The reserve is a second file of blanks that is given up when the disk is full, because a
-// full disk is the likeliest reason why the store could not save either.
-import { open, readFile, rm, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+// One rollback per line, JSON, in a sealed file: no crash leaves half of it, so whatever is not as it was written was damaged
+// afterwards, and that is an error: a rollback that was in force must not be forgotten without a word. The reserve is a second
+// file of blanks that is given up when the disk is full, because a full disk is the likeliest reason why the store could not
+// save either.
+import { copyFile, rm, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { AuditDraft, Rollback } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
-import { makeDirectory } from './directory.ts'
+import { readSealed, removeSealed, writeSealed } from './sealed-file.ts'
 
 export interface Spilled {
   readonly rollback: Rollback
@@ -15,12 +16,12 @@ export interface Spilled {
 }
 
 export interface Spill {
-  /** On the disk, name and all, when it resolves. Rejects with `spill_failed`. */
-  append(rollback: Rollback, draft: AuditDraft): Promise<void>
   /**
-   * Oldest first; nothing there is an empty list. Rejects with `spill_damaged` when an acknowledged line cannot be read:
-   * a rollback that was in force must not be forgotten without a word.
+   * On the disk, name and all, when it resolves. Rejects with `spill_failed`. A file that is damaged is set aside, as `path`
+   * + `.damaged`, and begun anew.
    */
+  append(rollback: Rollback, draft: AuditDraft): Promise<void>
+  /** Oldest first, each once; none is an empty list. Rejects with `spill_damaged`: not what was written, or `spill_failed`. */
   read(): Promise<readonly Spilled[]>
   /** Forgets everything, also what was appended since the last `read`. Rejects with `spill_failed`. */
   clear(): Promise<void>
@@ -28,18 +29,8 @@ export interface Spill {
   reserve(): Promise<void>
 }
 
-interface Lines {
-  /** Each rollback once, however often an append of it was tried. */
-  readonly items: readonly Spilled[]
-  /** Where the next line goes, in bytes. */
-  readonly end: number
-  /** From 1: a line that is broken although something comes after it; null: none. */
-  readonly damagedLine: number | null
-}
-
 /** Some two hundred rollbacks. */
 const RESERVE_BYTES = 65_536
-const NEWLINE = 10
 
 export function createSpill(options: { readonly path: string }): Spill {
   const path = resolve(options.path)
@@ -56,92 +47,46 @@ export function createSpill(options: { readonly path: string }): Spill {
   }
 
   function append(rollback: Rollback, draft: AuditDraft): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify({ rollback, draft })}\n`)
     return inTurn(async () => {
-      await makeParent(path)
-      const { end } = parseLines(await contents(path))
+      const before = await readSpilled(path).catch(async error => {
+        if (!(error instanceof BanyanError)) throw error
+        await copyFile(path, `${path}.damaged`).catch(() => {})
+        return []
+      })
+      // Each once: an append that failed may be tried again.
+      const all = new Map(before.map(one => [one.rollback.id, one])).set(rollback.id, { rollback, draft })
+      const text = [...all.values()].map(one => `${JSON.stringify(one)}\n`).join('')
       try {
-        await writeDurably(path, end, line)
+        await writeSealed(path, text)
       } catch (error) {
         if (!isFull(error)) throw error
         await rm(reservePath, { force: true })
-        await writeDurably(path, end, line)
+        await writeSealed(path, text)
       }
-    })
-  }
-
-  function read(): Promise<readonly Spilled[]> {
-    return inTurn(async () => {
-      const { items, damagedLine } = parseLines(await contents(path))
-      if (damagedLine !== null) throw damaged(path, damagedLine, items.length)
-      return items
-    })
-  }
-
-  function clear(): Promise<void> {
-    return inTurn(async () => {
-      await rm(path, { force: true })
-      await syncDirectory(dirname(path))
     })
   }
 
   function reserve(): Promise<void> {
     return inTurn(async () => {
-      await makeParent(path)
-      if ((await sizeOf(reservePath)) >= RESERVE_BYTES) return
-      await writeDurably(reservePath, 0, Buffer.alloc(RESERVE_BYTES, ' '))
+      if ((await sizeOf(reservePath)) < RESERVE_BYTES) await writeSealed(reservePath, ' '.repeat(RESERVE_BYTES))
     })
   }
 
-  return { append, read, clear, reserve }
-}
-
-/** @param at bytes of the file to keep: what stands behind them is left over from a write that was never acknowledged */
-async function writeDurably(path: string, at: number, bytes: Buffer): Promise<void> {
-  const file = await open(path, 'a', 0o600)
-  try {
-    await file.truncate(at)
-    await file.appendFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await syncDirectory(dirname(path))
-}
-
-/** Only the last line can be torn, because `append` writes over a torn one; a broken line before others was a good one once. */
-function parseLines(bytes: Buffer): Lines {
-  const items = new Map<string, Spilled>()
-  const complete = bytes.lastIndexOf(NEWLINE) + 1
-  let line = 1
-  for (let start = 0; start < complete; line++) {
-    const end = bytes.indexOf(NEWLINE, start) + 1
-    const item = parseLine(bytes.toString('utf8', start, end))
-    if (item !== null) items.set(item.rollback.id, item)
-    else if (end === bytes.length) return { items: [...items.values()], end: start, damagedLine: null }
-    else return { items: [...items.values()], end: complete, damagedLine: line }
-    start = end
-  }
-  return { items: [...items.values()], end: complete, damagedLine: null }
-}
-
-function parseLine(text: string): Spilled | null {
-  try {
-    const { rollback, draft } = JSON.parse(text) as Partial<Spilled>
-    const { units, restored } = rollback ?? {}
-    const shaped = (units === '*' || Array.isArray(units)) && Array.isArray(restored)
-    return typeof rollback?.id === 'string' && shaped && typeof draft?.action === 'string' ? { rollback, draft } : null
-  } catch {
-    return null
+  return {
+    append,
+    read: () => inTurn(() => readSpilled(path)),
+    clear: () => inTurn(() => removeSealed(path)),
+    reserve,
   }
 }
 
-async function contents(path: string): Promise<Buffer> {
+/** As `Spill.read`, also beside a process that writes it. Rejects with the system's error where it cannot be read at all. */
+export async function readSpilled(path: string): Promise<readonly Spilled[]> {
   try {
-    return await readFile(path)
+    const text = (await readSealed(path)) ?? ''
+    return text.split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line) as Spilled]))
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return Buffer.alloc(0)
-    throw error
+    throw codeOf(error) === null ? damaged(path, error) : error
   }
 }
 
@@ -151,27 +96,6 @@ async function sizeOf(path: string): Promise<number> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 0
     throw error
-  }
-}
-
-async function makeParent(path: string): Promise<void> {
-  const made = makeDirectory(dirname(path))
-  if (made === undefined) return
-  for (let at = dirname(path); at !== dirname(made) && at !== dirname(at); at = dirname(at))
-    await syncDirectory(dirname(at))
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    const directory = await open(path, 'r')
-    try {
-      await directory.sync()
-    } finally {
-      await directory.close()
-    }
-  } catch (error) {
-    // Not every system can do it (Windows, some network file systems), not every parent may be read; a missing one is empty.
-    if (!['EACCES', 'EPERM', 'EINVAL', 'EISDIR', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
   }
 }
 
@@ -186,17 +110,21 @@ function codeOf(error: unknown): string | null {
 }
 
 function failed(path: string, cause: unknown): BanyanError {
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return new BanyanError('spill_failed', `The spill file ${path} could not be read or written (${text}).`, {
+  return new BanyanError('spill_failed', `The spill file ${path} could not be read or written (${textOf(cause)}).`, {
     hint: 'A rollback that is kept neither here nor in the store ends with the process: make space or mend the directory.',
     details: { path },
     cause,
   })
 }
 
-function damaged(path: string, line: number, readable: number): BanyanError {
-  return new BanyanError('spill_damaged', `Line ${line} of the spill file ${path} cannot be read.`, {
-    hint: 'Each line is one rollback that was in force. Mend or remove the line, and roll back again what it was about.',
-    details: { path, line, readable },
+function damaged(path: string, cause: unknown): BanyanError {
+  return new BanyanError('spill_damaged', `The spill file ${path} cannot be used: ${textOf(cause)}.`, {
+    hint: 'It held rollbacks that were in force. Everything is rolled back until somebody has looked and restores.',
+    details: { path },
+    cause,
   })
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }

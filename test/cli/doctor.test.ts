@@ -1,8 +1,10 @@
 // banyan doctor: areas with trouble first, the block to paste at the end, exit codes, and what is said without a proxy.
-import { chmod } from 'node:fs/promises'
+import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
+import type { AuditDraft, Rollback } from '../../src/model/control.ts'
+import { createSpill } from '../../src/store/spill.ts'
 import { AT, mistake, problem } from './answers.ts'
 import { directory, fakeAdmin, reply, run } from './fake-admin.ts'
 
@@ -94,9 +96,10 @@ t.test('without a proxy: what can be said from here', async t => {
   const cwd = await directory(t, {
     'routes.yaml': 'routes: []\n',
     '.banyan/rollback': '',
-    '.banyan/rollbacks.pending': '{"a":1}\n{"b":2}\n',
     '.banyan/admin.token': 'bny_test',
   })
+  const spill = createSpill({ path: join(cwd, '.banyan/rollbacks.pending') })
+  for (const id of ['r1', 'r2']) await spill.append({ id } as Rollback, {} as AuditDraft)
   await chmod(join(cwd, '.banyan/admin.token'), 0o644)
   const parts = { check: async () => ({ ok: false, lines: '', mistakes: [{ ...mistake, level: 'error' as const }] }) }
   const env = { BANYAN_ADMIN: nowhere.url }
@@ -113,6 +116,9 @@ t.test('without a proxy: what can be said from here', async t => {
   const asJson = await run(null, ['doctor', '--json'], { cwd, parts, env })
   t.equal(asJson.code, 8)
   t.match(JSON.parse(asJson.out), { paste: null, checks: [{ code: 'proxy_unreachable', level: 'bad' }] })
+  await writeFile(join(cwd, '.banyan/rollbacks.pending'), '')
+  const damaged = await run(null, ['doctor'], { cwd, parts, env })
+  t.match(damaged.out, /BAD +\.banyan\/rollbacks\.pending is damaged.*\s.*\[rollbacks_damaged\]$/m)
 })
 
 t.test('without a proxy, in an empty directory', async t => {

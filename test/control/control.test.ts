@@ -237,7 +237,20 @@ t.test('a damaged local file rolls everything back: a rollback may have been in 
   const again = await open({ store: first.store, damaged: true })
   t.same(again.swaps, [0])
   t.match(again.control.state().rollbacks, [{ units: '*', by: 'system' }])
+  t.same(again.spilled, [], 'it is stored')
 })
+
+t.test(
+  'a damaged local file, and the store cannot save: that everything is rolled back outlives the process',
+  async t => {
+    const first = await open()
+    await first.control.apply(set(50))
+    const failing = { ...first.store, commit: () => Promise.reject(new Error('full')) }
+    const again = await open({ store: failing, damaged: true })
+    t.same(again.swaps, [0])
+    t.match(again.spilled, [{ rollback: { units: '*', by: 'system' } }])
+  },
+)
 
 t.test('changes come one at a time, in order, with rising revisions', async t => {
   const kit = await open()

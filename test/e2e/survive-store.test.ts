@@ -1,6 +1,6 @@
 // A rollback is in force whether or not the store can save it, and survives the process: disks that are full or slow, files that
 // are taken away.
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { eventually } from './harness.ts'
@@ -58,6 +58,29 @@ t.test('a store that cannot save: refused changes, and a rollback that holds', {
   })
   t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'and a restore ends it as any other')
   t.match(await metrics(banyan), /^banyan_route_weight_ratio\{route="all",kind="effective"\} 1$/m)
+})
+
+t.test('a damaged file of rollbacks: everything is rolled back, said, and the file set aside', async t => {
+  const { cwd, start } = await scene(t)
+  let banyan = await start()
+  await banyan.api('PUT', '/routes/all/weight', { percent: 100 })
+  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'))
+  await banyan.kill()
+  const file = join(cwd, '.banyan', 'rollbacks.pending')
+  writeFileSync(file, '')
+  banyan = await start()
+  t.match(await banyan.line(/^the local file of rollbacks is damaged/), { level: 'error' })
+  t.notOk((await sidesOf(banyan, USERS)).includes('new'))
+  t.ok(existsSync(`${file}.damaged`))
+  t.match((await banyan.api('GET', '/status')).json, {
+    store: { unsaved: 0 },
+    rollbacks: [{ units: '*', by: 'system', reason: 'the local file of rollbacks is damaged' }],
+  })
+  t.equal((await banyan.api('POST', '/restore', {})).json.durable, true)
+  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'a restore ends it as any other')
+  await banyan.kill()
+  banyan = await start()
+  t.notOk((await sidesOf(banyan, USERS)).includes('legacy'), 'for good')
 })
 
 t.test('a store that cannot save: break glass without it', { skip: noMount }, async t => {

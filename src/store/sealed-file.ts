@@ -1,0 +1,82 @@
+// A small file that is whole or damaged, and never anything between: what is read is what was written last, or an error.
+//
+// Written to another name, synced, and put in its place at once, so that no crash leaves half of it; its first line holds the
+// sum of the rest. For this user only: state has secrets in it.
+import { createHash } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { makeDirectory } from './directory.ts'
+
+const VERSION = 1
+const HEAD = /^banyan ([0-9]{1,9}) sha256:([0-9a-f]{64})$/
+
+/** null: there is none. Rejects when it cannot be read, or is not what was written. */
+export async function readSealed(path: string): Promise<string | null> {
+  const bytes = await readFile(path).catch(error => {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  })
+  if (bytes === null) return null
+  const end = bytes.indexOf('\n')
+  const head = HEAD.exec(bytes.toString('latin1', 0, end))
+  if (head === null) throw new Error('its first line is not what was written')
+  const [, version, sum] = head
+  if (Number(version) !== VERSION) throw new Error(`it is of version ${version}, this one reads ${VERSION}`)
+  const content = bytes.subarray(end + 1)
+  if (sumOf(content) !== sum) throw new Error('it is not what was written')
+  return content.toString('utf8')
+}
+
+/** On the disk, name and all, when it resolves. When it rejects, what was there before still is. */
+export async function writeSealed(path: string, text: string): Promise<void> {
+  await makeParent(path)
+  const content = Buffer.from(text)
+  const temporary = `${path}.new`
+  // What a crash or a full disk has left there, or somebody else has put there: made anew, it is ours alone.
+  await rm(temporary, { force: true })
+  const file = await open(temporary, 'wx', 0o600)
+  try {
+    await file.writeFile(Buffer.concat([Buffer.from(`banyan ${VERSION} sha256:${sumOf(content)}\n`), content]))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, path)
+  await syncDirectory(dirname(path))
+}
+
+/** Gone from the disk when it resolves, also where there was none. */
+export async function removeSealed(path: string): Promise<void> {
+  await rm(path, { force: true })
+  await syncDirectory(dirname(path))
+}
+
+async function makeParent(path: string): Promise<void> {
+  const made = makeDirectory(dirname(path))
+  if (made === undefined) return
+  for (let at = dirname(path); at !== dirname(made) && at !== dirname(at); at = dirname(at))
+    await syncDirectory(dirname(at))
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  try {
+    const directory = await open(path, 'r')
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  } catch (error) {
+    // Not every system can do it (Windows, some network file systems), not every parent may be read; a missing one is empty.
+    if (!['EACCES', 'EPERM', 'EINVAL', 'EISDIR', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
+  }
+}
+
+function sumOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex')
+}
+
+function codeOf(error: unknown): string | null {
+  const code = (error as { readonly code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : null
+}
