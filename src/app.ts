@@ -118,7 +118,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     servesToo: workers === 1,
     workers: () => standingOf(plane.workers()),
     replicas() {
-      const running = replicas().filter(({ revision }) => revision >= control.stored()).length
+      const running = replicas().filter(({ revision, silent }) => revision >= control.stored() && !silent).length
       return { running, pending: replicas().length - running }
     },
     configDiffers: () => instances?.fleet.differing().length ?? 0,
@@ -177,6 +177,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         version: VERSION,
         state,
         agoMs: 0,
+        silent: false,
         configHash: '',
         self: true,
         workers: plane.workers().map(({ worker, revision }) => ({ worker, revision })),

@@ -190,6 +190,7 @@ export const Status = z.object({
       version: z.string(),
       state: z.enum(['starting', 'ready', 'draining']),
       agoMs: z.number().describe('since it was seen last'),
+      silent: z.boolean().describe('it is not seen any more and has not left: it may serve by what it knew'),
       configHash: z.string().describe('of its configuration; another one than ours: it differs'),
       self: z.boolean().describe('the one that answers'),
       workers: z.array(z.object({ worker: z.number().int(), revision: z.number().int() })),

@@ -7,7 +7,7 @@ import type { Applied, Owed, Reached } from '../model/control.ts'
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
 import type { Presence, Shared } from '../store/store.ts'
 import { createAcks } from './acks.ts'
-import { ALIVE_MS, createMembers, type ReplicaView, type Row } from './members.ts'
+import { ALIVE_MS, COUNTED_MS, createMembers, type ReplicaView, type Row } from './members.ts'
 import { type Ack, MAX_TELL_BYTES, readTold, type Told, workersOf, writeTold } from './message.ts'
 import type { Peers } from './peers.ts'
 import { type FleetWarning, warningsOf } from './warnings.ts'
@@ -81,7 +81,7 @@ export function createFleet(parts: FleetParts): Fleet {
     waitMs: WAIT_MS,
     ...parts.every,
   }
-  const members = createMembers(instance, clock)
+  const members = createMembers(instance, clock, name => peers?.isGone(name) ?? false)
   const acks = createAcks({ instance, clock, members, waitMs: every.waitMs })
   let presenting: Promise<void> | null = null
   let greeting: Promise<void> | null = null
@@ -187,7 +187,7 @@ export function createFleet(parts: FleetParts): Fleet {
   async function presentOnce(): Promise<void> {
     try {
       const presence = parts.presence()
-      const rows = await shared.present(presence, ALIVE_MS)
+      const rows = await shared.present(presence, COUNTED_MS)
       const ours = rows.find(row => row.instance === instance)
       // Before our first row, it is of our own last life.
       if (presented && ours !== undefined && ours.startedAt !== presence.startedAt) sawNamesake()
@@ -209,9 +209,13 @@ export function createFleet(parts: FleetParts): Fleet {
 
   function saw(rows: readonly Row[]): void {
     const before = new Map(members.others().map(one => [one.instance, one.startedAt]))
+    const quiet = new Set(members.silent().map(one => one.instance))
     members.saw(rows)
-    const alive = new Map(rows.map(row => [row.instance, row]))
-    for (const [name, startedAt] of before) if (alive.get(name)?.startedAt !== startedAt) acks.forget(name)
+    const there = new Map(rows.map(row => [row.instance, row]))
+    for (const [name, startedAt] of before) if (there.get(name)?.startedAt !== startedAt) acks.forget(name)
+    for (const { instance: name, agoMs } of members.silent())
+      if (!quiet.has(name))
+        log('warn', 'a replica says nothing any more: it may serve by what it knew', { replica: name, agoMs })
     // A row acknowledges as well, should a telling have been lost.
     for (const { instance: from, workers } of rows) {
       if (workers.length === 0) continue
@@ -250,6 +254,7 @@ export function createFleet(parts: FleetParts): Fleet {
         namesake: (agoOf(takenAt) ?? Number.POSITIVE_INFINITY) < ALIVE_MS ? instance : null,
         differing: members.differing(parts.presence()),
         reachable,
+        silent: members.silent(),
         peers: peers?.list() ?? [],
         nameTrouble: peers?.nameTrouble() ?? null,
         refusedAgoMs: agoOf(parts.refusedAt()),

@@ -17,7 +17,7 @@ export interface GatherParts {
   /** From now. */
   readonly waitMs: Milliseconds
   readonly instance: string
-  /** Alive, as far as is known. Those without workers serve nobody and are not waited for. */
+  /** Who may be serving. Those without workers serve nobody and are not waited for. */
   readonly expected: readonly Presence[]
   readonly peers: readonly Peer[]
   /** Whoever is neither expected nor listening is not there, by what the store says. */
@@ -84,9 +84,9 @@ export function gather(parts: GatherParts): Gathering {
     const unheard = peers.filter(peer => (open.has(peer) || silent.has(peer)) && !nobody.has(peer))
     const named = unheard.flatMap(({ instance: name }) => (name === null ? [] : [name]))
     const gone = [...new Set(named)].filter(name => !arrived.has(name) && !missing.has(name))
-    // An address that never said its name may be any of those whose address is not known.
+    // An address that never said its name may be any of those whose address is not known. Our own is known: we answer ourselves.
     const placed = new Set(peers.map(({ instance: name }) => name))
-    const unplaced = [instance, ...expected.map(one => one.instance)].filter(name => !placed.has(name)).length
+    const unplaced = expected.filter(one => !placed.has(one.instance)).length
     const strangers = unheard.filter(({ instance: name }) => name === null).slice(unplaced)
     return [...gone, ...strangers.map(({ url }) => url)].map(name => ({ instance: name, worker: 1 }))
   }

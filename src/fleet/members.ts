@@ -1,12 +1,15 @@
 // Who belongs to the fleet, as the store knows it: every instance writes its row each second, and reads those of all.
 //
-// While the store does not answer, whoever was there last counts as there: a rollback names them as pending, if nothing is
-// heard of them, instead of forgetting them. Once it answers again, whoever is gone is gone.
+// Whoever leaves takes its row along. One whose row only grows old has crashed, or hangs, or is cut off, and in the last two
+// cases it may go on serving by what it knew: it is silent, and counts until it is shown to be gone, or for an hour. While the
+// store does not answer, whoever was there last counts.
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
 import type { Presence } from '../store/store.ts'
 
-/** Rows that are older count no more. */
+/** Whoever has not written its row for so long is silent. */
 export const ALIVE_MS: Milliseconds = 5_000
+/** And after so long it counts no more: a crash must not hold up every answer for ever. */
+export const COUNTED_MS: Milliseconds = 3_600_000
 const SHOWN_HASH_DIGITS = 8
 
 export interface ReplicaView {
@@ -17,6 +20,8 @@ export interface ReplicaView {
   readonly state: Presence['state']
   /** Since its row was written. */
   readonly agoMs: Milliseconds
+  /** It has not written its row for a while, although the store answers. */
+  readonly silent: boolean
   /** The first digits: enough to see who differs. */
   readonly configHash: string
   readonly self: boolean
@@ -27,8 +32,10 @@ export type Row = Presence & { readonly agoMs: Milliseconds }
 export interface Members {
   /** The store's answer, ours among them. */
   saw(rows: readonly Row[]): void
-  /** Known as alive, without ourselves. */
+  /** Who may be serving, without ourselves. */
   others(): readonly Presence[]
+  /** Of these, those of whom nothing is seen any more. */
+  silent(): readonly Row[]
   /** The store has answered within the last seconds: who is not among the others is not there. */
   isFresh(): boolean
   /** `heardOf`: the revision that an instance has said since its row was written; null: none. */
@@ -37,16 +44,31 @@ export interface Members {
   differing(self: Presence): readonly string[]
 }
 
-export function createMembers(instance: string, clock: Clock): Members {
+/** `isGone`: nobody of this name is where it was. */
+export function createMembers(instance: string, clock: Clock, isGone: (instance: string) => boolean): Members {
   let rows: readonly Row[] = []
   let sawAt: Milliseconds | null = null
 
+  const others = () => rows.filter(row => !isSilent(row) || !isGone(row.instance))
+
   function viewOf(row: Row, self: boolean, heard: Revision): ReplicaView {
-    const { version, state, configHash } = row
+    const { version, state, configHash, agoMs } = row
+    const silent = isSilent(row)
     const shownHash = configHash.slice(0, SHOWN_HASH_DIGITS)
     const revision = Math.max(row.revision, heard)
     const workers = row.workers.map(one => ({ ...one, revision: Math.max(one.revision, heard) }))
-    return { instance: row.instance, revision, workers, version, state, agoMs: row.agoMs, configHash: shownHash, self }
+    const ago = agoMs + (self ? 0 : sinceSeen())
+    return {
+      instance: row.instance,
+      revision,
+      workers,
+      version,
+      state,
+      agoMs: ago,
+      silent,
+      configHash: shownHash,
+      self,
+    }
   }
 
   function sinceSeen(): Milliseconds {
@@ -58,14 +80,19 @@ export function createMembers(instance: string, clock: Clock): Members {
       rows = found.filter(row => row.instance !== instance)
       sawAt = clock.monotonic()
     },
-    others: () => rows,
+    others,
+    silent: () => others().filter(isSilent),
     isFresh: () => sawAt !== null && sinceSeen() < ALIVE_MS,
     views(self, heardOf) {
-      const seen = rows.map(row =>
-        viewOf({ ...row, agoMs: row.agoMs + sinceSeen() }, false, heardOf(row.instance) ?? 0),
-      )
+      const seen = others().map(row => viewOf(row, false, heardOf(row.instance) ?? 0))
       return [viewOf({ ...self, agoMs: 0 }, true, 0), ...seen].sort((a, b) => (a.instance < b.instance ? -1 : 1))
     },
-    differing: self => rows.filter(row => row.configHash !== self.configHash).map(row => row.instance),
+    differing: self =>
+      rows.filter(row => !isSilent(row) && row.configHash !== self.configHash).map(row => row.instance),
   }
+}
+
+/** By its age when it was read: that the store does not answer makes nobody silent. */
+function isSilent({ agoMs }: Row): boolean {
+  return agoMs > ALIVE_MS
 }

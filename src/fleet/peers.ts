@@ -53,6 +53,8 @@ export interface Peers {
   /** To every address but our own, at once. */
   push(owed: Owed): readonly Pushed[]
   list(): readonly Peer[]
+  /** It answered at one of the addresses, and is not there any more: nobody listens, somebody else answers, or the name has it no more. */
+  isGone(instance: string): boolean
   /** Why the name gives no addresses, in a word; null: it does. */
   nameTrouble(): string | null
   close(): void
@@ -74,6 +76,7 @@ export function createPeers(parts: PeersParts): Peers {
     'https:': new HttpsAgent({ keepAlive: true, maxFreeSockets: 2 }),
   }
   let known: readonly Known[] = parts.peers.kind === 'urls' ? parts.peers.urls.map(unknown) : []
+  const gone = new Set<string>()
   let nameTrouble: string | null = null
   let asking: Promise<void> | null = null
   let closed = false
@@ -98,7 +101,9 @@ export function createPeers(parts: PeersParts): Peers {
         ...new Set(addresses.map(address => `http://${address.includes(':') ? `[${address}]` : address}:${port}`)),
       ]
       if (urls.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' })
-      known = urls.sort().map(url => known.find(peer => peer.url === url) ?? unknown(url))
+      const before = known
+      known = urls.sort().map(url => before.find(peer => peer.url === url) ?? unknown(url))
+      for (const peer of before) if (!known.includes(peer)) left(peer)
       nameTrouble = null
     } catch (error) {
       const trouble = codeOf(error) ?? 'failed'
@@ -118,6 +123,8 @@ export function createPeers(parts: PeersParts): Peers {
     try {
       const answer = await post({ url: peer.url, agent, secret, body, timeoutMs })
       if (peer.trouble !== null) log('info', 'a peer answers again', { peer: peer.url, replica: answer.from })
+      if (peer.instance !== answer.from) left(peer)
+      gone.delete(answer.from)
       peer.instance = answer.from
       peer.self = answer.from === instance
       peer.trouble = null
@@ -127,8 +134,13 @@ export function createPeers(parts: PeersParts): Peers {
       // Once for each reason: it is tried again every few seconds.
       if (peer.trouble !== trouble && !closed) log('warn', 'a peer does not answer', { peer: peer.url, trouble })
       peer.trouble = trouble
+      if (trouble === 'ECONNREFUSED') left(peer)
       return null
     }
+  }
+
+  function left({ instance: name }: Known): void {
+    if (name !== null) gone.add(name)
   }
 
   /** In as many bodies as they need, each with what peers take; at least one. */
@@ -149,6 +161,7 @@ export function createPeers(parts: PeersParts): Peers {
     refresh,
     push,
     list: () => known,
+    isGone: name => gone.has(name),
     nameTrouble: () => nameTrouble,
     close() {
       closed = true

@@ -13,6 +13,7 @@ export interface FleetWarning {
     | 'peer_unreachable'
     | 'peers_unresolved'
     | 'push_refused'
+    | 'replica_silent'
   readonly message: string
   readonly route: null
 }
@@ -24,6 +25,7 @@ export interface FleetTroubles {
   readonly differing: readonly string[]
   /** The store says who is there. */
   readonly reachable: boolean
+  readonly silent: readonly { readonly instance: string; readonly agoMs: Milliseconds }[]
   readonly peers: readonly Peer[]
   readonly nameTrouble: string | null
   /** Since the last push with a wrong signature; null: none. */
@@ -47,6 +49,13 @@ export function warningsOf(troubles: FleetTroubles): readonly FleetWarning[] {
     ...(reachable
       ? []
       : [warning('fleet_unseen', 'the store does not say which replicas there are: those that it named last count')]),
+    // While the store does not answer, its ages say nothing new.
+    ...(reachable ? troubles.silent : []).map(({ instance, agoMs }) =>
+      warning(
+        'replica_silent',
+        `${instance} has not been seen for ${Math.round(agoMs / 1000)} s and has not left: if its process is there, it may serve by what it knew then, and changes wait for it`,
+      ),
+    ),
     ...(nameTrouble === null
       ? []
       : [

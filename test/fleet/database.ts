@@ -49,9 +49,9 @@ export function createDatabase(): Database {
       listen(ears) {
         listening.set(instance, ears)
       },
-      present: me =>
+      present: (me, forMs) =>
         answered(instance, () => {
-          const before = [...rows.values()].filter(row => row.agoMs <= 5_000)
+          const before = [...rows.values()].filter(row => row.agoMs <= forMs)
           rows.set(me.instance, { ...me, agoMs: 0 })
           return before
         }),

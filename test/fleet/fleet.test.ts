@@ -299,6 +299,49 @@ t.test('a wrong secret is seen at both ends', async t => {
   t.match(b.fleet.warnings(), [{ code: 'push_refused' }])
 })
 
+t.test('who is not seen any more and has not left counts, and is warned of', async t => {
+  const database = createDatabase()
+  const { a } = await three(t, database, { waitMs: 50 })
+  database.put({ ...presenceOf('d', 2), configHash: 'deadbeef' }, 42_000)
+  await a.fleet.announce()
+  t.same(names((await a.fleet.spread(owedOf(), 0)).pending), ['d/1', 'd/2'])
+  t.same(names((await a.fleet.confirm(1, 0)).pending), [], 'what its row says that it ran, it runs')
+  t.same(
+    names((await a.fleet.confirm(2, 0)).pending).filter(name => name.startsWith('d')),
+    ['d/1', 'd/2'],
+  )
+  t.match(
+    a.fleet.replicas().map(({ instance, silent }) => `${instance} ${silent}`),
+    ['a false', 'b false', 'c false', 'd true'],
+  )
+  t.match(a.fleet.warnings(), [{ code: 'replica_silent', message: /^d has not been seen for 42 s/ }])
+  t.same(
+    a.log.filter(line => line.includes('says nothing')),
+    ['warn a replica says nothing any more: it may serve by what it knew'],
+  )
+  t.same(a.fleet.differing(), [], 'its file is not looked at')
+  await a.fleet.announce()
+  t.equal(a.log.filter(line => line.includes('says nothing')).length, 1, 'said once')
+
+  database.put(presenceOf('d', 2), 3_600_001)
+  await a.fleet.announce()
+  t.same(names((await a.fleet.spread(owedOf('rb-2'), 0)).pending), [], 'after an hour it is taken for gone')
+  t.same(a.fleet.warnings(), [])
+})
+
+t.test('who is silent, and not where it was, is gone', async t => {
+  const database = createDatabase()
+  const { a, b } = await three(t, database, { waitMs: 50 })
+  await b.close()
+  database.put(presenceOf('b', 2), 6_000)
+  await a.fleet.announce()
+  await until(() => a.fleet.replicas().length === 2)
+  t.same(names((await a.fleet.spread(owedOf(), 0)).pending), [])
+  database.put(presenceOf('b', 2), 1_000)
+  await a.fleet.announce()
+  t.equal(a.fleet.replicas().length, 3, 'a row that is new says more than an address')
+})
+
 t.test('who leaves is gone, and its row does not come back', async t => {
   const database = createDatabase()
   const { a, b } = await three(t, database)

@@ -95,13 +95,15 @@ t.test('a peer that does not answer is pending under its name, or under its addr
 })
 
 t.test('an address without a name may be somebody who is accounted for', async t => {
-  const strangers = [peer('http://1', null), peer('http://2', null)]
+  const strangers = [peer('http://a', 'a', { self: true }), peer('http://1', null)]
   const one = begin({ expected: [presenceOf('b', 1)], peers: strangers })
   one.arrive('b', ran)
-  t.same(names((await one.reached).pending), [], 'one of them is b, and one ourselves')
+  t.same(names((await one.reached).pending), [], 'it is b')
   const other = begin({ expected: [presenceOf('b', 1)], peers: [...strangers, peer('http://3', null)] })
   other.arrive('b', ran)
   t.same(names((await other.reached).pending), ['http://3/1'])
+  const alone = begin({ peers: [peer('http://1', null)] })
+  t.same(names((await alone.reached).pending), ['http://1/1'], 'it is not taken for ourselves, who would answer')
 })
 
 t.test('where nobody listens, and the store knows of nobody, nobody is', async t => {

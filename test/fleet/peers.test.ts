@@ -226,6 +226,36 @@ t.test('a name is asked again: addresses come and go, the last ones stay while i
   t.same(seen(), [`http://127.0.0.1:${port} b`])
 })
 
+t.test('who was at an address and is not there any more is gone, until it answers again', async t => {
+  const b = await startReplica('b', { database: createDatabase(), host: '127.0.0.1' })
+  const port = Number(new URL(b.url).port)
+  let addresses = ['127.0.0.1']
+  const lookup = async () => addresses
+  const peers = peersOf(t, { peers: { kind: 'dns', host: 'banyan.internal', port }, lookup, timeoutMs: 300 })
+  const gone = () => ['b', 'c', 'd'].filter(peers.isGone)
+  await peers.refresh([])
+  t.same(gone(), [])
+  b.hang()
+  await peers.refresh([])
+  t.same(peers.list()[0]?.trouble, 'timeout')
+  t.same(gone(), [], 'it is there, and says nothing')
+  await b.close()
+  await peers.refresh([])
+  t.same(gone(), ['b'], 'nobody listens there')
+
+  const again = await startReplica('b', { database: createDatabase(), host: '127.0.0.1', port })
+  await peers.refresh([])
+  t.same(gone(), [], 'it is back')
+  await again.close()
+  const c = await replica(t, 'c', { host: '127.0.0.1', port })
+  await peers.refresh([])
+  t.same(gone(), ['b'], 'somebody else is there')
+  addresses = ['127.0.0.2']
+  await peers.refresh([])
+  t.same(gone(), ['b', 'c'], 'the name has it no more')
+  t.ok(c)
+})
+
 t.test('a name server that hangs holds nobody up, and is not asked twice', async t => {
   const b = await replica(t, 'b')
   const port = Number(new URL(b.url).port)

@@ -98,7 +98,10 @@ t.test('three replicas of two workers', { skip: noPostgres }, async t => {
     const { json } = await kit.api(a, 'PUT', '/routes/orders/weight', { percent: 30 })
     t.same(names(json.pending), ['replica-3/1', 'replica-3/2'])
     kit.replicas[2]!.running = null
-    await kit.settled()
+    await eventually(async () => {
+      const known = await Promise.all([a, b].map(one => kit.api(one, 'GET', '/status')))
+      return known.every(({ json }) => json.replicas.length === 2)
+    }, 'nobody listens where it was: it is gone')
     t.same((await kit.api(b, 'PUT', '/routes/orders/weight', { percent: 20 })).json.pending, [])
     await kit.start(c)
     await kit.settled()

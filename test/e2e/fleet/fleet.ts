@@ -153,17 +153,15 @@ export async function startFleet(t: Test, wish: FleetWish): Promise<FleetKit> {
       const live = replicas.filter(({ running }) => running !== null)
       await eventually(async () => {
         const statuses = await Promise.all(live.map(one => kit.api(one, 'GET', '/status').catch(() => null)))
-        const revisions = new Set(
-          statuses.flatMap(status => status?.json.replicas?.map((one: { revision: number }) => one.revision) ?? [-1]),
-        )
+        // One that was killed is silent: it counts for answers, and not here.
+        const seen = statuses.map(status => status?.json.replicas?.filter((one: { silent: boolean }) => !one.silent))
+        const revisions = new Set(seen.flatMap(all => all?.map((one: { revision: number }) => one.revision) ?? [-1]))
         return (
           revisions.size === 1 &&
           !revisions.has(-1) &&
           statuses.every(
-            status =>
-              status?.json.replicas.length === live.length &&
-              status.json.store.healthy &&
-              status.json.store.unsaved === 0,
+            (status, i) =>
+              seen[i]?.length === live.length && status?.json.store.healthy && status.json.store.unsaved === 0,
           )
         )
       }, 'all replicas agree')
