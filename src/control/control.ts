@@ -258,16 +258,16 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   }
 
   /** Said before, and in force already. */
-  function stands({ route }: Extract<Command, { type: 'rollback' }>, since: Milliseconds): Promise<Outcome> {
+  async function stands(command: Extract<Command, { type: 'rollback' }>, since: Milliseconds): Promise<Outcome> {
+    const { route } = command
     const found = standing(state, route === null ? null : (plan.byId.get(route) ?? null))
     const isOwed = owed.find(one => one.rollback === found)
     const others =
       isOwed === undefined ? parts.fleet?.confirm(stored.revision, since) : parts.fleet?.spread(isOwed, since)
-    return together(parts.running(), others).then(where => ({
-      applied: applied(state.revision, since, isOwed === undefined, where),
-      change: null,
-      rollback: found,
-    }))
+    const where = await together(parts.running(), others)
+    // A restore that came while the others were asked has ended it: what is answered as in force is.
+    if (found !== null && !state.rollbacks.some(({ id }) => id === found.id)) return rollBack(command)
+    return { applied: applied(state.revision, since, isOwed === undefined, where), change: null, rollback: found }
   }
 
   /** Another instance may have ended it, and it was not heard here yet: the store knows, or it is begun once more. */

@@ -18,6 +18,8 @@ interface Kit {
   readonly events: string[]
   /** What a commit does before it reaches the store. */
   gate: () => Promise<void>
+  /** What workers do before they say that they run. */
+  answers: () => Promise<void>
 }
 
 async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; damaged?: boolean } = {}): Promise<Kit> {
@@ -28,6 +30,7 @@ async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; dama
     spilled: more.spilled ?? [],
     events: [] as string[],
     gate: async () => {},
+    answers: async () => {},
   } as unknown as Kit & { control: Control }
   const parts: ControlParts = {
     instance: 'a',
@@ -58,7 +61,10 @@ async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; dama
       },
       async reserve() {},
     },
-    running: async () => ({ appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }),
+    async running() {
+      await kit.answers()
+      return { appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }
+    },
     copy: null,
     fleet: null,
     seed: () => 'seed',
@@ -101,6 +107,29 @@ t.test('durable before visible; one audit entry for each accepted change, none f
     ['set-weight', 'first-start'],
   )
   t.same(kit.events, ['set-weight orders 2'])
+})
+
+t.test('a rollback that is repeated, and ended while it is confirmed, is begun anew', async t => {
+  const kit = await open()
+  await kit.control.apply(set(80))
+  const first = await kit.control.apply(rollback('a', 'orders'))
+  let answer = () => {}
+  kit.answers = () =>
+    new Promise(resolve => {
+      answer = resolve
+    })
+  const repeated = kit.control.apply(rollback('b', 'orders'))
+  await kit.control.apply(command({ type: 'restore', route: 'orders', percent: null, rollbacks: null }))
+  t.equal(kit.swaps.at(-1), 80)
+  kit.answers = async () => {}
+  answer()
+  const { rollback: second } = await repeated
+  t.not(second?.id, first.rollback?.id)
+  t.same(
+    kit.control.state().rollbacks.map(({ id }) => id),
+    [second?.id],
+  )
+  t.equal(kit.swaps.at(-1), 0, 'what is answered as in force is')
 })
 
 t.test('what cannot be saved changes nothing', async t => {
