@@ -18,7 +18,9 @@ export function* checkFleet({ data, listeners }: Checked): Generator<Finding> {
     }
   }
   if (!hasPeers) return
-  if (!SHARED.test(String(data.store ?? ''))) {
+  // One that was refused (a variable that is not set) is a mistake of its own: what it would name is not known.
+  const isRefused = Object.hasOwn(data, 'store') && data.store === undefined
+  if (!SHARED.test(String(data.store ?? '')) && !isRefused) {
     yield {
       path: ['fleet', 'peers'],
       message: 'peers share one store, and this store is for one instance',

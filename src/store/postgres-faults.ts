@@ -71,15 +71,15 @@ export function describePostgres(error: unknown, where: Where): BanyanError {
   }
 }
 
+/** Nothing was sent. */
+const NOT_CONNECTED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/
+
 export function unreachable(shown: string, why: string): BanyanError {
-  return new BanyanError(
-    'store_unreachable',
-    `The store ${shown} cannot be reached; what was being saved may or may not be there (${why}).`,
-    {
-      hint: 'Look at the database server and the network. It is tried again with the next change; no restart is needed.',
-      details: { url: shown },
-    },
-  )
+  const doubt = NOT_CONNECTED.test(why) ? '' : '; what was being saved may or may not be there'
+  return new BanyanError('store_unreachable', `The store ${shown} cannot be reached${doubt} (${why}).`, {
+    hint: 'Look at the database server and the network. It is tried again with the next change; no restart is needed.',
+    details: { url: shown },
+  })
 }
 
 export function tooSlow(shown: string, why: string): BanyanError {

@@ -85,10 +85,17 @@ export function parsePostgresUrl(url: string): PostgresTarget {
   }
 }
 
+/** What stands where one of a few words should may be a secret that went to the wrong place. */
+function isShown(name: string, value: string): boolean {
+  if (name === 'sslmode') return TLS_MODES.some(known => known === value)
+  if (name === 'target_session_attrs') return SESSIONS.includes(value)
+  return KNOWN.includes(name)
+}
+
 /** Whatever stands between the first colon after the scheme and the last `@`; and parameters that we do not know: one may be a password. */
 export function withoutPassword(url: string): string {
   const shown = url.replace(/^([a-z]+:\/\/[^:@/]*|(?![a-z]+:\/\/)[^:@/]*):.*@/is, '$1:***@')
-  return shown.replace(/([?&])([^=&]*)=([^&]*)/g, (whole, before, name) =>
-    KNOWN.includes(name) ? whole : `${before}${name}=***`,
+  return shown.replace(/([?&])([^=&]*)=([^&]*)/g, (whole, before, name, value) =>
+    isShown(name, value) ? whole : `${before}${name}=***`,
   )
 }

@@ -16,7 +16,15 @@ import { fakeAdmin, reply, run } from './fake-admin.ts'
 import { divergences } from './shadow-answers.ts'
 
 function replica(instance: string, revision: number, more: object = {}) {
-  const rest = { version: '0.1.0', state: 'ready', agoMs: 0, configHash: '00000000', self: false, workers: [] }
+  const rest = {
+    version: '0.1.0',
+    state: 'ready',
+    agoMs: 0,
+    silent: false,
+    configHash: '00000000',
+    self: false,
+    workers: [],
+  }
   return { instance, revision, ...rest, ...more }
 }
 
@@ -28,6 +36,9 @@ t.test('status for people', async t => {
   t.equal(err, '')
   const lines = out.split('\n')
   t.equal(lines[0], 'banyan 0.1.0 · ready · instance a · revision 42 · up 3h 12m · listens on 0.0.0.0:8080')
+  const starting = await fakeAdmin({ 'GET /status': { ...rolledBackStatus, listen: '' } })
+  t.teardown(() => starting.close())
+  t.match((await run(starting, ['status'])).out, /· up 3h 12m\n/, 'not yet')
   t.match(lines[1], /routes\.yaml of 2026-01-02T10:00:00Z · store sqlite · 2 workers, worker 2 still on revision 41/)
   const titles = lines.findIndex(line => line.startsWith('ROUTE'))
   t.match(lines[titles], /DECLARED {2}DESIRED {2}EFFECTIVE {2}OBSERVED/)

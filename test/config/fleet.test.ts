@@ -120,12 +120,13 @@ t.test('a store of one instance has no peers', async t => {
   for (const store of [undefined, 'sqlite:a.db', 'memory:']) {
     t.match(await wrong({ store, fleet: PEERS }), [/^\/fleet\/peers peers share one store, and this store is for one/])
   }
+  const unset = await wrong({ store: '$' + '{NOT_SET}', fleet: PEERS })
+  t.match(unset, [/^\/store the environment has no NOT_SET/])
+  t.equal(unset.length, 1, 'and what it would name is not guessed')
   t.same(await wrong({ store: 'file:url', fleet: PEERS }), [])
-  t.match(
-    await wrong({ store: 'postgres://u:hunter2@h/db', fleet: PEERS }),
-    [/^\/store a password must not stand in the text/],
-    'one mistake, not two',
-  )
+  const written = await wrong({ store: 'postgres://u:hunter2@h/db', fleet: PEERS })
+  t.match(written, [/^\/store a password must not stand in the text/])
+  t.equal(written.length, 1, 'one mistake, not two')
 })
 
 t.test('a listener that peers do not reach is warned of', async t => {

@@ -186,7 +186,10 @@ t.test('with a server', { skip: noPostgres }, async t => {
       'no right to make the tables': [at('plain', 'plain-secret'), { code: 'store_denied', hint: /AUTHORIZATION/ }],
       'too many connections': [at('many', 'many-secret'), { code: 'store_unreachable' }],
       'another encoding': [url.replace(database, 'ascii'), { code: 'store_unreadable', message: /SQL_ASCII/ }],
-      'nobody listens': [`postgres://plain:plain-secret@127.0.0.1:1/${database}`, { code: 'store_unreachable' }],
+      'nobody listens': [
+        `postgres://plain:plain-secret@127.0.0.1:1/${database}`,
+        { code: 'store_unreachable', message: /cannot be reached \(/ },
+      ],
       'no such host': [`postgres://plain:plain-secret@no.such.host.invalid/${database}`, { code: 'store_unreachable' }],
     }
     for (const [what, [wrong, expected]] of Object.entries(cases)) {

@@ -36,6 +36,8 @@ t.test('what it may not say is refused, without the password', async t => {
     'mysql://u:geheim@h/db',
     'postgres://u:geheim@h:port/db',
     'postgres://u:geheim@h/db?sslmode=prefer',
+    'postgres://u@h/db?sslmode=geheim',
+    'postgres://u@h/db?target_session_attrs=geheim',
     'postgres://u:geheim@h/db?schema=Not%20this',
     'postgres://u:geheim@h/db?schema=pg_mine',
     'postgres://u:geheim@h/db?pool=3',

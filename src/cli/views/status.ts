@@ -97,7 +97,7 @@ function headView(status: Status, look: Look): readonly string[] {
   const { config, store, workers, replicas } = status
   const behind = workers.filter(worker => worker.revision !== status.revision)
   const lines = [
-    `${look.paint('bold', 'banyan')} ${safe(status.version)} · ${look.paint(status.state === 'ready' ? 'green' : 'yellow', safe(status.state))} · instance ${safe(status.instance)} · revision ${status.revision} · up ${span(status.uptimeSeconds)} · listens on ${safe(status.listen)}`,
+    `${look.paint('bold', 'banyan')} ${safe(status.version)} · ${look.paint(status.state === 'ready' ? 'green' : 'yellow', safe(status.state))} · instance ${safe(status.instance)} · revision ${status.revision} · up ${span(status.uptimeSeconds)}${status.listen === '' ? '' : ` · listens on ${safe(status.listen)}`}`,
     `configuration ${safe(config.file ?? 'without a file')} of ${moment(config.loadedAt)} · store ${safe(store.kind)}${store.healthy ? '' : look.paint('red', ' NOT HEALTHY')} · ${count(workers.length, 'worker')}${behind.length === 0 ? '' : look.paint('yellow', `, ${behind.map(worker => `worker ${worker.worker} still on revision ${worker.revision}`).join(', ')}`)}`,
   ]
   if (config.lastReload === 'failed') {
