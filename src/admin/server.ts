@@ -10,6 +10,7 @@ import { type Bounds, bound, endRest, timesOf } from './bounds.ts'
 import type { Events } from './events.ts'
 import { fleetRoute } from './fleet.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
+import { takeJsonOnly } from './json-body.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { openApi } from './openapi.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
@@ -77,14 +78,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   const callers = new WeakMap<FastifyRequest, Caller>()
 
   bound(app, parts.bounds)
-
-  // JSON only; an empty body is none, whatever it calls itself.
-  const json = app.getDefaultJsonParser('error', 'error')
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else json(request, body as string, done)
-  })
+  takeJsonOnly(app)
 
   // Node would drop what is above its own count without a word, and with it a second Host.
   app.server.maxHeadersCount = 0
