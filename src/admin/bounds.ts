@@ -1,6 +1,6 @@
 // How long callers of the admin and health listeners may take, and how many there may be: who has shown no token holds a
 // connection with an unfinished request for seconds, and all of them together a bounded number.
-import type { FastifyInstance, FastifyReply, FastifyServerOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Milliseconds } from '../model/units.ts'
 
 export interface Bounds {
@@ -30,11 +30,11 @@ export const BOUNDS: Bounds = {
  * For `fastify()`; who is late gets 408. All three are said: Node looks every 30 s by itself and gives a head 60 s, which it takes
  * for the time of the whole request when that is the shorter one.
  */
-export function timesOf({ headMs, requestMs, checkEveryMs }: Bounds): Pick<FastifyServerOptions, 'requestTimeout'> & {
+export function timesOf({ headMs, requestMs, checkEveryMs }: Bounds): {
+  readonly requestTimeout: number
   readonly http: object
 } {
-  const times = { headersTimeout: headMs, requestTimeout: requestMs, connectionsCheckingInterval: checkEveryMs }
-  return { requestTimeout: requestMs, http: times }
+  return { requestTimeout: requestMs, http: { headersTimeout: headMs, connectionsCheckingInterval: checkEveryMs } }
 }
 
 export function bound(app: FastifyInstance, { connections, restMs }: Bounds): void {
