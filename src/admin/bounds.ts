@@ -4,9 +4,9 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Milliseconds } from '../model/units.ts'
 
 export interface Bounds {
-  /** From the connection, or the first byte after an answer, to the end of the head. */
+  /** From the connection, or the first byte of a later request, to the end of the head. */
   readonly headMs: Milliseconds
-  /** From there to the end of the body. */
+  /** From then to the end of the body. */
   readonly requestMs: Milliseconds
   /** What is left of a body that was answered without it. */
   readonly restMs: Milliseconds

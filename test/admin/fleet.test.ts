@@ -145,7 +145,7 @@ t.test('beside others, whose bodies may take longer, a push has its own time', a
     text += piece
   })
   socket.on('error', () => {})
-  socket.write('POST /fleet/v1/rollbacks HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{')
+  socket.write('POST /fleet/v1/rollbacks HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{')
   const drip = setInterval(() => socket.write('x'), 20)
   await once(socket, 'close').finally(() => clearInterval(drip))
   t.match(text, /^HTTP\/1\.1 408 [\s\S]*"code":"request_timeout"/)

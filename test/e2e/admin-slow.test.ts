@@ -75,7 +75,7 @@ t.test('a body that is awaited ends with 408 when it does not come', async t => 
 })
 
 t.test('a slow body that comes in time is taken', async t => {
-  const { admin } = await start(t, { headMs: 100 })
+  const { admin } = await start(t, { headMs: 300 })
   const body = '{"percent":5}'
   const client = admin(`${WEIGHT}${MINE}${JSON_TYPE}Content-Length: ${body.length}\r\n\r\n`)
   for (const byte of body) {
@@ -103,6 +103,11 @@ t.test('the health listener answers from the head', async t => {
     t.match(text, new RegExp(`^HTTP/1\\.1 ${status} `), `${method} ${path}`)
     t.equal(text.split('HTTP/1.1 ').length, 2, 'and nothing more')
   }
+})
+
+t.test('a path that is none, on the health listener: its body has the time of a head', async t => {
+  const { health } = await start(t, { headMs: 300 })
+  t.match(await health(`POST /%zz HTTP/1.1\r\n${HOST}${BEGUN}`).closed, /^HTTP\/1\.1 400 /)
 })
 
 t.test('without a right the answer waits for no body, nor does the connection', async t => {
