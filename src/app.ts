@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { createActs } from './acts.ts'
 import { type Access, createAccess, hashOf } from './admin/access.ts'
 import type { Status } from './admin/api.ts'
+import { BOUNDS, type Bounds } from './admin/bounds.ts'
 import { createEvents } from './admin/events.ts'
 import { createHealthServer } from './admin/health.ts'
 import { healthOf } from './admin/health-view.ts'
@@ -75,6 +76,8 @@ export interface AppOptions {
   readonly tokenMade: (file: string, secret: string) => void
   /** Between two looks at the files of the certificate; absent: a few seconds. */
   readonly certificateLookMs?: Milliseconds
+  /** Of callers of the admin and health listeners; absent: the usual. */
+  readonly bounds?: Bounds
   /** Aborted: it need not wait for its store any more. */
   readonly stopped?: AbortSignal
 }
@@ -101,6 +104,7 @@ export interface App {
 export async function startApp(options: AppOptions): Promise<App> {
   const { log, clock, instance } = options
   const { config } = options.configured
+  const bounds = options.bounds ?? BOUNDS
   const workers = config.proxy.workers === 'auto' ? availableParallelism() : config.proxy.workers
   let state: Status['state'] = 'starting'
   const startedAt = clock.now()
@@ -186,6 +190,7 @@ export async function startApp(options: AppOptions): Promise<App> {
 
   let why: string = 'starting'
   const health = createHealthServer({
+    bounds,
     ready: () => ({
       ready: state === 'ready',
       why: state === 'starting' ? why : state,
@@ -406,6 +411,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
   const accessControl = createAccess(accessParts)
   const admin = createAdminServer({
+    bounds,
     control,
     current,
     look: () => plane.look(),

@@ -39,15 +39,25 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
 }
 
 /**
- * For `app.register(fleetRoute(parts))`; what it changes of fastify stays within. The admin listener must leave out its checks
+ * For `app.register(fleetRoute(parts, requestMs))`; what it changes of fastify stays within. The admin listener must leave out its checks
  * of Host and Origin where `request.routeOptions.config.signed` is true: peers ask by addresses, and no web page can sign.
  */
-export function fleetRoute({ receiver, log }: FleetRouteParts): (app: FastifyInstance) => Promise<void> {
+export function fleetRoute(
+  { receiver, log }: FleetRouteParts,
+  requestMs = REQUEST_MS,
+): (app: FastifyInstance) => Promise<void> {
   return async app => {
     // The signature is over the bytes as they came, whatever they call themselves.
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     app.setErrorHandler((error, request, reply) => refuse(error, request, reply, log))
+    // Before its body is there nobody has shown a right: it has less time than an operator's.
+    app.addHook('onRequest', async (request, reply) => {
+      setTimeout(() => {
+        if (request.raw.complete || reply.sent) return
+        refuse(new BanyanError('request_timeout', 'the push did not come in time'), request, reply, log)
+      }, requestMs).unref()
+    })
     app.post(PUSH_PATH, { bodyLimit: MAX_BODY_BYTES, config: { signed: true } }, async (request, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
       const given = request.headers[SIGNATURE_HEADER]
@@ -78,15 +88,15 @@ export function createFleetListener(parts: FleetRouteParts, requestMs = REQUEST_
   app.server.maxConnections = CONNECTIONS
   app.setNotFoundHandler((_request, reply) => notHere(reply))
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply, parts.log))
-  app.register(fleetRoute(parts))
+  app.register(fleetRoute(parts, requestMs))
   return app
 }
 
 function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, log: FleetRouteParts['log']): void {
   const problem = problemFor(error)
   if (problem.status === 500) log('error', 'a push of a peer failed', { peer: request.ip, error: String(error) })
-  // What is left of a body that is too large is not waited for.
-  if (problem.status === 413) reply.header('Connection', 'close')
+  // What is left of a body that is too large or too slow is not waited for.
+  if (problem.status === 413 || problem.status === 408) reply.header('Connection', 'close')
   reply.code(problem.status).type('application/problem+json').send(problem)
 }
 

@@ -1,8 +1,10 @@
 // The health listener: alive, ready, metrics. No token, so nothing else is on it; bind it where kubelet and Prometheus reach it.
 import fastify, { type FastifyInstance } from 'fastify'
+import { type Bounds, bound, timesOf } from './bounds.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 
 export interface HealthParts {
+  readonly bounds: Bounds
   /** Listening, a snapshot in force, not draining; nothing else. */
   readonly ready: () => {
     readonly ready: boolean
@@ -14,7 +16,12 @@ export interface HealthParts {
 }
 
 export function createHealthServer(parts: HealthParts): FastifyInstance {
-  const app = fastify({ ...NO_SCHEMAS, bodyLimit: 1024, requestTimeout: 10_000, forceCloseConnections: true })
+  // No body has any use here: a request has the time of its head, and no more.
+  const times = timesOf({ ...parts.bounds, requestMs: parts.bounds.headMs })
+  const app = fastify({ ...NO_SCHEMAS, ...times, forceCloseConnections: true })
+  bound(app, parts.bounds)
+  // Answers come from the head; with a parser, fastify would read the body before it says 404.
+  app.removeAllContentTypeParsers()
   app.get('/healthz', async () => ({ status: 'alive' }))
   app.get('/readyz', async (_request, reply) => {
     const { ready, why, warnings } = parts.ready()

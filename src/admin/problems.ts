@@ -19,6 +19,7 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
   unknown_suspension: [404, 'Unknown Suspension'],
   unknown_side: [404, 'Unknown Side'],
   method_refused: [405, 'Method Not Allowed'],
+  request_timeout: [408, 'Request Timeout'],
   frozen: [409, 'Frozen'],
   one_sided: [409, 'One-Sided Route'],
   new_only: [409, 'No Legacy Side'],

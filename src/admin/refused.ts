@@ -84,6 +84,9 @@ function unknownKeys(keys: readonly string[], schema: z.ZodType): string {
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
+  // What JSON.parse makes of `1e400`.
+  if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
+    return 'beyond 1.8e308, the largest that is taken'
   return KINDS[Array.isArray(value) ? 'array' : typeof value] ?? typeof value
 }
 

@@ -6,9 +6,11 @@ import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
 import { type Access, type Caller, requireScope, requireSomewhere } from './access.ts'
 import { type Operation, type OperationName, operations } from './api.ts'
+import { type Bounds, bound, endRest, timesOf } from './bounds.ts'
 import type { Events } from './events.ts'
 import { fleetRoute } from './fleet.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
+import { takeJsonOnly } from './json-body.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { openApi } from './openapi.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
@@ -45,6 +47,7 @@ const OPEN: ReadonlySet<OperationName> = new Set([
 ])
 
 export interface AdminServerParts extends AdminParts {
+  readonly bounds: Bounds
   readonly access: Access
   readonly events: Events
   readonly version: string
@@ -54,12 +57,13 @@ export interface AdminServerParts extends AdminParts {
 export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   const app = fastify({
     ...NO_SCHEMAS,
+    ...timesOf(parts.bounds),
     bodyLimit: BODY_BYTES,
-    requestTimeout: 30_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
     // Paths that the router cannot read come past the hooks.
     frameworkErrors(_error, request, reply) {
+      reply.raw.once('finish', () => endRest(reply, parts.bounds.restMs))
       reply.headers(HEADERS)
       try {
         parts.access.checkOrigin(request)
@@ -73,13 +77,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   let description: unknown
   const callers = new WeakMap<FastifyRequest, Caller>()
 
-  // JSON only; an empty body is none, whatever it calls itself.
-  const json = app.getDefaultJsonParser('error', 'error')
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else json(request, body as string, done)
-  })
+  bound(app, parts.bounds)
+  takeJsonOnly(app)
 
   // Node would drop what is above its own count without a word, and with it a second Host.
   app.server.maxHeadersCount = 0
@@ -88,26 +87,23 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     refuseLargeHead(request)
     // Peers name each other as the network does; their right is a signature.
     if (request.routeOptions.config.signed !== true) parts.access.checkOrigin(request)
+    // Here and not in a handler of 404, which would first read the body of whoever asks.
+    if (request.is404) throw notHere(request, reply)
   })
   if (parts.receiver !== null) void app.register(fleetRoute({ receiver: parts.receiver, log: parts.log }))
   app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
-  app.setNotFoundHandler((request, reply) => {
+
+  function notHere(request: FastifyRequest, reply: FastifyReply): BanyanError {
     const here = Object.values<Operation>(operations).filter(one => pathPattern(one.path).test(request.url))
     const allowed = [
       ...new Set(here.flatMap(one => (one.method === 'GET' && one.answer !== null ? ['GET', 'HEAD'] : [one.method]))),
     ].join(', ')
-    if (allowed !== '') reply.header('Allow', allowed)
-    answerProblem(
-      reply,
-      allowed !== ''
-        ? new BanyanError('method_refused', `${request.method} is not a method of this path`, {
-            hint: `it has ${allowed}`,
-          })
-        : new BanyanError('unknown_path', 'there is nothing here', {
-            hint: `the API is described at ${BASE}/openapi.json`,
-          }),
-    )
-  })
+    if (allowed === '') return new BanyanError('unknown_path', 'there is nothing here', { hint: WHERE })
+    reply.header('Allow', allowed)
+    return new BanyanError('method_refused', `${request.method} is not a method of this path`, {
+      hint: `it has ${allowed}`,
+    })
+  }
 
   function answerProblem(reply: FastifyReply, error: unknown): void {
     const problem = problemOf(error)

@@ -133,3 +133,21 @@ t.test('beside other routes it changes nothing of theirs', async t => {
   t.same(codeOf(await send(port, bodyOf(), { headers: { 'x-banyan-signature': 'v1=0' } })), [401, 'bad_signature'])
   t.same(control.taken, ['rb-1'])
 })
+
+t.test('beside others, whose bodies may take longer, a push has its own time', async t => {
+  const { control, ...rest } = parts()
+  const app = fastify()
+  app.register(fleetRoute(rest, 200))
+  const port = await listen(t, app)
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.on('data', piece => {
+    text += piece
+  })
+  socket.on('error', () => {})
+  socket.write('POST /fleet/v1/rollbacks HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{')
+  const drip = setInterval(() => socket.write('x'), 20)
+  await once(socket, 'close').finally(() => clearInterval(drip))
+  t.match(text, /^HTTP\/1\.1 408 [\s\S]*"code":"request_timeout"/)
+  t.equal((await send(port, bodyOf())).status, 200)
+})

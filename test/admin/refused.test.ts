@@ -23,6 +23,21 @@ t.test('what, where, and what is allowed', async t => {
     ['setWeight', { percent: 1.234 }, '/percent must be a multiple of 0.01'],
     ['setWeight', { percent: '5' }, '/percent must be a number; it is a text'],
     ['setWeight', { percent: null }, '/percent must be a number; it is null'],
+    [
+      'setWeight',
+      { percent: Number.POSITIVE_INFINITY },
+      '/percent must be a number; it is beyond 1.8e308, the largest that is taken',
+    ],
+    [
+      'setWeight',
+      { percent: Number.NEGATIVE_INFINITY },
+      '/percent must be a number; it is beyond 1.8e308, the largest that is taken',
+    ],
+    [
+      'createToken',
+      { name: 'a', scopes: ['read'], expiresInSeconds: Number.POSITIVE_INFINITY },
+      '/expiresInSeconds must be a number; it is beyond 1.8e308, the largest that is taken',
+    ],
     ['setWeight', {}, '/percent is missing: it must be a number'],
     ['setWeight', [], ' must be an object; it is a list'],
     ['setWeight', { percent: 1, reason: 'x'.repeat(501) }, '/reason must be a text, at most 500 long'],

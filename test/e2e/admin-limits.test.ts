@@ -35,6 +35,29 @@ t.test('bodies are JSON, by name and by nature', async t => {
   t.equal(named.status, 200)
 })
 
+t.test('a key that comes twice, and a number that nothing holds, are said to be that', async t => {
+  const { banyan, api } = await startHouse(t)
+  const put = async (body: string) => {
+    const answer = await ask(banyan.admin, 'PUT', `${BASE}/routes/orders/weight`, { body })
+    hold(t, 'PUT', '/routes/orders/weight', answer)
+    return answer
+  }
+  t.match(await put('{"percent":5,"percent":50}'), {
+    status: 400,
+    json: {
+      code: 'invalid',
+      detail: '/percent: comes more than once',
+      errors: [{ pointer: '/percent', message: 'comes more than once' }],
+    },
+  })
+  t.match(await put('{"percent":1e400}'), {
+    status: 400,
+    json: { code: 'invalid', errors: [{ pointer: '/percent', message: /1\.8e308/ }] },
+  })
+  t.equal((await put('{"percent":5,"reason":"\\"percent\\":5,\\"percent\\":6"}')).status, 200)
+  t.match((await api('GET', '/routes/orders')).json, { set: { percent: 5 } })
+})
+
 t.test('sizes: 1 MB of JSON is 413; a whole configuration goes to config/check only', async t => {
   const { banyan } = await startHouse(t, {}, { check: async () => Promise.reject(new Error('not asked')) })
   const megabyte = JSON.stringify({ percent: 5, reason: 'x'.repeat(1024 * 1024) })

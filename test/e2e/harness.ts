@@ -7,6 +7,7 @@ import { connect, createServer as createNetServer, type Server, type Socket } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { Bounds } from '../../src/admin/bounds.ts'
 import { type App, startApp } from '../../src/app.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import { shown } from '../../src/config/shown.ts'
@@ -46,6 +47,8 @@ export interface BanyanOptions {
   readonly clock?: Clock
   /** Instead of one that keeps its lines. */
   readonly log?: Log
+  /** Of callers of the admin and health listeners. */
+  readonly bounds?: Bounds
   /** Between two looks at the files of the certificate. */
   readonly certificateLookMs?: number
   /** Instead of `config`: one that was read from a file, say. */
@@ -92,6 +95,7 @@ export async function startBanyan(
     chance: { random: Math.random, randomId: () => randomBytes(12).toString('base64url'), now: () => clock.now() },
     adminToken: options.adminToken === undefined ? TOKEN : options.adminToken,
     instance: 'test',
+    ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
     ...(options.certificateLookMs === undefined ? {} : { certificateLookMs: options.certificateLookMs }),
     cwd: options.directory ?? temporary(t),
     tokenMade() {},
