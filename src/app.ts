@@ -20,7 +20,7 @@ import { ensureFirstToken } from './first-token.ts'
 import { createInstances, inheritRecords } from './instances.ts'
 import { createInventory } from './inventory/recorder.ts'
 import { createKeyLists } from './key-lists.ts'
-import { addressText, listen } from './listen.ts'
+import { addressText, type Listening, listen } from './listen.ts'
 import type { Log, LogOptions } from './log.ts'
 import { createControlMetrics } from './metrics/control.ts'
 import { CONTENT_TYPE } from './metrics/text.ts'
@@ -36,6 +36,7 @@ import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
 import { directoryOf, openSpill, openStore } from './stores.ts'
 import { trafficOf } from './traffic.ts'
+import { type OwnListener, type Refuse, refuseOwn } from './upstream/own-listeners.ts'
 import { VERSION } from './version.ts'
 
 /** Changes about a route that leave its users where they are. */
@@ -204,7 +205,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
   // Before anything that may have to wait: whoever asks hears that it is alive, and not ready.
   try {
-    addresses.health = await listen(health, config.health.listen, 'health.listen')
+    addresses.health = (await listen(health, config.health.listen, 'health.listen')).url
   } catch (error) {
     await health.close()
     await store.close()
@@ -470,7 +471,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       return healthOf(addresses, backends)
     },
   })
-  const sides = config.sides.listen === null ? null : await openSideDoors(accessControl, () => control.plan())
+  /** By which it is operated, as they begin. Health is none: whoever asks it gets no rights, and probes may come from anywhere. */
+  const own: OwnListener[] = []
+  const sides =
+    config.sides.listen === null
+      ? null
+      : await openSideDoors(accessControl, () => control.plan(), refuseOwn({ own: () => own, clock, log: log.line }))
 
   const breakGlass = async (reason: string | null) => {
     const actor: Actor = { name: 'break_glass', tokenId: null, address: null }
@@ -480,14 +486,19 @@ export async function startApp(options: AppOptions): Promise<App> {
   const glass: BreakGlass | null = directory === null ? null : watchBreakGlass(directory, breakGlass)
 
   try {
-    addresses.admin = await listen(admin, config.admin.listen, 'admin.listen')
-    if (sides !== null && config.sides.listen !== null) {
-      addresses.sides = await listen(sides, config.sides.listen, 'sides.listen')
+    const begun = ({ url, bound }: Listening): string => {
+      own.push(...bound)
+      return url
     }
-    addresses.fleet = (await instances?.begin()) ?? null
+    addresses.admin = begun(await listen(admin, config.admin.listen, 'admin.listen'))
+    if (sides !== null && config.sides.listen !== null) {
+      addresses.sides = begun(await listen(sides, config.sides.listen, 'sides.listen'))
+    }
+    const fleet = (await instances?.begin()) ?? null
+    addresses.fleet = fleet && begun(fleet)
     // Somebody broke it while nothing ran: in force before the first request.
     await glass?.look()
-    const bound = await plane.listen()
+    const bound = await plane.listen(own)
     reached = plane.apply(generationOf(current()), clock.monotonic())
     addresses.proxy = addressText(bound, current().plan.tls === null ? 'http' : 'https')
     // Last: a start that fails leaves no token behind that belongs to nobody.
@@ -570,12 +581,12 @@ function standingOf(workers: readonly WorkerState[]) {
 }
 
 /** Loaded only where there are any: they bring a second proxy with them. */
-async function openSideDoors(access: Access, plan: () => Plan) {
+async function openSideDoors(access: Access, plan: () => Plan, refuse: Refuse) {
   const [{ createSideDoors, doorBackend }, { BACKEND_HEADER, createSideDispatcher }] = await Promise.all([
     import('./admin/sides.ts'),
     import('./upstream/side-door.ts'),
   ])
-  const dispatcher = createSideDispatcher(door => doorBackend(plan(), door))
+  const dispatcher = createSideDispatcher(door => doorBackend(plan(), door), refuse)
   const doors = await createSideDoors({ access, plan, dispatcher, backendHeader: BACKEND_HEADER })
   doors.addHook('onClose', async () => dispatcher.destroy())
   return doors

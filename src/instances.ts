@@ -11,7 +11,7 @@ import type { Control } from './control/control.ts'
 import { createFleet, type Fleet } from './fleet/fleet.ts'
 import { createPeers } from './fleet/peers.ts'
 import { createReceiver, type Receiver } from './fleet/receive.ts'
-import { listen } from './listen.ts'
+import { type Listening, listen } from './listen.ts'
 import type { LogLine } from './log.ts'
 import type { Clock, EpochMs, Milliseconds } from './model/units.ts'
 import type { WorkerState } from './plane/plane.ts'
@@ -51,8 +51,8 @@ export interface Instances {
   readonly fleet: Fleet
   /** null: nobody may bring anything, because there is no secret. */
   readonly receiver: Receiver | null
-  /** With an address where peers come in, if there is a listener for them alone. */
-  begin(): Promise<string | null>
+  /** With the listener where peers come in, if there is one for them alone. */
+  begin(): Promise<Listening | null>
   /** Others do not wait for it any more. */
   close(): Promise<void>
 }
@@ -122,7 +122,7 @@ export function createInstances(parts: InstancesParts): Instances {
       // A store that does not answer is said elsewhere.
       tidying = setInterval(() => void tidy().catch(() => {}), TIDY_EVERY_MS)
       tidying.unref()
-      let listening: string | null = null
+      let listening: Listening | null = null
       if (address !== null && receiver !== null) {
         server = createFleetListener({ receiver, log })
         listening = await listen(server, address, 'fleet.listen')

@@ -1,23 +1,29 @@
 // Listening, with a sentence when it fails: which address, which key of the configuration, why.
 import type { FastifyInstance } from 'fastify'
 import { BanyanError } from './model/errors.ts'
+import type { OwnListener } from './upstream/own-listeners.ts'
 
-/** Returns the address by which this machine reaches it. */
+export interface Listening {
+  /** The address by which this machine reaches it. */
+  readonly url: string
+  /** `localhost` has several. */
+  readonly bound: readonly OwnListener[]
+}
+
 export async function listen(
   server: FastifyInstance,
   address: { readonly host: string; readonly port: number },
   key: string,
-): Promise<string> {
+): Promise<Listening> {
   try {
     await server.listen({ host: address.host, port: address.port })
   } catch (error) {
     throw listenFailed(error, address, key)
   }
-  const bound = server.server.address()
-  return addressText({
-    host: address.host,
-    port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
-  })
+  const bound = server
+    .addresses()
+    .flatMap(one => (typeof one === 'string' ? [] : [{ key, host: one.address, port: one.port }]))
+  return { url: addressText({ host: address.host, port: bound[0]?.port ?? address.port }), bound }
 }
 
 export function listenFailed(

@@ -76,7 +76,7 @@ function begun(): Working {
 
 const ASKED: { readonly [Q in keyof Questions]: (ask: Questions[Q]['ask']) => Soon<Questions[Q]['answer']> } = {
   begin,
-  listen: () => begun().plane.listen(),
+  listen: own => begun().plane.listen(own),
   apply(text) {
     const { plane, beginning } = begun()
     const plan = text.configured === null ? begun().plan : planFrom(text.configured, beginning.share)

@@ -1,5 +1,6 @@
 // Where things are in the network, as routes.yaml writes it: addresses to listen on, ranges, backends, hosts.
 import { isIP } from 'node:net'
+import { hostname, networkInterfaces } from 'node:os'
 import { NAME, readName } from './patterns.ts'
 import { form, Wrong } from './values.ts'
 
@@ -18,9 +19,26 @@ export function isLoopback(host: string): boolean {
 /** Whether a server on `listen` would answer a client that asks for `host:port` on this machine. */
 export function answersAt(listen: Address, host: string, port: number): boolean {
   if (listen.port === 0 || listen.port !== port) return false
-  if (listen.host === host || EVERYWHERE.has(host)) return true
-  if (EVERYWHERE.has(listen.host)) return isLoopback(host)
-  return isLoopback(listen.host) && host === 'localhost'
+  const [own, asked] = [plainHost(listen.host), plainHost(host)]
+  if (own === asked || EVERYWHERE.has(asked)) return true
+  if (EVERYWHERE.has(own)) return isLoopback(asked) || isThisMachine(asked)
+  return [own, asked].every(isLoopback) && [own, asked].includes('localhost')
+}
+
+/** One text for one host, for comparing: a name may end with a dot, and `::ffff:7f00:1` is 127.0.0.1 written for IPv6. */
+export function plainHost(host: string): string {
+  const [bare = ''] = host.split('%')
+  if (isIP(bare) !== 6) return bare.toLowerCase().replace(/\.$/, '')
+  const written = new URL(`http://[${bare}]`).hostname.slice(1, -1)
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(written) ?? []
+  if (high === undefined || low === undefined) return written
+  const bits = Number.parseInt(high, 16) * 2 ** 16 + Number.parseInt(low, 16)
+  return [24, 16, 8, 0].map(shift => Math.floor(bits / 2 ** shift) % 256).join('.')
+}
+
+function isThisMachine(host: string): boolean {
+  if (host === plainHost(hostname())) return true
+  return Object.values(networkInterfaces()).some(list => list?.some(({ address }) => address === host))
 }
 
 /** Where to listen; port 0 takes a free one. */

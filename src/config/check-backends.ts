@@ -1,7 +1,7 @@
 // Rules across keys of a backend: its addresses, its TLS, its probes and its queue. A side with words of its own is checked
 // likewise.
 import { isOwnCookie } from '../routing/own-cookies.ts'
-import { answersAt } from './addresses.ts'
+import { answersAt, plainHost } from './addresses.ts'
 import { cipherTrouble } from './certificate.ts'
 import {
   type Checked,
@@ -54,13 +54,16 @@ export function* checkSettings(own: Data, base: Data, path: Path): Generator<Fin
   }
 }
 
+/** Listeners whose callers get rights. */
+const OPERATED_BY = new Set(['admin', 'sides', 'fleet'])
+
 export function* checkOrigin(value: unknown, path: Path, { listeners }: Checked): Generator<Finding> {
   const origin = originOf(value)
   if (origin === null) return
   const { hostname, port, protocol } = new URL(origin)
   const host = hostname.replace(/^\[|\]$/g, '')
   const own = listeners.find(({ at }) => answersAt(at, host, Number(port || (protocol === 'https:' ? 443 : 80))))
-  if (own?.name === 'admin' || own?.name === 'sides') {
+  if (own !== undefined && OPERATED_BY.has(own.name)) {
     yield {
       path,
       message: `this is our own listener of ${own.name}: clients would reach it through the proxy`,
@@ -70,33 +73,25 @@ export function* checkOrigin(value: unknown, path: Path, { listeners }: Checked)
   } else if (own !== undefined) {
     yield { path, level: 'warning', message: `this is our own listener (${own.name}): requests would go in circles` }
   }
-  yield* checkMetadata(host.toLowerCase(), path)
+  yield* checkMetadata(plainHost(host), path)
 }
 
 /** Where clouds hand out the credentials of the machine to whoever asks. */
 const METADATA =
-  /^(169\.254\.169\.(254|253)|169\.254\.170\.2|100\.100\.100\.200|fd00:ec2::254|metadata\.google\.internal|metadata\.goog|instance-data(\.ec2\.internal)?)\.?$/
+  /^(169\.254\.169\.(254|253)|169\.254\.170\.2|100\.100\.100\.200|fd00:ec2::254|metadata\.google\.internal|metadata\.goog|instance-data(\.ec2\.internal)?)$/
 const LINK_LOCAL = /^(169\.254\.|fe[89ab][0-9a-f]:)/
 
 function* checkMetadata(host: string, path: Path): Generator<Finding> {
-  // The same written for IPv6: ::ffff:169.254.169.254, which URL writes in hex.
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host)
-  const plain = mapped === null ? host : dotted(mapped[1] ?? '', mapped[2] ?? '')
-  if (METADATA.test(plain)) {
+  if (METADATA.test(host)) {
     yield {
       path,
       message: 'the metadata service of a cloud: clients would get the credentials of this machine',
       allowed: 'the address of a service',
       hint: null,
     }
-  } else if (LINK_LOCAL.test(plain)) {
+  } else if (LINK_LOCAL.test(host)) {
     yield { path, level: 'warning', message: 'a link-local address: services of the machine’s own are there' }
   }
-}
-
-function dotted(high: string, low: string): string {
-  const bits = Number.parseInt(high, 16) * 2 ** 16 + Number.parseInt(low, 16)
-  return [24, 16, 8, 0].map(shift => Math.floor(bits / 2 ** shift) % 256).join('.')
 }
 
 /** Addresses of one service: each once, all of one scheme, because the TLS settings are for all of them. */

@@ -21,8 +21,10 @@ import { createSampling } from '../sampling.ts'
 import { Suspensions } from '../shadow/suspensions.ts'
 import { createTraffic } from '../traffic.ts'
 import { ask } from '../upstream/ask.ts'
+import { createConnect } from '../upstream/connect.ts'
 import { forward } from '../upstream/forward.ts'
 import { couldBeUs } from '../upstream/own-address.ts'
+import { type OwnListener, refuseOwn } from '../upstream/own-listeners.ts'
 import { lookupSystem } from '../upstream/resolver.ts'
 import { createServices } from '../upstream/services.ts'
 import { createShadowDesk } from './desk.ts'
@@ -65,7 +67,15 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
     heldBytes: () => desk.heldBytes(),
   })
   const derived = (what: string) => createHmac('sha256', settings.seed).update(what).digest('hex')
-  const services = createServices({ clock, chance: random, lookup: lookupSystem, secret: derived('banyan addresses') })
+  /** None before it serves: until then it asks nothing for a client. */
+  let own: readonly OwnListener[] = []
+  const services = createServices({
+    clock,
+    chance: random,
+    lookup: lookupSystem,
+    connect: createConnect(refuseOwn({ own: () => own, clock, log: log.line })),
+    secret: derived('banyan addresses'),
+  })
   services.retain(parts.first.configured.plan.backends)
   const watch = createWatch({ clock: parts.sharedClock ?? clock, salt: settings.salt })
   const proxyPort = { current: settings.listen.port }
@@ -163,7 +173,8 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
       swap(snapshot)
       return { appliedBy: [{ ...self, ms: clock.monotonic() - since }], pending: [] }
     },
-    async listen() {
+    async listen(listeners) {
+      own = listeners
       const bound = await proxy.listen().catch(error => {
         throw listenFailed(error, settings.listen, 'proxy.listen')
       })

@@ -22,12 +22,13 @@ import type { PlainRequest } from '../proxy/plain.ts'
 import type { ComparedPair } from '../shadow/ledger.ts'
 import type { RememberedRequest } from '../shadow/shadow.ts'
 import type { SuspensionsText } from '../shadow/suspensions.ts'
+import type { OwnListener } from '../upstream/own-listeners.ts'
 import type { Generation, PlaneSettings, Reading, Replay, ShadowSuspended } from './plane.ts'
 
 /** Each question with its answer. */
 export interface Questions {
   begin: { readonly ask: Beginning; readonly answer: null }
-  listen: { readonly ask: null; readonly answer: { readonly host: string; readonly port: number } }
+  listen: { readonly ask: readonly OwnListener[]; readonly answer: { readonly host: string; readonly port: number } }
   /** Answers with the revision that runs now. */
   apply: { readonly ask: GenerationText; readonly answer: Revision }
   ping: { readonly ask: null; readonly answer: Revision }

@@ -14,6 +14,7 @@ import type { PlainRequest } from '../proxy/plain.ts'
 import type { Ledger } from '../shadow/ledger.ts'
 import type { RememberedRequest } from '../shadow/shadow.ts'
 import type { RouteReading } from '../traffic.ts'
+import type { OwnListener } from '../upstream/own-listeners.ts'
 import type { AddressState, BackendState } from '../upstream/services.ts'
 
 /** One generation, whole and as what it is made of: another process compiles it for itself. */
@@ -86,7 +87,8 @@ export interface Plane {
    * which of them run it, and which have not said so within a second.
    */
   apply(next: Generation, since: Milliseconds): Promise<Reached>
-  listen(): Promise<{ readonly host: string; readonly port: number }>
+  /** Nothing that a client asks goes to one of `own`. */
+  listen(own: readonly OwnListener[]): Promise<{ readonly host: string; readonly port: number }>
   /** As it was looked at last. */
   reading(): Reading
   /** Looks anew; resolves when `reading` is of now, or at the latest after a second. */

@@ -13,6 +13,7 @@ import type { Reached } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { Plan } from '../model/snapshot.ts'
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
+import type { OwnListener } from '../upstream/own-listeners.ts'
 import { type Asking, createAsking } from './asking.ts'
 import { hear } from './hearing.ts'
 import { type Beginning, type FromWorker, type ToWorker, textOf } from './messages.ts'
@@ -73,7 +74,8 @@ interface Running {
 export function createWorkersPlane(parts: WorkersParts): Plane {
   const { clock, log, settings } = parts
   let generation = parts.first
-  let listening = false
+  /** What is given to whoever begins to listen; null: nobody does yet. */
+  let own: readonly OwnListener[] | null = null
   let stopping = false
   let pastRead: Reading = NOTHING_READ
   let pastMetered: Promise<Metered> = Promise.resolve([])
@@ -148,7 +150,7 @@ export function createWorkersPlane(parts: WorkersParts): Plane {
     )
     // What came meanwhile was told behind it.
     one.revision = Math.max(one.revision, snapshot.revision)
-    if (listening) await one.asking.ask('listen', null, START_MS)
+    if (own !== null) await one.asking.ask('listen', own, START_MS)
     one.isUp = true
   }
 
@@ -267,10 +269,10 @@ export function createWorkersPlane(parts: WorkersParts): Plane {
         pending: at.flatMap(({ ms, ...who }) => (ms === null ? [who] : [])),
       }
     },
-    async listen() {
+    async listen(listeners) {
       if (places.every(({ one }) => one === null)) await Promise.all(places.map(fill))
-      listening = true
-      const bound = await Promise.all(running().map(one => one.asking.ask('listen', null, START_MS)))
+      own = listeners
+      const bound = await Promise.all(running().map(one => one.asking.ask('listen', listeners, START_MS)))
       const [first] = bound
       if (first === undefined) throw new BanyanError('worker_ended', 'no worker could begin')
       return first

@@ -3,7 +3,7 @@ import type { FailureKind } from '../model/exchange.ts'
 import type { Backend, Role } from '../model/route.ts'
 import type { Clock, EpochMs, Milliseconds } from '../model/units.ts'
 import { type Candidate, shareOf } from './balance.ts'
-import { connectSafely, type PeerTls, peerTlsOf, type Target } from './connect.ts'
+import { type Connect, type PeerTls, peerTlsOf, type Target } from './connect.ts'
 import { Pool } from './pool.ts'
 import type { Probed } from './prober.ts'
 import type { Standing } from './standing.ts'
@@ -30,6 +30,7 @@ export class Address implements Candidate {
   growsSince: Milliseconds | null = null
   readonly #backend: Backend
   readonly #clock: Clock
+  readonly #connect: Connect
   #primary: Pool | null = null
   #shadow: Pool | null = null
   #relay: Pool | null = null
@@ -40,9 +41,11 @@ export class Address implements Candidate {
     { origin, target, stick }: Pick<Address, 'origin' | 'target' | 'stick'>,
     clock: Clock,
     standing: Standing,
+    connect: Connect,
   ) {
     this.#backend = backend
     this.#clock = clock
+    this.#connect = connect
     this.origin = origin
     this.target = target
     this.name = nameOf(target)
@@ -113,7 +116,7 @@ export class Address implements Candidate {
       isPatient,
       clock: this.#clock,
       connect: opened =>
-        connectSafely(this.target, socket => {
+        this.#connect(this.target, socket => {
           this.tls = peerTlsOf(socket)
           opened(socket)
         }),

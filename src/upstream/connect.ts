@@ -11,6 +11,7 @@ import {
 } from 'node:tls'
 import type { BackendTls } from '../model/route.ts'
 import type { EpochMs } from '../model/units.ts'
+import type { Refuse } from './own-listeners.ts'
 import { tapped } from './read-buffer.ts'
 
 export interface Target {
@@ -21,14 +22,19 @@ export interface Target {
   readonly tls: { readonly servername: string; readonly policy: BackendTls } | null
 }
 
+/** Begins a connection; tells once when it is open, TLS included. */
+export type Connect = (target: Target, opened: (socket: Socket) => void) => Socket
+
 /** What cannot even be tried, as a certificate that OpenSSL does not read, fails as everything else does: by an event. */
-export function connectSafely(target: Target, opened: (socket: Socket) => void): Socket {
-  try {
-    return connectTo(target, opened)
-  } catch (error) {
-    const socket = new Socket()
-    socket.destroy(error instanceof Error ? error : new Error(String(error)))
-    return socket
+export function createConnect(refuse: Refuse): Connect {
+  return (target, opened) => {
+    try {
+      return connectTo(target, refuse, opened)
+    } catch (error) {
+      const socket = new Socket()
+      socket.destroy(error instanceof Error ? error : new Error(String(error)))
+      return socket
+    }
   }
 }
 
@@ -47,11 +53,13 @@ export function peerTlsOf(socket: Socket): PeerTls | null {
   return { validTo: validTo === undefined ? null : Date.parse(validTo), protocol: socket.getProtocol() }
 }
 
-export function connectTo({ host, port, tls }: Target, opened: (socket: Socket) => void): Socket {
+function connectTo({ host, port, tls }: Target, refuse: Refuse, opened: (socket: Socket) => void): Socket {
   if (tls === null) {
     const options = { host, port, allowHalfOpen: true, noDelay: true, keepAlive: true }
     const socket = tapped(onread => connectTcp({ ...options, onread }))
-    socket.once('connect', () => opened(socket))
+    socket.once('connect', () => {
+      if (isLetBe(socket, refuse)) opened(socket)
+    })
     return socket
   }
   // tls.connect knows allowHalfOpen; its types do not. No session is kept: a resumed one would skip the check of the name.
@@ -64,8 +72,15 @@ export function connectTo({ host, port, tls }: Target, opened: (socket: Socket) 
   const socket = connectTls(options)
   socket.setNoDelay(true)
   socket.setKeepAlive(true)
+  socket.once('connect', () => isLetBe(socket, refuse))
   socket.once('secureConnect', () => opened(socket))
   return socket
+}
+
+function isLetBe(socket: Socket, refuse: Refuse): boolean {
+  const error = refuse(socket)
+  if (error !== null) socket.destroy(error)
+  return error === null
 }
 
 function tlsOptions({ servername, policy }: NonNullable<Target['tls']>): ConnectionOptions {

@@ -1,7 +1,7 @@
 // One question on a connection of its own: does the address take connections at all, and, where there is a request to ask
 // it with, does it answer with 2xx or 3xx.
 import type { Milliseconds } from '../model/units.ts'
-import { connectSafely, type Target } from './connect.ts'
+import type { Connect, Target } from './connect.ts'
 import { takeBytes } from './read-buffer.ts'
 
 /** Quirks of an answer do not matter here. */
@@ -10,6 +10,7 @@ const LONGEST_LINE = 1024
 
 /** `done` is called once, unless the returned function ends it before. */
 export function probe(
+  connect: Connect,
   target: Target,
   request: string | null,
   timeoutMs: Milliseconds,
@@ -27,7 +28,7 @@ export function probe(
     clearTimeout(timer)
     socket.destroy()
   }
-  const socket = connectSafely(target, () => {
+  const socket = connect(target, () => {
     if (request === null) finish(true)
     else socket.write(request, 'latin1')
   })

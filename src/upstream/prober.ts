@@ -1,7 +1,7 @@
 // Probes addresses in the background, each once however many backends it belongs to.
 import type { Backend, HealthPolicy } from '../model/route.ts'
 import type { Milliseconds } from '../model/units.ts'
-import type { Target } from './connect.ts'
+import type { Connect, Target } from './connect.ts'
 import { probe } from './probe.ts'
 import { Streak } from './standing.ts'
 
@@ -27,7 +27,7 @@ interface Prober {
   stop(): void
 }
 
-export function createProbers(chance: () => number): Probers {
+export function createProbers(chance: () => number, connect: Connect): Probers {
   const probers = new Map<string, Prober>()
 
   function start(policy: HealthPolicy, target: Target, request: string): Prober {
@@ -37,7 +37,7 @@ export function createProbers(chance: () => number): Probers {
     let timer: NodeJS.Timeout
     const next = (afterMs: Milliseconds): void => {
       timer = setTimeout(() => {
-        stopProbe = probe(target, request, policy.timeoutMs, ok => {
+        stopProbe = probe(connect, target, request, policy.timeoutMs, ok => {
           next(policy.intervalMs * (1 - JITTER + 2 * JITTER * chance()))
           if (streak.probed(ok)) for (const changed of [...watchers]) changed()
         })

@@ -10,7 +10,7 @@ import type { Backend, Role } from '../model/route.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
 import { BackendService } from './backend-service.ts'
 import { Circuit } from './circuit.ts'
-import type { PeerTls } from './connect.ts'
+import type { Connect, PeerTls } from './connect.ts'
 import { Gate } from './gate.ts'
 import { createProbers } from './prober.ts'
 import { createResolver, type Lookup } from './resolver.ts'
@@ -25,6 +25,8 @@ export interface ServicesParts {
   /** 0 ≤ … < 1. */
   readonly chance: () => number
   readonly lookup: Lookup
+  /** The one way to an address: for all roles, and for probes. */
+  readonly connect: Connect
   /** Makes the cookies of `balance: cookie` say nothing about addresses; the same wherever they are to be understood. */
   readonly secret: string
 }
@@ -82,9 +84,9 @@ interface Shared {
   readonly services: Map<Role, BackendService>
 }
 
-export function createServices({ clock, chance, lookup, secret }: ServicesParts): Services {
+export function createServices({ clock, chance, lookup, connect, secret }: ServicesParts): Services {
   const resolver = createResolver(lookup, clock)
-  const probers = createProbers(chance)
+  const probers = createProbers(chance, connect)
   const shared = new Map<string, Shared>()
   const gates = new Map<string, Gate>()
   /** Not named any more, and not yet at the end of their work. */
@@ -119,7 +121,7 @@ export function createServices({ clock, chance, lookup, secret }: ServicesParts)
     const key = siteKey(backend)
     let one = shared.get(key)
     if (one === undefined) {
-      const site = new Site(backend, { resolver, probers, clock, chance, secret })
+      const site = new Site(backend, { resolver, probers, connect, clock, chance, secret })
       const circuit = backend.circuit === null ? null : new Circuit(backend.circuit, clock)
       const budget = new RetryBudget(backend.retry.budgetPercent)
       one = { site, gate: gateOf(backend), circuit, budget, services: new Map() }

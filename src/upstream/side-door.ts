@@ -1,7 +1,8 @@
 // The side doors' way to backends: what @fastify/http-proxy wants of a dispatcher, by undici, so that a backend's TLS policy
 // counts here too. A tester can never take a connection from a client: these are pools of their own.
-import { type Dispatcher, Pool } from 'undici'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
 import type { Backend } from '../model/route.ts'
+import type { Refuse } from './own-listeners.ts'
 
 /** Names the backend to the dispatcher; never leaves the process. */
 export const BACKEND_HEADER = 'x-banyan-door'
@@ -21,7 +22,7 @@ export interface SideDispatcher {
   destroy(): void
 }
 
-export function createSideDispatcher(backendOf: (name: string) => Backend | null): SideDispatcher {
+export function createSideDispatcher(backendOf: (name: string) => Backend | null, refuse: Refuse): SideDispatcher {
   // Few and long-lived: a pool that a reload made useless closes its sockets by itself.
   const pools = new Map<string, Pool>()
 
@@ -30,7 +31,7 @@ export function createSideDispatcher(backendOf: (name: string) => Backend | null
     const key = JSON.stringify([origin, backend.tls, backend.timeouts.connectMs])
     let pool = pools.get(key)
     if (pool === undefined) {
-      pool = createPool(origin, backend)
+      pool = createPool(origin, backend, refuse)
       pools.set(key, pool)
     }
     return pool
@@ -54,7 +55,16 @@ export function createSideDispatcher(backendOf: (name: string) => Backend | null
   }
 }
 
-function createPool(origin: string, { tls, timeouts }: Backend): Pool {
+function createPool(origin: string, { tls, timeouts }: Backend, refuse: Refuse): Pool {
+  const connect = buildConnector({
+    allowH2: false,
+    timeout: timeouts.connectMs ?? 0,
+    rejectUnauthorized: tls.verify,
+    ...(tls.ca === null ? {} : { ca: tls.ca }),
+    ...(tls.servername === null ? {} : { servername: tls.servername }),
+    ...(tls.minVersion === null ? {} : { minVersion: tls.minVersion }),
+    ...(tls.ciphers === null ? {} : { ciphers: tls.ciphers }),
+  })
   return new Pool(origin, {
     connections: CONNECTIONS,
     pipelining: 1,
@@ -62,14 +72,13 @@ function createPool(origin: string, { tls, timeouts }: Backend): Pool {
     keepAliveTimeout: 4_000,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      allowH2: false,
-      timeout: timeouts.connectMs ?? 0,
-      rejectUnauthorized: tls.verify,
-      ...(tls.ca === null ? {} : { ca: tls.ca }),
-      ...(tls.servername === null ? {} : { servername: tls.servername }),
-      ...(tls.minVersion === null ? {} : { minVersion: tls.minVersion }),
-      ...(tls.ciphers === null ? {} : { ciphers: tls.ciphers }),
-    },
+    connect: (options, callback) =>
+      connect(options, (...opened) => {
+        const [error, socket] = opened
+        const refused = error === null ? refuse(socket) : null
+        if (refused === null) return callback(...opened)
+        socket?.destroy()
+        callback(refused, null)
+      }),
   })
 }

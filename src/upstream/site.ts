@@ -12,7 +12,7 @@ import type { Backend, Role } from '../model/route.ts'
 import type { Clock, Milliseconds } from '../model/units.ts'
 import { Address, nameOf } from './address.ts'
 import { Balancer } from './balance.ts'
-import type { Target } from './connect.ts'
+import type { Connect, Target } from './connect.ts'
 import { probe } from './probe.ts'
 import type { Probers } from './prober.ts'
 import type { Resolver, Watch } from './resolver.ts'
@@ -25,6 +25,7 @@ const PATIENCE_MS = 30_000
 export interface SiteParts {
   readonly resolver: Resolver
   readonly probers: Probers
+  readonly connect: Connect
   readonly clock: Clock
   /** 0 ≤ … < 1. */
   readonly chance: () => number
@@ -225,7 +226,8 @@ export class Site {
     const text = `${this.backend.name} ${nameOf(target)}`
     const stick = createHmac('sha256', this.#parts.secret).update(text).digest('base64url').slice(0, 10)
     const standing = new Standing(isSure ? 'good' : 'untried')
-    const address = new Address(this.backend, { origin: origin.text, target, stick }, this.#parts.clock, standing)
+    const { clock, connect } = this.#parts
+    const address = new Address(this.backend, { origin: origin.text, target, stick }, clock, standing, connect)
     if (this.#isProbed && !this.#isClosed) this.#beginProbe(address)
     return address
   }
@@ -275,9 +277,9 @@ export class Site {
 
   #prove(address: Address): void {
     const { standing, target } = address
-    const { clock } = this.#parts
+    const { clock, connect } = this.#parts
     standing.proofBegins()
-    probe(target, null, this.backend.timeouts.connectMs ?? PATIENCE_MS, ok => {
+    probe(connect, target, null, this.backend.timeouts.connectMs ?? PATIENCE_MS, ok => {
       standing.proved(ok, clock.monotonic())
       if (this.#isWatching) this.#judge()
     })

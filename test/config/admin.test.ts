@@ -1,4 +1,5 @@
 // admin.auth: who may be believed, what is granted, and every mistake that lets somebody in who should not be.
+import { hostname, networkInterfaces } from 'node:os'
 import t from 'tap'
 import { shown } from '../../src/config/shown.ts'
 import { lineOf, read } from './read.ts'
@@ -72,12 +73,28 @@ t.test('a backend that is our own admin listener, or a metadata service', async 
     return mistakes.map(({ level, message }) => `${level}: ${message.split(':')[0]}`)
   }
   const own = 'error: this is our own listener of admin'
-  for (const url of ['http://127.0.0.1:9900', 'http://localhost:9900', 'http://0.0.0.0:9900'])
-    t.same(await said(url), [own], url)
+  for (const host of [
+    '127.0.0.1',
+    'localhost',
+    'localhost.',
+    '0.0.0.0',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[::]',
+  ])
+    t.same(await said(`http://${host}:9900`), [own], host)
+  const everywhere = 'admin: { listen: ":9900", hosts: [ops.example.com], behindTls: true }'
+  for (const { address } of Object.values(networkInterfaces()).flatMap(list => list ?? [])) {
+    const host = address.includes(':') ? `[${address}]` : address
+    t.match(await said(`http://${host}:9900`, everywhere), [own], `on every interface: ${host}`)
+  }
+  t.same(await said(`http://${hostname()}:9900`, everywhere), [own], 'and by our own name')
   t.same(await said('http://10.1.1.1:9900'), [], 'another machine')
   t.same(await said('http://127.0.0.1:9902', 'sides: { listen: ":9902" }'), [
     'error: this is our own listener of sides',
   ])
+  const fleet = await said('http://[::1]:9903', 'fleet: { listen: "[::1]:9903" }')
+  t.ok(fleet.includes('error: this is our own listener of fleet'))
   const metadata = [
     'http://169.254.169.254',
     'http://0xA9FEA9FE',

@@ -1,4 +1,5 @@
 // How values are read, and that what is shown reads as the same value again.
+import { hostname, networkInterfaces } from 'node:os'
 import fc from 'fast-check'
 import t from 'tap'
 import { z } from 'zod'
@@ -175,7 +176,18 @@ t.test('which address answers for which', async t => {
   t.equal(answersAt(all, 'localhost', 80), true)
   t.equal(answersAt(all, '127.0.0.1', 80), true)
   t.equal(answersAt(all, '127.0.0.1', 81), false)
-  t.equal(answersAt(all, '10.0.0.1', 80), false, 'whose that is cannot be known here')
+  t.equal(answersAt(all, '203.0.113.1', 80), false, 'another machine')
+  for (const { address } of Object.values(networkInterfaces()).flatMap(list => list ?? [])) {
+    t.equal(answersAt(all, address, 80), true, `our own ${address}`)
+    t.equal(answersAt({ host: '203.0.113.1', port: 80 }, address, 80), false, `one listener, and not at ${address}`)
+  }
+  t.equal(answersAt(all, hostname(), 80), true, 'our own name')
+  for (const listen of [all, loopback, { host: 'localhost', port: 80 }, { host: '::ffff:127.0.0.1', port: 80 }]) {
+    for (const host of ['127.0.0.1', '::ffff:7f00:1', '::ffff:127.0.0.1', '0:0:0:0:0:ffff:7f00:1', 'LocalHost.'])
+      t.equal(answersAt(listen, host, 80), true, `${listen.host} at ${host}`)
+  }
+  t.equal(answersAt(loopback, '127.0.0.2', 80), false)
+  t.equal(answersAt({ host: 'fe80::1%eth0', port: 80 }, 'fe80::1', 80), true)
   t.equal(answersAt(loopback, 'localhost', 80), true)
   t.equal(answersAt(loopback, '0.0.0.0', 80), true)
   t.equal(answersAt({ host: '127.0.0.1', port: 0 }, '127.0.0.1', 0), false)

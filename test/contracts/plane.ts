@@ -11,6 +11,7 @@ import type { Sample } from '../../src/model/exchange.ts'
 import type { Note } from '../../src/model/note.ts'
 import type { Ears, Generation, Plane, PlaneSettings, ShadowSuspended } from '../../src/plane/plane.ts'
 import { trafficOf } from '../../src/traffic.ts'
+import type { OwnListener } from '../../src/upstream/own-listeners.ts'
 import { EMPTY } from '../control/make.ts'
 import { configured, eventually, type HttpBackend, httpBackend, named, rawClient } from '../e2e/harness.ts'
 import { readPrometheus, sampleOf } from '../prometheus.ts'
@@ -64,6 +65,7 @@ export async function openPlane(
   make: MakePlane,
   config: Record<string, unknown> = {},
   route: Record<string, unknown> = {},
+  own: (sides: Opened['sides']) => readonly OwnListener[] = () => [],
 ): Promise<Opened> {
   const sides = { legacy: await named(t, 'legacy'), new: await named(t, 'new') }
   const configure: Opened['configure'] = (more = {}, changed = {}) =>
@@ -119,7 +121,7 @@ export async function openPlane(
     await plane.close(0)
     await plane.end()
   })
-  const { port } = await plane.listen()
+  const { port } = await plane.listen(own(sides))
   return {
     plane,
     parts,
@@ -148,6 +150,11 @@ function isRefused(port: number): Promise<boolean> {
     socket.on('error', error => resolve((error as { code?: string }).code === 'ECONNREFUSED'))
   })
 }
+
+/** As if the new side were a listener of ours. */
+export const toNew = ({ new: { port } }: Opened['sides']): readonly OwnListener[] => [
+  { key: 'admin.listen', host: '127.0.0.1', port },
+]
 
 export function planeContract(t: Test, name: string, make: MakePlane): void {
   t.test(`${name}: serves as the generation says, and says where the next one is in force`, async t => {
@@ -226,6 +233,17 @@ export function planeContract(t: Test, name: string, make: MakePlane): void {
       5,
     )
     t.same([...new Set(told.forwarders)], ['127.0.0.1'])
+  })
+
+  t.test(`${name}: neither what clients ask nor a shadow goes to a listener of ours`, async t => {
+    const { told, sides, get, apply, configure } = await openPlane(t, make, {}, {}, toNew)
+    t.match(await get(), /no connection|502/)
+    const back = configure({}, { weight: 0, shadow: { percent: 100 } })
+    await apply(back, { revision: 2 })
+    t.equal(await get(), 'legacy')
+    await eventually(() => told.ended.length > 0, 'the shadow has ended')
+    t.match(told.ended, [{ route: 'orders', result: 'candidate_error' }])
+    t.same(sides.new.seen, [])
   })
 
   t.test(`${name}: shadows: everything ends in a bucket, suspensions are told, and a replay asks both`, async t => {

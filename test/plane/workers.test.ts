@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Registry } from '../../src/metrics/text.ts'
 import { trafficOf } from '../../src/traffic.ts'
-import { openPlane, planeContract, ROLLBACK } from '../contracts/plane.ts'
+import { openPlane, planeContract, ROLLBACK, toNew } from '../contracts/plane.ts'
 import { eventually } from '../e2e/harness.ts'
 import { readPrometheus, sampleOf } from '../prometheus.ts'
 import { twoWorkers } from './make-workers.ts'
@@ -52,6 +52,19 @@ t.test('a worker that is killed is replaced: no connection is refused, and no co
   await plane.look()
   t.ok(trafficOf(plane.reading().traffic.get('orders') ?? []).sides.new.requests >= 20)
   t.equal(await get(), 'legacy')
+})
+
+t.test('a worker that takes another’s place knows the listeners that are ours', async t => {
+  const { plane, get, sides } = await openPlane(t, twoWorkers, {}, {}, toNew)
+  // One after the other: a port that the system gave lasts as long as somebody listens on it.
+  for (const { worker, pid: before } of plane.workers()) {
+    process.kill(before, 'SIGKILL')
+    const isRaised = () =>
+      plane.workers().some(({ worker: one, pid, state }) => one === worker && state === 'running' && pid !== before)
+    await eventually(isRaised, 'another runs')
+  }
+  for (let i = 0; i < 8; i++) t.match(await get(), /no connection|502/)
+  t.same(sides.new.seen, [])
 })
 
 t.test('a worker that hangs is pending after a second, holds nobody up, and is replaced after five', async t => {

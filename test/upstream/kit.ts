@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { FailureKind } from '../../src/model/exchange.ts'
 import type { Backend } from '../../src/model/route.ts'
 import type { Clock } from '../../src/model/units.ts'
+import { createConnect } from '../../src/upstream/connect.ts'
 import type { Connection, ConnectionUser } from '../../src/upstream/connection.ts'
 import type { Wanting } from '../../src/upstream/pool.ts'
 import type { Entrant, Place, Service } from '../../src/upstream/service.ts'
@@ -67,11 +68,15 @@ export function backendWith(settings: Partial<Backend> & Pick<Backend, 'origins'
 
 type Test = { teardown(run: () => unknown): void }
 
+/** Nothing is ours. */
+export const connectAnywhere = createConnect(() => null)
+
 export function servicesFor(t: Test, parts: Partial<ServicesParts> = {}): Services {
   const services = createServices({
     clock: realClock,
     chance: dice(SEED),
     lookup: async () => [],
+    connect: connectAnywhere,
     secret: 'secret',
     ...parts,
   })

@@ -1,8 +1,7 @@
 // The connections to one address, with real sockets: who gets which, and what a backend's surprises do.
 import t from 'tap'
-import { connectTo } from '../../src/upstream/connect.ts'
 import { Pool, type PoolOptions } from '../../src/upstream/pool.ts'
-import { deadPort, deaf, handClock, listen, realClock, sleep, take, until } from './kit.ts'
+import { connectAnywhere, deadPort, deaf, handClock, listen, realClock, sleep, take, until } from './kit.ts'
 
 type Test = { teardown(run: () => unknown): void }
 
@@ -13,7 +12,7 @@ function poolTo(t: Test, port: number, options: Partial<PoolOptions> = {}): Pool
     connectMs: 2_000,
     isPatient: false,
     clock: realClock,
-    connect: opened => connectTo({ host: '127.0.0.1', port, tls: null }, opened),
+    connect: opened => connectAnywhere({ host: '127.0.0.1', port, tls: null }, opened),
     ...options,
   })
   t.teardown(() => pool.destroy())
@@ -154,7 +153,7 @@ t.test('a returned connection serves those who wait, though another is being ope
     connections: 2,
     connect(opened) {
       const delayed = slow
-      return connectTo({ host: '127.0.0.1', port, tls: null }, socket => {
+      return connectAnywhere({ host: '127.0.0.1', port, tls: null }, socket => {
         if (delayed) setTimeout(opened, 50, socket)
         else opened(socket)
       })
@@ -227,7 +226,7 @@ t.test('no handshake: the connect timeout', async t => {
   const tls = { servername: 'localhost', policy }
   const pool = poolTo(t, port, {
     connectMs: 50,
-    connect: opened => connectTo({ host: '127.0.0.1', port, tls }, opened),
+    connect: opened => connectAnywhere({ host: '127.0.0.1', port, tls }, opened),
   })
   await t.rejects(take(pool), { code: 'BANYAN_CONNECT_TIMEOUT' })
   t.equal(pool.size, 0)
