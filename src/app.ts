@@ -476,7 +476,12 @@ export async function startApp(options: AppOptions): Promise<App> {
   const sides =
     config.sides.listen === null
       ? null
-      : await openSideDoors(accessControl, () => control.plan(), refuseOwn({ own: () => own, clock, log: log.line }))
+      : await openSideDoors(
+          bounds,
+          accessControl,
+          () => control.plan(),
+          refuseOwn({ own: () => own, clock, log: log.line }),
+        )
 
   const breakGlass = async (reason: string | null) => {
     const actor: Actor = { name: 'break_glass', tokenId: null, address: null }
@@ -581,13 +586,13 @@ function standingOf(workers: readonly WorkerState[]) {
 }
 
 /** Loaded only where there are any: they bring a second proxy with them. */
-async function openSideDoors(access: Access, plan: () => Plan, refuse: Refuse) {
+async function openSideDoors(bounds: Bounds, access: Access, plan: () => Plan, refuse: Refuse) {
   const [{ createSideDoors, doorBackend }, { BACKEND_HEADER, createSideDispatcher }] = await Promise.all([
     import('./admin/sides.ts'),
     import('./upstream/side-door.ts'),
   ])
   const dispatcher = createSideDispatcher(door => doorBackend(plan(), door), refuse)
-  const doors = await createSideDoors({ access, plan, dispatcher, backendHeader: BACKEND_HEADER })
+  const doors = await createSideDoors({ bounds, access, plan, dispatcher, backendHeader: BACKEND_HEADER })
   doors.addHook('onClose', async () => dispatcher.destroy())
   return doors
 }

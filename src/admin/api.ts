@@ -49,6 +49,10 @@ const Rollback = z.object({
 /** The answer to a rollback: where it is in force, its id, and what it did not concern. */
 export const RolledBack = Applied.extend({
   rollback: z.string().describe('id that a restore names'),
+  standing: z
+    .object({ at: z.number(), by: z.string(), reason: z.string().nullable() })
+    .nullable()
+    .describe('it was in force already, as it was said then: a new reason is not kept; null: it begins with this call'),
   routes: z.array(z.string()).describe('routes that are on legacy because of it'),
   skipped: z.array(z.object({ route: z.string(), why: z.string() })).describe('routes without a legacy side'),
   tunnels: z

@@ -153,6 +153,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
     return {
       ...outcome.applied,
       rollback: outcome.rollback?.id ?? id,
+      standing: outcome.change === null ? standingOf(outcome.rollback) : null,
       routes: reached.map(one => one.id),
       tunnels: {
         open: reached.reduce((sum, one) => sum + trafficOf(one.id).tunnels.new, 0),
@@ -361,6 +362,10 @@ function headOf(body: {
     headers,
     address: body.address,
   }
+}
+
+function standingOf(rollback: Rollback | null) {
+  return rollback === null ? null : { at: rollback.at, by: rollback.by, reason: rollback.reason }
 }
 
 function explainUnmatched(

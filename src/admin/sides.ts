@@ -8,10 +8,12 @@ import type { Plan } from '../model/snapshot.ts'
 import { cookiesForSide } from '../proxy/cookies.ts'
 import { isSafe } from '../routing/decide.ts'
 import { type Access, requireScope } from './access.ts'
+import { type Bounds, bound, timesOf } from './bounds.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 
 export interface SideDoorParts {
+  readonly bounds: Bounds
   readonly access: Access
   readonly plan: () => Plan
   /** Sends by our own pools; see `upstream/side-door`. */
@@ -35,12 +37,14 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
   }
   const app = fastify({
     ...NO_SCHEMAS,
-    requestTimeout: 0,
+    // A body crosses in its own time; whoever brings it has shown a token by then.
+    ...timesOf({ ...parts.bounds, requestMs: 0 }),
     forceCloseConnections: true,
     frameworkErrors: refuse,
     routerOptions: { maxParamLength: 200 },
   })
 
+  bound(app, parts.bounds)
   app.setErrorHandler(refuse)
   app.setNotFoundHandler((_request, reply) => {
     const hint = { hint: '/{route}/{legacy|new}/path' }

@@ -187,6 +187,7 @@ export const changes = [{ path: '/routes/0/weight', before: '5', after: '25' }]
 export const rolledBack = {
   ...applied,
   rollback: 'rb-8',
+  standing: null as { at: number; by: string; reason: string | null } | null,
   routes: ['orders', 'carts'],
   skipped: [{ route: 'search', why: 'it has no legacy side' }],
   tunnels: { open: 0, overMs: null },

@@ -1,6 +1,6 @@
 // weight, rollback, restore, freeze: what is sent, what is said afterwards, and the exit codes.
 import t from 'tap'
-import { applied, problem, restored, rollback, rolledBack, route, routes } from './answers.ts'
+import { AT, applied, problem, restored, rollback, rolledBack, route, routes } from './answers.ts'
 import { fakeAdmin, reply, run } from './fake-admin.ts'
 
 const IN_FORCE = 'revision 43 · in force on 2 workers of 1 instance (a) in 3.1ms · durable'
@@ -103,6 +103,14 @@ t.test('conflicts: 6', async t => {
     err: /frozen at 5 %\n {2}unfreeze it first/,
   })
   t.match(await run(admin, ['weight', 'orders', '50', '--if-revision', '4']), { code: 6, err: /is now 44/ })
+})
+
+t.test('a rollback that was said before: whose it is, since when, and why', async t => {
+  const standing = { at: AT, by: 'ada', reason: '5xx since 10:02' }
+  const admin = await fakeAdmin({ 'POST /routes/orders/rollback': { ...rolledBack, standing } })
+  t.teardown(() => admin.close())
+  const { err } = await run(admin, ['rollback', 'orders', '--reason', 'mine'])
+  t.match(err, /^in force already since 20\d\d-.*Z, by ada: 5xx since 10:02$/m)
 })
 
 t.test('rollback of one route: at once, without a condition', async t => {

@@ -74,6 +74,26 @@ t.test('a body that is awaited ends with 408 when it does not come', async t => 
   t.equal((await ask(banyan.admin, 'GET', '/api/v1/routes/orders')).json.set, null)
 })
 
+t.test('a side door: no head and no body of a stranger is waited for, and a tester’s has its time', async t => {
+  const { banyan } = await startHouse(
+    t,
+    { sides: { listen: '127.0.0.1:0' } },
+    { bounds: { ...LONG, headMs: 300, restMs: 300 } },
+  )
+  const door = (text: string) => {
+    const client = rawClient(t, Number(new URL(banyan.sides ?? '').port))
+    client.send(text)
+    return client
+  }
+  const call = `POST /orders/legacy/orders HTTP/1.1\r\n${HOST}`
+  t.match(await door(`${call}X-`).closed, /^HTTP\/1\.1 408 /)
+  t.match(await door(`${call}${BEGUN}`).closed, /^HTTP\/1\.1 401 /)
+  const tester = door(`${call}X-Banyan-Token: ${TOKEN}\r\nConnection: close\r\nContent-Length: 2\r\n\r\n1`)
+  await new Promise(resolve => setTimeout(resolve, 1_000))
+  tester.send('2')
+  t.match(await tester.closed, /^HTTP\/1\.1 200 /)
+})
+
 t.test('a slow body that comes in time is taken', async t => {
   const { admin } = await start(t, { headMs: 300 })
   const body = '{"percent":5}'

@@ -190,8 +190,10 @@ t.test('rollbacks are a set: each ends by its own restore; repeating one changes
     (await fetch(`http://127.0.0.1:${banyan.port}${path}`)).headers.get('x-served-by')
 
   const one = (await banyan.api('POST', '/routes/orders/rollback', {})).json
-  const again = (await banyan.api('POST', '/routes/orders/rollback', {})).json
+  t.equal(one.standing, null)
+  const again = (await banyan.api('POST', '/routes/orders/rollback', { reason: 'another' })).json
   t.equal(again.rollback, one.rollback)
+  t.match(again.standing, { at: Number, by: 'environment', reason: null }, 'its reason is the first one')
   t.equal(again.revision, one.revision)
   const all = (await banyan.api('POST', '/rollback', { reason: 'all' })).json
   t.not(all.rollback, one.rollback)

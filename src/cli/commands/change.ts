@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import type { RouteView } from '../../admin/api.ts'
 import type { Client } from '../client.ts'
 import { CliError, EXIT } from '../io.ts'
-import { count, millis, percent, safe } from '../print.ts'
+import { count, millis, moment, percent, safe } from '../print.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
 import { collectList, readPercent, readRevision } from '../values.ts'
@@ -111,7 +111,11 @@ function addRollback(program: Command, session: Session): void {
           const what = routes.length === 0 ? 'no route has a legacy side' : `${who} on legacy, effective 0%`
           session.data(`rolled back: ${what} · ${safe(answer.rollback)} · ${appliedText(answer)}`)
         }
-        const { tunnels } = answer
+        const { tunnels, standing } = answer
+        if (standing !== null) {
+          const why = standing.reason === null ? '' : `: ${safe(standing.reason)}`
+          session.say(`in force already since ${moment(standing.at)}, by ${safe(standing.by)}${why}`)
+        }
         if (tunnels.open > 0) {
           const fate =
             tunnels.overMs === null ? 'stay there until they end' : `are cut within ${millis(tunnels.overMs)}`
