@@ -150,6 +150,7 @@ function cliPage(): string {
       demo: never,
       check: never,
       schema: () => ({}),
+      unsavedRollbacks: async () => 0,
       differences: () => [],
       yaml: () => '',
     },

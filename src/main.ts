@@ -16,6 +16,13 @@ const parts: CliParts = {
   start: async options => (await import('./start.ts')).start(options, io),
   demo: async options => (await import('./demo.ts')).demo(options, io),
   schema: jsonSchema,
+  async unsavedRollbacks(file) {
+    const { readSpilled } = await import('./store/spill.ts')
+    return readSpilled(file).then(
+      all => all.length,
+      () => null,
+    )
+  },
   async check(file, text) {
     const path = file === '-' || isAbsolute(file) ? file : join(cwd, file)
     const { env } = process

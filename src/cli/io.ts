@@ -42,6 +42,8 @@ export interface CliParts {
   differences(before: unknown, after: unknown): readonly Difference[]
   /** Plain JSON as YAML; `remarks` by JSON Pointer, `head` at the top. */
   yaml(value: unknown, remarks: ReadonlyMap<string, string>, head: readonly string[]): string
+  /** How many rollbacks this file holds that the store does not have yet; null: it is damaged. */
+  unsavedRollbacks(file: string): Promise<number | null>
   /** JSON Schema of `routes.yaml`. */
   schema(): unknown
 }

@@ -4,7 +4,6 @@ import { stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { resolve } from 'node:path'
 import type { Diagnosis } from '../admin/api.ts'
-import { readSpilled } from '../store/spill.ts'
 import { codeOf, TOKEN_FILE } from './access.ts'
 import type { CliIo } from './io.ts'
 
@@ -64,17 +63,14 @@ async function token({ cwd, env }: CliIo): Promise<Check> {
 }
 
 /** Files beside the store that the next start acts on. */
-async function leftBehind({ cwd }: CliIo): Promise<readonly Check[]> {
+async function leftBehind({ cwd, parts }: CliIo): Promise<readonly Check[]> {
   const at = (name: string) => resolve(cwd, STORE, name)
   const found: Check[] = []
   if ((await stat(at('rollback')).catch(() => null)) !== null) {
     const message = `${STORE}/rollback is there: the next start sends everything to legacy (break glass)`
     found.push(check('store', 'break_glass', 'warn', message))
   }
-  const count = await readSpilled(at('rollbacks.pending')).then(
-    all => all.length,
-    () => null,
-  )
+  const count = await parts.unsavedRollbacks(at('rollbacks.pending'))
   if (count === null) {
     const message = `${STORE}/rollbacks.pending is damaged: the next start rolls everything back`
     found.push(check('store', 'rollbacks_damaged', 'bad', message))

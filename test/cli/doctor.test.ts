@@ -1,10 +1,8 @@
 // banyan doctor: areas with trouble first, the block to paste at the end, exit codes, and what is said without a proxy.
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
-import type { AuditDraft, Rollback } from '../../src/model/control.ts'
-import { createSpill } from '../../src/store/spill.ts'
 import { AT, mistake, problem } from './answers.ts'
 import { directory, fakeAdmin, reply, run } from './fake-admin.ts'
 
@@ -98,10 +96,16 @@ t.test('without a proxy: what can be said from here', async t => {
     '.banyan/rollback': '',
     '.banyan/admin.token': 'bny_test',
   })
-  const spill = createSpill({ path: join(cwd, '.banyan/rollbacks.pending') })
-  for (const id of ['r1', 'r2']) await spill.append({ id } as Rollback, {} as AuditDraft)
   await chmod(join(cwd, '.banyan/admin.token'), 0o644)
-  const parts = { check: async () => ({ ok: false, lines: '', mistakes: [{ ...mistake, level: 'error' as const }] }) }
+  let unsaved: number | null = 2
+  const asked: string[] = []
+  const parts = {
+    async unsavedRollbacks(file: string) {
+      asked.push(file)
+      return unsaved
+    },
+    check: async () => ({ ok: false, lines: '', mistakes: [{ ...mistake, level: 'error' as const }] }),
+  }
   const env = { BANYAN_ADMIN: nowhere.url }
   const { code, out, err } = await run(null, ['doctor'], { cwd, parts, env })
   t.equal(code, 8)
@@ -116,7 +120,8 @@ t.test('without a proxy: what can be said from here', async t => {
   const asJson = await run(null, ['doctor', '--json'], { cwd, parts, env })
   t.equal(asJson.code, 8)
   t.match(JSON.parse(asJson.out), { paste: null, checks: [{ code: 'proxy_unreachable', level: 'bad' }] })
-  await writeFile(join(cwd, '.banyan/rollbacks.pending'), '')
+  t.equal(asked[0], join(cwd, '.banyan/rollbacks.pending'))
+  unsaved = null
   const damaged = await run(null, ['doctor'], { cwd, parts, env })
   t.match(damaged.out, /BAD +\.banyan\/rollbacks\.pending is damaged.*\s.*\[rollbacks_damaged\]$/m)
 })

@@ -143,6 +143,7 @@ export async function run(
       schema: () => ({}),
       differences,
       yaml: writeYaml,
+      unsavedRollbacks: async () => 0,
       ...options.parts,
     },
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -179,6 +179,7 @@ t.test('streams that fail', async t => {
       demo: async () => 0,
       check: async () => ({ ok: true, lines: '', mistakes: [] }),
       schema: () => ({}),
+      unsavedRollbacks: async () => 0,
       differences: () => [],
       yaml: () => '',
     },

@@ -1,10 +1,11 @@
 // A rollback is in force whether or not the store can save it, and survives the process: disks that are full or slow, files that
 // are taken away.
+import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { eventually } from './harness.ts'
-import { metrics, noTrace, sidesOf, slowDisk, within } from './process.ts'
+import { BIN, metrics, noTrace, sidesOf, slowDisk, within } from './process.ts'
 import { fillUp, noMount, smallDisk } from './small-disk.ts'
 import { auditOf, ids, ROUTES, scene, USERS } from './survivor.ts'
 
@@ -68,6 +69,11 @@ t.test('a damaged file of rollbacks: everything is rolled back, said, and the fi
   await banyan.kill()
   const file = join(cwd, '.banyan', 'rollbacks.pending')
   writeFileSync(file, '')
+  const doctor = spawnSync(process.execPath, [BIN, 'doctor', '--admin', 'http://127.0.0.1:9'], {
+    cwd,
+    encoding: 'utf8',
+  })
+  t.match(doctor.stdout, /rollbacks\.pending is damaged/)
   banyan = await start()
   t.match(await banyan.line(/^the local file of rollbacks is damaged/), { level: 'error' })
   t.notOk((await sidesOf(banyan, USERS)).includes('new'))
