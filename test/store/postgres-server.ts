@@ -229,7 +229,7 @@ function versionText(): string {
 const versionOf = () => Number(/\) (\d+)/.exec(versionText())?.[1])
 
 async function initialise(): Promise<string> {
-  const args = ['-U', 'postgres', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions']
+  const args = ['-U', 'postgres', '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-sync']
   const all = [...args, '--wal-segsize=1']
   const key = createHash('sha256')
     .update(JSON.stringify([versionText(), all, PASSWORD]))
