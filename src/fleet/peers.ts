@@ -9,9 +9,10 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { PeerAddresses } from '../config/fleet-schema.ts'
 import type { Owed } from '../model/control.ts'
+import { codeOf } from '../model/errors.ts'
 import type { EpochMs, Milliseconds } from '../model/units.ts'
 import { MAX_BODY_BYTES, type PushAnswer, writePush } from './message.ts'
-import { codeOf, post } from './post.ts'
+import { post } from './post.ts'
 
 const TIMEOUT_MS: Milliseconds = 1_000
 

@@ -1,7 +1,7 @@
 // One signed request to one peer: sent, answered within a second in full and with the right signature, or failed.
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { BanyanError } from '../model/errors.ts'
+import { BanyanError, codeOf } from '../model/errors.ts'
 import type { Milliseconds } from '../model/units.ts'
 import { MAX_BODY_BYTES, type PushAnswer, readAnswer } from './message.ts'
 import { isSigned, PUSH_METHOD, PUSH_PATH, SIGNATURE_HEADER, signAnswer, signPush } from './signed.ts'
@@ -106,9 +106,4 @@ function refusalIn(body: Buffer): string | null {
 
 function failed(code: string, cause?: unknown): BanyanError {
   return new BanyanError(code, 'the peer did not answer as it should', cause === undefined ? {} : { cause })
-}
-
-export function codeOf(error: unknown): string | null {
-  const code = (error as { readonly code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : null
 }

@@ -19,6 +19,12 @@ export class BanyanError extends Error {
   }
 }
 
+/** What Node, PostgreSQL or we call a failure: `ENOENT`, `57P01`, `store_full`; null: it has no such name. */
+export function codeOf(error: unknown): string | null {
+  const code = (error as { readonly code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : null
+}
+
 /** One mistake in a configuration text. All of them are reported together. */
 export interface Mistake {
   readonly file: string

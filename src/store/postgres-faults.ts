@@ -1,5 +1,5 @@
 // What goes wrong with PostgreSQL, as operators read it: a stable code, which server, and what to do. Never the password.
-import { BanyanError } from '../model/errors.ts'
+import { BanyanError, codeOf } from '../model/errors.ts'
 import type { PostgresTarget } from './postgres-url.ts'
 
 type Where = Pick<PostgresTarget, 'shown' | 'password' | 'database' | 'schema'>
@@ -109,11 +109,6 @@ export function goesOn(error: unknown): boolean {
 /** Of all hosts' failures, the one that says most: that one was not there says least. */
 export function mostTelling(failures: readonly BanyanError[]): BanyanError | null {
   return failures.find(failure => failure.code !== 'store_unreachable') ?? failures.at(-1) ?? null
-}
-
-function codeOf(error: unknown): string | null {
-  const code = (error as { readonly code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : null
 }
 
 function hidden(text: string, { password }: Where): string {

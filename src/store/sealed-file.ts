@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOf } from '../model/errors.ts'
 import { makeDirectory } from './directory.ts'
 
 const VERSION = 1
@@ -74,9 +75,4 @@ async function syncDirectory(path: string): Promise<void> {
 
 function sumOf(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex')
-}
-
-function codeOf(error: unknown): string | null {
-  const code = (error as { readonly code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : null
 }

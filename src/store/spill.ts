@@ -7,7 +7,7 @@
 import { copyFile, rm, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { AuditDraft, Rollback } from '../model/control.ts'
-import { BanyanError } from '../model/errors.ts'
+import { BanyanError, codeOf } from '../model/errors.ts'
 import { readSealed, removeSealed, writeSealed } from './sealed-file.ts'
 
 export interface Spilled {
@@ -102,11 +102,6 @@ async function sizeOf(path: string): Promise<number> {
 function isFull(error: unknown): boolean {
   const code = codeOf(error)
   return code === 'ENOSPC' || code === 'EDQUOT'
-}
-
-function codeOf(error: unknown): string | null {
-  const code = (error as { readonly code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : null
 }
 
 function failed(path: string, cause: unknown): BanyanError {
