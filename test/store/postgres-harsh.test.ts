@@ -20,6 +20,9 @@ async function opened(t: Test, url: string, more: Partial<Parameters<typeof open
   return store
 }
 
+/** How many are asleep in a trigger. */
+const WRITERS = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event = 'PgSleep'`
+
 t.test('with a server', { skip: noPostgres }, async t => {
   const server = await startPostgres(t)
 
@@ -104,6 +107,26 @@ t.test('with a server', { skip: noPostgres }, async t => {
     const { until, token } = (await a.lease('leader', 'a', HOUR))!
     t.ok(Math.abs(until - before - HOUR) < HOUR / 2, `until ${until}`)
     await save(b, 123_456_810, { fence: { lease: 'leader', token } })
+  })
+
+  t.test('nobody takes a lease over while a write of its holder is under way', async t => {
+    const url = await server.database()
+    const [a, b] = [await opened(t, url), await opened(t, url, { instance: 'b' })]
+    const { token } = (await a.lease('leader', 'a', 1))!
+    // Past its check of the fence, a write is slow.
+    await server.sql(
+      `CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
+       CREATE TRIGGER slow BEFORE INSERT ON banyan.kept FOR EACH ROW EXECUTE FUNCTION dawdle()`,
+      url,
+    )
+    const ended: string[] = []
+    const writing = a
+      .keep({ put: [['k', 'v']], remove: [] }, { lease: 'leader', token })
+      .then(() => ended.push('a wrote'))
+    while ((await server.sql<{ n: number }>(WRITERS)).every(({ n }) => n === 0));
+    const taking = b.lease('leader', 'b', HOUR).then(lease => ended.push(lease === null ? 'refused' : 'b leads'))
+    await Promise.all([writing, taking])
+    t.same(ended, ['a wrote', 'b leads'], 'what a wrote is there before b begins')
   })
 
   t.test('schemas whose names are words of SQL', async t => {
