@@ -153,6 +153,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     plane: null,
     reloader: null,
   }
+  const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
   const instances =
     store.shared === null
       ? null
@@ -165,6 +166,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           directory: directory ?? options.cwd,
           startedAt,
           state: () => state,
+          admin: () => (addresses.admin === '' ? null : addresses.admin),
           workers: () => opened.plane?.workers() ?? [],
           control: () => opened.control,
           configured: () => opened.reloader?.configured() ?? options.configured,
@@ -202,7 +204,6 @@ export async function startApp(options: AppOptions): Promise<App> {
       text: async () => opened.plane?.metrics(metrics.registry()) ?? '',
     },
   })
-  const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
   // Before anything that may have to wait: whoever asks hears that it is alive, and not ready.
   try {
     addresses.health = (await listen(health, config.health.listen, 'health.listen')).url

@@ -1,6 +1,8 @@
 // Introduces this instance to the others on its store: who it is, what it hears, what they may bring, and what it keeps on its
 // own disk for when the store does not answer. One of them looks after what those left behind that are gone.
 import { randomBytes } from 'node:crypto'
+import { readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { createFleetListener } from './admin/fleet.ts'
@@ -37,6 +39,8 @@ export interface InstancesParts {
   readonly directory: string
   readonly startedAt: EpochMs
   readonly state: () => Presence['state']
+  /** Where the admin API listens; null: not yet. */
+  readonly admin: () => string | null
   readonly workers: () => readonly WorkerState[]
   /** null: it is not open yet. */
   readonly control: () => Control | null
@@ -101,6 +105,7 @@ export function createInstances(parts: InstancesParts): Instances {
       configHash: fingerprint(),
       startedAt: parts.startedAt,
       state: parts.state(),
+      place: placeOf(parts.admin()),
     }),
     control: parts.control,
     refusedAt: () => receiver?.refusedAt() ?? null,
@@ -139,6 +144,16 @@ export function createInstances(parts: InstancesParts): Instances {
       await copy.settled()
     },
   }
+}
+
+/** Containers of one name are told apart by their network, where the system says it. */
+function placeOf(admin: string | null): string | null {
+  if (admin === null) return null
+  let network = ''
+  try {
+    network = readlinkSync('/proc/self/ns/net')
+  } catch {}
+  return [hostname(), network, admin].join(' ')
 }
 
 /** What the last one of those that are gone has learned goes on here. */

@@ -98,6 +98,8 @@ export interface Control {
   stored(): Revision
   /** Rollbacks that are in force and not known to be in the store. */
   owed(): readonly Owed[]
+  /** All rollbacks that are in force, as if they were owed. */
+  standing(): readonly Owed[]
   /** False since the store failed, until it answers. */
   healthy(): boolean
   /** Refused: rejects with a BanyanError, and nothing has changed. */
@@ -262,8 +264,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     const { route } = command
     const found = standing(state, route === null ? null : (plan.byId.get(route) ?? null))
     const isOwed = owed.find(one => one.rollback === found)
+    // Stored or not, by every way there is: whoever does not reach the store has not heard of it.
     const others =
-      isOwed === undefined ? parts.fleet?.confirm(stored.revision, since) : parts.fleet?.spread(isOwed, since)
+      found === null
+        ? parts.fleet?.confirm(stored.revision, since)
+        : parts.fleet?.spread(isOwed ?? owedAgain(found), since)
     const where = await together(parts.running(), others)
     // A restore that came while the others were asked has ended it: what is answered as in force is.
     if (found !== null && !state.rollbacks.some(({ id }) => id === found.id)) return rollBack(command)
@@ -483,6 +488,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     plan: () => plan,
     stored: () => stored.revision,
     owed: () => owed,
+    standing: () => [...owed, ...stored.rollbacks.map(owedAgain)],
     healthy: () => healthy,
     apply(command) {
       try {

@@ -23,8 +23,8 @@ export interface Awaited {
 export interface Acks {
   /** Until all who are known, and the peers, have said that they hold this rollback. `since`: monotonic. */
   ofRollback(id: string, since: Milliseconds, peers: readonly Peer[]): Awaited
-  /** Until all who are known have said that they run this revision, or a later one. */
-  ofRevision(revision: Revision, since: Milliseconds): Awaited
+  /** Until all who are known, and the peers, have said that they run this revision, or a later one. */
+  ofRevision(revision: Revision, since: Milliseconds, peers: readonly Peer[]): Awaited
   holds(from: string, ack: Ack): void
   runs(from: string, revision: Revision, workers: readonly AckWorker[]): void
   /** What all of its workers have said that they run; null: nothing was heard. */
@@ -59,8 +59,8 @@ export function createAcks({ instance, clock, members, waitMs }: AcksParts): Ack
 
   return {
     ofRollback: (id, since, peers) => wait({ rollback: id }, since, peers),
-    ofRevision(revision, since) {
-      const gathering = wait({ revision }, since, [])
+    ofRevision(revision, since, peers) {
+      const gathering = wait({ revision }, since, peers)
       // They may have been quicker than the store's answer to us.
       for (const [from, { revision: theirs, workers, at }] of running) {
         if (theirs >= revision) gathering.arrive(from, workers, at)

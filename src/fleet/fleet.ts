@@ -9,7 +9,7 @@ import type { Presence, Shared } from '../store/store.ts'
 import { createAcks } from './acks.ts'
 import { ALIVE_MS, COUNTED_MS, createMembers, type ReplicaView, type Row } from './members.ts'
 import { type Ack, MAX_TELL_BYTES, readTold, type Told, workersOf, writeTold } from './message.ts'
-import type { Peers } from './peers.ts'
+import type { Peer, Peers } from './peers.ts'
 import { type FleetWarning, warningsOf } from './warnings.ts'
 
 const PRESENT_EVERY_MS: Milliseconds = 1_000
@@ -29,6 +29,8 @@ export interface FleetControl {
   stored(): Revision
   /** In force and not in the store. */
   owed(): readonly Owed[]
+  /** All that are in force, as if they were owed. */
+  standing(): readonly Owed[]
 }
 
 export interface FleetParts {
@@ -81,7 +83,7 @@ export function createFleet(parts: FleetParts): Fleet {
     waitMs: WAIT_MS,
     ...parts.every,
   }
-  const members = createMembers(instance, clock, name => peers?.isGone(name) ?? false)
+  const members = createMembers(instance, clock, parts.presence)
   const acks = createAcks({ instance, clock, members, waitMs: every.waitMs })
   let presenting: Promise<void> | null = null
   let greeting: Promise<void> | null = null
@@ -106,6 +108,17 @@ export function createFleet(parts: FleetParts): Fleet {
         settle(peer, spoken ? null : 'no_ack')
       })
     }
+    return reached
+  }
+
+  function confirm(revision: Revision, since: Milliseconds): Promise<Reached> {
+    // Who answers as a peer and is not seen in the store hears of no revision.
+    const strangers = (peers?.list() ?? []).filter(
+      ({ instance: name, self, trouble }) => !self && name !== null && trouble === null && !members.isAlive(name),
+    )
+    const { reached, settle } = acks.ofRevision(revision, since, strangers)
+    for (const { peer, answer } of peers?.greet(strangers) ?? [])
+      answer.then(said => settle(peer, said === null ? peer.trouble : 'no_ack'))
     return reached
   }
 
@@ -229,7 +242,16 @@ export function createFleet(parts: FleetParts): Fleet {
 
   function greet(): Promise<void> {
     if (peers === null) return Promise.resolve()
-    greeting ??= peers.refresh(parts.control()?.owed() ?? []).finally(() => {
+    const control = parts.control()
+    const owed = control?.owed() ?? []
+    let standing: readonly Owed[] | null = null
+    // Whoever is not seen in the store may not read it either, and lacks more than what is owed to it.
+    const owedTo = ({ instance: name, self }: Peer) => {
+      if (self || control === null || (name !== null && members.isAlive(name))) return owed
+      standing ??= control.standing()
+      return standing
+    }
+    greeting ??= peers.refresh(owedTo).finally(() => {
       greeting = null
     })
     return greeting
@@ -246,7 +268,7 @@ export function createFleet(parts: FleetParts): Fleet {
 
   return {
     spread,
-    confirm: (revision, since) => acks.ofRevision(revision, since).reached,
+    confirm,
     replicas: () => members.views(parts.presence(), acks.revisionOf),
     differing: () => members.differing(parts.presence()),
     warnings: () =>

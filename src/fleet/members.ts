@@ -1,8 +1,8 @@
 // Who belongs to the fleet, as the store knows it: every instance writes its row each second, and reads those of all.
 //
 // Whoever leaves takes its row along. One whose row only grows old has crashed, or hangs, or is cut off, and in the last two
-// cases it may go on serving by what it knew: it is silent, and counts until it is shown to be gone, or for an hour. While the
-// store does not answer, whoever was there last counts.
+// cases it may go on serving by what it knew: it is silent, and counts for an hour, unless somebody else has begun to listen
+// where it did. While the store does not answer, whoever was there last counts.
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
 import type { Presence } from '../store/store.ts'
 
@@ -34,6 +34,8 @@ export interface Members {
   saw(rows: readonly Row[]): void
   /** Who may be serving, without ourselves. */
   others(): readonly Presence[]
+  /** It has written its row lately: what the store tells it hears. */
+  isAlive(instance: string): boolean
   /** Of these, those of whom nothing is seen any more. */
   silent(): readonly Row[]
   /** The store has answered within the last seconds: who is not among the others is not there. */
@@ -44,12 +46,14 @@ export interface Members {
   differing(self: Presence): readonly string[]
 }
 
-/** `isGone`: nobody of this name is where it was. */
-export function createMembers(instance: string, clock: Clock, isGone: (instance: string) => boolean): Members {
+export function createMembers(instance: string, clock: Clock, presence: () => Presence): Members {
   let rows: readonly Row[] = []
   let sawAt: Milliseconds | null = null
 
-  const others = () => rows.filter(row => !isSilent(row) || !isGone(row.instance))
+  function others(): readonly Row[] {
+    const there = [presence(), ...rows.filter(row => !isSilent(row))]
+    return rows.filter(row => !isSilent(row) || !there.some(one => hasFollowed(one, row)))
+  }
 
   function viewOf(row: Row, self: boolean, heard: Revision): ReplicaView {
     const { version, state, configHash, agoMs } = row
@@ -81,6 +85,7 @@ export function createMembers(instance: string, clock: Clock, isGone: (instance:
       sawAt = clock.monotonic()
     },
     others,
+    isAlive: name => rows.some(row => row.instance === name && !isSilent(row)),
     silent: () => others().filter(isSilent),
     isFresh: () => sawAt !== null && sinceSeen() < ALIVE_MS,
     views(self, heardOf) {
@@ -90,6 +95,11 @@ export function createMembers(instance: string, clock: Clock, isGone: (instance:
     differing: self =>
       rows.filter(row => !isSilent(row) && row.configHash !== self.configHash).map(row => row.instance),
   }
+}
+
+/** One address is one process's: what listens there now could not, were the other one still alive. */
+function hasFollowed(one: Presence, { place = null, startedAt }: Row): boolean {
+  return place !== null && one.place === place && one.startedAt > startedAt
 }
 
 /** By its age when it was read: that the store does not answer makes nobody silent. */

@@ -5,6 +5,8 @@ const MAX_NAMES = 5_000
 const MAX_TEXT = 4_096
 /** `before` and `after` of an audit entry are small and flat; what is nested deeper could not be written again. */
 const MAX_DEPTH = 8
+/** Far above any that comes about, and far below where adding one changes nothing. */
+const MAX_REVISION = 2 ** 48
 const TRIGGERS: readonly RollbackTrigger[] = ['operator', 'autopilot', 'break_glass']
 
 /** null: this is no rollback with its audit entry. Keys that are not known are dropped. */
@@ -29,7 +31,8 @@ function readDraft(value: unknown): AuditDraft | null {
   const { at, action, subject, reason, before, after, revision } = value
   const actor = readActor(value.actor)
   if (actor === null || action !== 'rollback' || !isText(subject) || !isTextOrNull(reason)) return null
-  if (!isMoment(at) || !isCount(revision) || !isShallow(before) || !isShallow(after)) return null
+  if (!isMoment(at) || !isCount(revision) || revision > MAX_REVISION || !isShallow(before) || !isShallow(after))
+    return null
   return { at, actor, action, subject, reason, before: before ?? null, after: after ?? null, revision }
 }
 

@@ -49,13 +49,13 @@ export interface Pushed {
 }
 
 export interface Peers {
-  /** Asks the name again and greets every address with what is owed. Resolves when all have answered or failed. */
-  refresh(owed: readonly Owed[]): Promise<void>
+  /** Asks the name again and greets every address with what it should know. Resolves when all have answered or failed. */
+  refresh(owedTo: (peer: Peer) => readonly Owed[]): Promise<void>
   /** To every address but our own, at once. */
   push(owed: Owed): readonly Pushed[]
+  /** Whether they are there. */
+  greet(some: readonly Peer[]): readonly Pushed[]
   list(): readonly Peer[]
-  /** It answered at one of the addresses, and is not there any more: nobody listens, somebody else answers, or the name has it no more. */
-  isGone(instance: string): boolean
   /** Why the name gives no addresses, in a word; null: it does. */
   nameTrouble(): string | null
   close(): void
@@ -77,12 +77,11 @@ export function createPeers(parts: PeersParts): Peers {
     'https:': new HttpsAgent({ keepAlive: true, maxFreeSockets: 2 }),
   }
   let known: readonly Known[] = parts.peers.kind === 'urls' ? parts.peers.urls.map(unknown) : []
-  const gone = new Set<string>()
   let nameTrouble: string | null = null
   let asking: Promise<void> | null = null
   let closed = false
 
-  async function refresh(owed: readonly Owed[]): Promise<void> {
+  async function refresh(owedTo: (peer: Peer) => readonly Owed[]): Promise<void> {
     if (parts.peers.kind === 'dns') {
       const { host, port } = parts.peers
       // A name server that hangs is not asked twice, and nobody waits for it longer than for a peer.
@@ -91,8 +90,14 @@ export function createPeers(parts: PeersParts): Peers {
       })
       await Promise.race([asking, after(timeoutMs)])
     }
-    const bodies = bodiesOf(owed)
-    await Promise.all(known.flatMap(peer => bodies.map(body => send(peer, body))))
+    await Promise.all(known.flatMap(peer => bodiesOf(owedTo(peer)).map(body => send(peer, body))))
+  }
+
+  function greet(some: readonly Peer[]): readonly Pushed[] {
+    const [body] = bodiesOf([])
+    return known
+      .filter(peer => some.includes(peer))
+      .flatMap(peer => (body === undefined ? [] : [{ peer, answer: send(peer, body) }]))
   }
 
   async function resolve(host: string, port: number): Promise<void> {
@@ -102,9 +107,7 @@ export function createPeers(parts: PeersParts): Peers {
         ...new Set(addresses.map(address => `http://${address.includes(':') ? `[${address}]` : address}:${port}`)),
       ]
       if (urls.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' })
-      const before = known
-      known = urls.sort().map(url => before.find(peer => peer.url === url) ?? unknown(url))
-      for (const peer of before) if (!known.includes(peer)) left(peer)
+      known = urls.sort().map(url => known.find(peer => peer.url === url) ?? unknown(url))
       nameTrouble = null
     } catch (error) {
       const trouble = codeOf(error) ?? 'failed'
@@ -124,8 +127,6 @@ export function createPeers(parts: PeersParts): Peers {
     try {
       const answer = await post({ url: peer.url, agent, secret, body, timeoutMs })
       if (peer.trouble !== null) log('info', 'a peer answers again', { peer: peer.url, replica: answer.from })
-      if (peer.instance !== answer.from) left(peer)
-      gone.delete(answer.from)
       peer.instance = answer.from
       peer.self = answer.from === instance
       peer.trouble = null
@@ -135,13 +136,8 @@ export function createPeers(parts: PeersParts): Peers {
       // Once for each reason: it is tried again every few seconds.
       if (peer.trouble !== trouble && !closed) log('warn', 'a peer does not answer', { peer: peer.url, trouble })
       peer.trouble = trouble
-      if (trouble === 'ECONNREFUSED') left(peer)
       return null
     }
-  }
-
-  function left({ instance: name }: Known): void {
-    if (name !== null) gone.add(name)
   }
 
   /** In as many bodies as they need, each with what peers take; at least one. */
@@ -161,8 +157,8 @@ export function createPeers(parts: PeersParts): Peers {
   return {
     refresh,
     push,
+    greet,
     list: () => known,
-    isGone: name => gone.has(name),
     nameTrouble: () => nameTrouble,
     close() {
       closed = true

@@ -137,6 +137,8 @@ export interface Presence {
   readonly configHash: string
   readonly startedAt: EpochMs
   readonly state: 'starting' | 'ready' | 'draining'
+  /** A machine, and an address there that one process at a time can have; null, or absent in rows of older versions: not known. */
+  readonly place?: string | null
 }
 
 export type Present = Presence & { readonly agoMs: Milliseconds }

@@ -7,6 +7,7 @@ import {
   clock,
   fakeControl,
   meet,
+  NOW,
   names,
   owedOf,
   presenceOf,
@@ -329,17 +330,53 @@ t.test('who is not seen any more and has not left counts, and is warned of', asy
   t.same(a.fleet.warnings(), [])
 })
 
-t.test('who is silent, and not where it was, is gone', async t => {
+t.test('who is silent, and where somebody has begun to listen since, is gone', async t => {
   const database = createDatabase()
   const { a, b } = await three(t, database, { waitMs: 50 })
-  await b.close()
-  database.put(presenceOf('b', 2), 6_000)
-  await a.fleet.announce()
-  await until(() => a.fleet.replicas().length === 2)
+  const known = () => a.fleet.replicas().map(({ instance }) => instance)
+  const put = async (place: string | null, agoMs = 6_000) => {
+    database.put({ ...presenceOf('d', 1), startedAt: NOW, place }, agoMs)
+    await a.fleet.announce()
+  }
+  b.presence = { ...b.presence, place: 'host :1', startedAt: NOW + 1 }
+  a.presence = { ...a.presence, place: 'host :2', startedAt: NOW + 1 }
+  await meet(a, b)
+  await put('host :1')
+  t.same(known(), ['a', 'b', 'c'], 'b is where it was')
+  await put('host :2')
+  t.same(known(), ['a', 'b', 'c'], 'and so may be we')
   t.same(names((await a.fleet.spread(owedOf(), 0)).pending), [])
-  database.put(presenceOf('b', 2), 1_000)
+  await put('host :1', 1_000)
+  t.same(known(), ['a', 'b', 'c', 'd'], 'a row that is new says more')
+  for (const place of ['host :3', null]) {
+    await put(place)
+    t.same(known(), ['a', 'b', 'c', 'd'], String(place))
+  }
+  b.presence = { ...b.presence, startedAt: NOW - 1 }
+  await meet(b, a)
+  await put('host :1')
+  t.same(known(), ['a', 'b', 'c', 'd'], 'who was there before it has not taken its place')
+})
+
+t.test('a peer that answers and is not seen in the store is pending, unless it holds the rollback', async t => {
+  const database = createDatabase()
+  const d = await start(t, 'd', { database: createDatabase() })
+  const b = await start(t, 'b', { database })
+  const a = await start(t, 'a', { database, peers: { kind: 'urls', urls: [b.url, d.url] }, waitMs: 400 })
+  const stored = owedOf('rb-9')
+  a.control.saved.push(stored)
+  await meet(a, b)
+  for (const { control } of [b, d]) control.taken.length = 0
   await a.fleet.announce()
-  t.equal(a.fleet.replicas().length, 3, 'a row that is new says more than an address')
+  await until(() => d.control.taken.includes('rb-9'))
+  t.same(b.control.taken, [], 'who reads the store needs no greeting for that')
+  const b7 = { kind: 'runs', revision: 7, workers: [{ worker: 1, pending: false }] } as const
+  await database.open('b').tell(writeTold(b7))
+  const { appliedBy, pending } = await a.fleet.confirm(7, 0)
+  t.same([names(appliedBy), names(pending)], [['b/1'], ['d/1']])
+  t.same(names((await a.fleet.spread(stored, 0)).pending), [])
+  await d.close()
+  t.same(names((await a.fleet.confirm(7, 0)).pending), [], 'nobody listens there any more')
 })
 
 t.test('who leaves is gone, and its row does not come back', async t => {

@@ -39,6 +39,8 @@ export interface FakeControl extends FleetControl {
   inStore: Revision
   readonly ended: Set<string>
   readonly held: Owed[]
+  /** In force, and in the store. */
+  readonly saved: Owed[]
   /** Workers that do not answer. */
   readonly hung: Set<number>
   runs(): Reached
@@ -53,6 +55,7 @@ export function fakeControl(instance: string, workers: number): FakeControl {
     inStore: 1,
     ended: new Set(),
     held: [],
+    saved: [],
     hung: new Set(),
     runs: () => ({
       appliedBy: all.filter(worker => !control.hung.has(worker)).map(worker => ({ instance, worker, ms: 0.1 })),
@@ -70,6 +73,7 @@ export function fakeControl(instance: string, workers: number): FakeControl {
     },
     stored: () => stored,
     owed: () => control.held,
+    standing: () => [...control.held, ...control.saved],
   }
   return control
 }

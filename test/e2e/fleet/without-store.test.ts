@@ -108,6 +108,29 @@ t.test('three replicas', { skip: noPostgres }, async t => {
     t.equal(entries.filter((one: { after: { rollback?: string } }) => one.after?.rollback === json.rollback).length, 1)
   })
 
+  await t.test('cut off when it starts: what was rolled back without it, it learns from its peers', async t => {
+    c.running?.signal('SIGTERM')
+    await c.running?.ended
+    const { json } = await kit.api(a, 'POST', '/routes/orders/rollback', {})
+    t.match(json, { durable: true, pending: [] })
+    c.way.cut()
+    await kit.start(c)
+    await eventually(async () => (await effective(kit, c)) === 0, 'by a greeting')
+    const repeated = (await kit.api(a, 'POST', '/routes/orders/rollback', {})).json
+    t.match(repeated, { rollback: json.rollback, pending: [] })
+    t.equal(repeated.appliedBy.length, 3)
+    const change = (await kit.api(a, 'PUT', '/routes/orders/weight', { percent: 50 })).json
+    t.same(
+      change.pending.map(({ instance }: { instance: string }) => instance),
+      ['replica-3'],
+      'a change it does not hear',
+    )
+    await kit.api(b, 'POST', '/routes/orders/restore', {})
+    c.way.heal()
+    await kit.settled()
+    t.equal(await effective(kit, c), 50)
+  })
+
   await t.test('failed over to another server', async t => {
     await kit.postgres.stop()
     const heir = await startPostgres(t, { copyOf: kit.postgres })
