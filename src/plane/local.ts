@@ -10,7 +10,7 @@ import { listenFailed } from '../listen.ts'
 import type { Log } from '../log.ts'
 import { type Metered, readMetrics, textOfOne } from '../metrics/text.ts'
 import { createTrafficMetrics } from '../metrics/traffic.ts'
-import type { Applied } from '../model/control.ts'
+import type { Applied, Reached } from '../model/control.ts'
 import { DEFAULT_ROUTE } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock, Milliseconds } from '../model/units.ts'
@@ -151,6 +151,8 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
   const telling = setInterval(tellWatched, TELL_MS)
   telling.unref()
 
+  let reached: Reached = { appliedBy: [{ ...self, ms: 0 }], pending: [] }
+
   function swap(snapshot: Snapshot): void {
     const before = current().plan
     live.swap(snapshot)
@@ -171,8 +173,10 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
     workers: () => [{ worker: self.worker, pid: process.pid, revision: current().revision, state: 'running' }],
     async apply({ snapshot }, since) {
       swap(snapshot)
-      return { appliedBy: [{ ...self, ms: clock.monotonic() - since }], pending: [] }
+      reached = { appliedBy: [{ ...self, ms: clock.monotonic() - since }], pending: [] }
+      return reached
     },
+    running: async () => reached,
     async listen(listeners) {
       own = listeners
       const bound = await proxy.listen().catch(error => {
