@@ -53,6 +53,8 @@ export interface LocalPlane extends Plane {
   metered(): Promise<Metered>
   readonly suspensions: Suspensions
   inFlight(): number
+  /** Whoever could recall it is gone: what was sent to a backend ends, and nothing new is. Before `close`. */
+  beginNoMore(): void
 }
 
 export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
@@ -80,10 +82,13 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
   const watch = createWatch({ clock: parts.sharedClock ?? clock, salt: settings.salt })
   const proxyPort = { current: settings.listen.port }
   const { access } = log
+  let mayBegin = true
+  const mayAsk = () => mayBegin
   const proxyParts: ProxyParts = {
     current,
+    mayAsk,
     askShadow: (question, body, limits) =>
-      ask({ serviceOf: backend => services.of(backend, 'shadow'), clock }, question, body, limits),
+      ask({ serviceOf: backend => services.of(backend, 'shadow'), clock, mayAsk }, question, body, limits),
     shadow: original => desk.begin(original),
     ask: (asking, listening) => forward(services.of(asking.backend, 'primary'), asking, listening),
     hasChoice: backend => services.of(backend, 'primary').hasChoice,
@@ -170,6 +175,10 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
     current,
     suspensions,
     inFlight: proxy.inFlight,
+    beginNoMore() {
+      mayBegin = false
+      proxy.refuseWaiting()
+    },
     workers: () => [{ worker: self.worker, pid: process.pid, revision: current().revision, state: 'running' }],
     async apply({ snapshot }, since) {
       swap(snapshot)
