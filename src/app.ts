@@ -55,6 +55,7 @@ const READY_ALL_THE_SAME: ReadonlySet<string> = new Set(['config_differs', 'inst
 /** Troubles of a store that pass by themselves. */
 const WAITED_FOR = new Set(['store_unreachable', 'store_timeout', 'store_full', 'store_read_only', 'store_io'])
 const ASK_AGAIN_MS: Milliseconds = 1_000
+const NOWHERE: Reached = { appliedBy: [], pending: [] }
 /** Unnamed forwarders that are remembered for a warning. */
 const MOST_FORWARDERS = 20
 
@@ -138,15 +139,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     state: generations.get(snapshot) as ControlState,
     configured: configuredBy.get(snapshot.plan) as Configured,
   })
-  let applied: (snapshot: Snapshot, since: Milliseconds) => Promise<Reached> = async () => ({
-    appliedBy: [],
-    pending: [],
-  })
+  let applied: (snapshot: Snapshot, since: Milliseconds) => Promise<Reached> = async () => NOWHERE
   let lastCommitMs: Milliseconds | null = null
   let listening = ''
-
-  /** Where what is in force runs, as the last swap was told. */
-  let reached: Promise<Reached> = Promise.resolve({ appliedBy: [], pending: [] })
   /** What is asked for before it is there. */
   const opened: { control: Control | null; plane: Plane | null; reloader: Reloader | null } = {
     control: null,
@@ -216,7 +211,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const controlParts: ControlParts = {
     instance,
     clock,
-    running: () => reached,
+    running: async () => opened.plane?.running() ?? NOWHERE,
     compile(plan, controlState) {
       const snapshot = compileSnapshot(plan, controlState, options.chance)
       generations.set(snapshot, controlState)
@@ -225,8 +220,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     swap(snapshot, since) {
       if (live.snapshot === null) live.snapshot = createLive(snapshot)
       else live.snapshot.swap(snapshot)
-      reached = applied(snapshot, since)
-      return reached
+      return applied(snapshot, since)
     },
     load: () => store.load(),
     async commit(controlState, draft, after) {
@@ -505,7 +499,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     // Somebody broke it while nothing ran: in force before the first request.
     await glass?.look()
     const bound = await plane.listen(own)
-    reached = plane.apply(generationOf(current()), clock.monotonic())
     addresses.proxy = addressText(bound, current().plan.tls === null ? 'http' : 'https')
     // Last: a start that fails leaves no token behind that belongs to nobody.
     if (options.adminToken === null) {

@@ -1,7 +1,8 @@
 // The process face of a worker: serves clients, and does what the primary process says. It compiles its own snapshots.
 //
 // Signals are the primary's matter: a terminal sends them to the whole group. When the primary is gone, the listener closes at
-// once, so that another one may have the port, and what is in flight ends.
+// once, so that another one may have the port, and what was sent to a backend ends. Nothing new is sent: no rollback would be
+// heard here any more.
 import cluster from 'node:cluster'
 import { systemChance, systemClock } from './clock.ts'
 import { compileSnapshot } from './config/compile.ts'
@@ -140,7 +141,8 @@ process.prependOnceListener('disconnect', () => {
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
   if (working === null || isLeaving) process.exit(0)
   const { plane, log } = working
-  log.line('error', 'the primary process is gone: this worker listens no more, and ends when its requests have')
+  log.line('error', 'the primary process is gone: this worker takes nothing new, and ends when what was sent has')
+  plane.beginNoMore()
   void plane.close(plane.current().plan.drain.deadlineMs).then(() => {
     log.flush()
     process.exit(0)

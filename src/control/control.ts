@@ -38,7 +38,7 @@ export interface ControlParts {
   readonly compile: (plan: Plan, state: ControlState) => Snapshot
   /** One assignment, then the sweep of what waits for the new side, before it returns. Workers answer within a second, or are pending. */
   readonly swap: (snapshot: Snapshot, since: Milliseconds) => Promise<Reached>
-  /** Where what was swapped last runs. */
+  /** Where what was swapped last runs now. */
   readonly running: () => Promise<Reached>
   readonly load: () => Promise<ControlState | null>
   /** `after`: the revision in whose place the state is saved; 0: nothing. Rejects with `store_conflict` when there is another. */

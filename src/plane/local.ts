@@ -10,7 +10,7 @@ import { listenFailed } from '../listen.ts'
 import type { Log } from '../log.ts'
 import { type Metered, readMetrics, textOfOne } from '../metrics/text.ts'
 import { createTrafficMetrics } from '../metrics/traffic.ts'
-import type { Applied } from '../model/control.ts'
+import type { Applied, Reached } from '../model/control.ts'
 import { DEFAULT_ROUTE } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock, Milliseconds } from '../model/units.ts'
@@ -53,6 +53,8 @@ export interface LocalPlane extends Plane {
   metered(): Promise<Metered>
   readonly suspensions: Suspensions
   inFlight(): number
+  /** Whoever could recall it is gone: what was sent to a backend ends, and nothing new is. Before `close`. */
+  beginNoMore(): void
 }
 
 export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
@@ -80,10 +82,13 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
   const watch = createWatch({ clock: parts.sharedClock ?? clock, salt: settings.salt })
   const proxyPort = { current: settings.listen.port }
   const { access } = log
+  let mayBegin = true
+  const mayAsk = () => mayBegin
   const proxyParts: ProxyParts = {
     current,
+    mayAsk,
     askShadow: (question, body, limits) =>
-      ask({ serviceOf: backend => services.of(backend, 'shadow'), clock }, question, body, limits),
+      ask({ serviceOf: backend => services.of(backend, 'shadow'), clock, mayAsk }, question, body, limits),
     shadow: original => desk.begin(original),
     ask: (asking, listening) => forward(services.of(asking.backend, 'primary'), asking, listening),
     hasChoice: backend => services.of(backend, 'primary').hasChoice,
@@ -151,6 +156,8 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
   const telling = setInterval(tellWatched, TELL_MS)
   telling.unref()
 
+  let reached: Reached = { appliedBy: [{ ...self, ms: 0 }], pending: [] }
+
   function swap(snapshot: Snapshot): void {
     const before = current().plan
     live.swap(snapshot)
@@ -168,11 +175,17 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
     current,
     suspensions,
     inFlight: proxy.inFlight,
+    beginNoMore() {
+      mayBegin = false
+      proxy.refuseWaiting()
+    },
     workers: () => [{ worker: self.worker, pid: process.pid, revision: current().revision, state: 'running' }],
     async apply({ snapshot }, since) {
       swap(snapshot)
-      return { appliedBy: [{ ...self, ms: clock.monotonic() - since }], pending: [] }
+      reached = { appliedBy: [{ ...self, ms: clock.monotonic() - since }], pending: [] }
+      return reached
     },
+    running: async () => reached,
     async listen(listeners) {
       own = listeners
       const bound = await proxy.listen().catch(error => {

@@ -87,6 +87,8 @@ export interface Plane {
    * which of them run it, and which have not said so within a second.
    */
   apply(next: Generation, since: Milliseconds): Promise<Reached>
+  /** Who runs what was put in force last, now; whoever may still say so in time is waited for. */
+  running(): Promise<Reached>
   /** Nothing that a client asks goes to one of `own`. */
   listen(own: readonly OwnListener[]): Promise<{ readonly host: string; readonly port: number }>
   /** As it was looked at last. */

@@ -63,6 +63,11 @@ interface Running {
   /** What it was told last; null: it has not begun. */
   plan: Plan | null
   revision: Revision
+  /**
+   * The last change that it said it runs, and after how long; 0: it began with it. Revisions do not tell: a rollback that is
+   * owed may share one.
+   */
+  runs: { readonly change: number; readonly ms: Milliseconds } | null
   /** It has begun, and listens if it should. */
   isUp: boolean
   /** When the question was asked that has no answer yet; null: none. */
@@ -74,6 +79,10 @@ interface Running {
 export function createWorkersPlane(parts: WorkersParts): Plane {
   const { clock, log, settings } = parts
   let generation = parts.first
+  /** Counts what was put in force. */
+  let change = 0
+  /** All have been heard of the last one, or a second has passed. */
+  let heard: Promise<unknown> = Promise.resolve()
   /** What is given to whoever begins to listen; null: nobody does yet. */
   let own: readonly OwnListener[] | null = null
   let stopping = false
@@ -112,6 +121,7 @@ export function createWorkersPlane(parts: WorkersParts): Plane {
       since: clock.monotonic(),
       plan: null,
       revision: 0,
+      runs: null,
       isUp: false,
       silentSince: null,
       reading: null,
@@ -136,6 +146,7 @@ export function createWorkersPlane(parts: WorkersParts): Plane {
     const plan = generation.snapshot.plan
     one.plan = plan
     const { snapshot } = generation
+    const began = change
     await one.asking.ask(
       'begin',
       {
@@ -150,6 +161,7 @@ export function createWorkersPlane(parts: WorkersParts): Plane {
     )
     // What came meanwhile was told behind it.
     one.revision = Math.max(one.revision, snapshot.revision)
+    one.runs ??= { change: began, ms: 0 }
     if (own !== null) await one.asking.ask('listen', own, START_MS)
     one.isUp = true
   }
@@ -225,20 +237,28 @@ export function createWorkersPlane(parts: WorkersParts): Plane {
     return !isUp || (silentSince !== null && clock.monotonic() - silentSince >= PENDING_MS)
   }
 
-  async function reach(place: Place, since: Milliseconds): Promise<{ readonly ms: Milliseconds } | null> {
-    const { one } = place
-    if (one === null || !(await within(one.canHear, PENDING_MS))) return null
+  /** Resolves when it runs the change, or is not waited for any more. */
+  async function reach({ one }: Place, since: Milliseconds): Promise<void> {
+    if (one === null || !(await within(one.canHear, PENDING_MS))) return
     const { plan } = generation.snapshot
     const text = textOf(generation, one.plan)
+    const told = change
     one.plan = plan
-    try {
-      const revision = await one.asking.ask('apply', text, PENDING_MS, answer => {
-        one.revision = answer
-      })
+    const applied = (revision: Revision) => {
       one.revision = revision
-      return { ms: clock.monotonic() - since }
-    } catch {
-      return null
+      one.runs = { change: told, ms: clock.monotonic() - since }
+    }
+    await one.asking.ask('apply', text, PENDING_MS, applied).then(applied, () => {})
+  }
+
+  function whoRuns(asked: number): Reached {
+    const at = places.map(({ number: worker, one }) => {
+      const runs = one === null || one.runs === null || one.runs.change < asked ? null : one.runs
+      return { instance: parts.instance, worker, ms: runs?.ms ?? null }
+    })
+    return {
+      appliedBy: at.flatMap(({ ms, ...who }) => (ms === null ? [] : [{ ...who, ms }])),
+      pending: at.flatMap(({ ms, ...who }) => (ms === null ? [who] : [])),
     }
   }
 
@@ -258,16 +278,15 @@ export function createWorkersPlane(parts: WorkersParts): Plane {
       }),
     async apply(next, since): Promise<Reached> {
       generation = next
-      const reached = await Promise.all(places.map(place => reach(place, since)))
-      const at = places.map(({ number }, i) => ({
-        instance: parts.instance,
-        worker: number,
-        ms: reached[i]?.ms ?? null,
-      }))
-      return {
-        appliedBy: at.flatMap(({ ms, ...who }) => (ms === null ? [] : [{ ...who, ms }])),
-        pending: at.flatMap(({ ms, ...who }) => (ms === null ? [who] : [])),
-      }
+      const asked = ++change
+      heard = Promise.all(places.map(place => reach(place, since)))
+      await heard
+      return whoRuns(asked)
+    },
+    async running() {
+      const asked = change
+      await heard
+      return whoRuns(asked)
     },
     async listen(listeners) {
       if (places.every(({ one }) => one === null)) await Promise.all(places.map(fill))

@@ -72,6 +72,10 @@ export class ClientConnection implements Client {
     this.#socket.destroy()
   }
 
+  refuseWaiting(): void {
+    this.#serving?.refuseWaiting()
+  }
+
   // ---- Client
 
   get bodyDone(): boolean {

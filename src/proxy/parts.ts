@@ -19,6 +19,8 @@ export interface Ids {
 export interface ProxyParts {
   /** The one pointer; read once a request, at accept, and once more before a write. */
   readonly current: () => Snapshot
+  /** False: from now on nothing new goes to a backend. */
+  readonly mayAsk: () => boolean
   /** Asks a backend, as primary. */
   readonly ask: (outgoing: Outgoing, receiver: Receiver) => Sending
   /** Asks a side as a shadow: bounded, and nobody waits. */

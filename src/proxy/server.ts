@@ -44,6 +44,8 @@ export interface ProxyServer {
   renew(certificate: Certificate): void
   /** From now on answers close their connections. */
   beginDrain(): void
+  /** Answers what has not gone to a backend, once `mayAsk` says that nothing does any more. */
+  refuseWaiting(): void
   /** Stops listening, lets in-flight work end, cuts what is left at the deadline. Returns how many were cut. */
   close(deadlineMs: Milliseconds): Promise<number>
 }
@@ -189,6 +191,10 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
     renew: certificate => entrance.renew(certificate),
     beginDrain() {
       draining = true
+    },
+    refuseWaiting() {
+      draining = true
+      for (const connection of connections) connection.refuseWaiting()
     },
     close(deadlineMs) {
       draining = true

@@ -147,6 +147,15 @@ export class Serving implements Receiver {
     if (this.#reply.drained()) this.#asked?.resume()
   }
 
+  /** Nothing new goes to a backend any more: what has not gone is answered now. */
+  refuseWaiting(): void {
+    if (this.#placement.startedAt !== null || this.#reply.hasBegun) return
+    this.#asked?.giveUp()
+    this.#asked = null
+    this.#body.drop()
+    this.#answer(problem('overloaded', 'this process ends, and sends nothing new', this.#accepted.id))
+  }
+
   /** The connection is gone, or has sent everything: nothing more comes of this exchange. */
   closed(delivered: boolean): void {
     if (this.#done) return
@@ -173,7 +182,7 @@ export class Serving implements Receiver {
   // ---- Receiver
 
   mayStart(): boolean {
-    return this.#placement.mayStart()
+    return this.#parts.mayAsk() && this.#placement.mayStart()
   }
 
   started({ address, stick }: Place): void {
@@ -307,7 +316,7 @@ export class Serving implements Receiver {
     if (failure.quirk !== null) this.quirk(failure.quirk)
     // Its content may be foul from the first piece on.
     this.#reply.takeBack()
-    if (this.#reply.hasBegun || this.#informed) {
+    if (this.#reply.hasBegun || this.#informed || !this.#parts.mayAsk()) {
       this.#fail(failure)
       return
     }
@@ -372,6 +381,10 @@ export class Serving implements Receiver {
     const spentMs = fresh ? now - this.#askedAt : 0
     this.#askedAt = now
     this.#placement.wait()
+    if (!this.#parts.mayAsk()) {
+      this.refuseWaiting()
+      return
+    }
     // A second try does not wait for the new side of a route that was rolled back after the first.
     if (this.#placement.recall() || this.#mustBuffer(backend)) return
     // It was open for the side that failed; who is asked now takes it when it has a connection.
@@ -440,7 +453,7 @@ export class Serving implements Receiver {
 
   /** Lets the other side answer instead, where the route wants that. */
   #divert(answer: Answer): boolean {
-    if (this.#diverted || this.#informed) return false
+    if (this.#diverted || this.#informed || !this.#parts.mayAsk()) return false
     const circumstances = {
       accepted: this.#accepted,
       decision: this.#placement.decision,

@@ -39,6 +39,8 @@ export type Question = Omit<Outgoing, 'backend' | 'pins' | 'avoid' | 'fresh' | '
 export interface AskParts {
   readonly serviceOf: (backend: Backend) => Service
   readonly clock: Pick<Clock, 'monotonic'>
+  /** False: nothing new goes to a backend any more. */
+  readonly mayAsk: () => boolean
 }
 
 export function ask(
@@ -109,7 +111,10 @@ class Asking implements Receiver {
   // ---- Receiver
 
   mayStart(): boolean {
-    return true
+    if (this.#parts.mayAsk()) return true
+    this.#sending = null
+    this.#resolve({ kind: 'failure', failure: UNASKED(this.#question.side) })
+    return false
   }
 
   started(): void {
@@ -207,6 +212,7 @@ const failureOf = (detail: string) => (side: Failure['side']) =>
     detail: `${side} side: ${detail}`,
   }) satisfies Failure
 const UPGRADED = failureOf('it switched protocols, which nobody asked for')
+const UNASKED = failureOf('it was not asked any more')
 const BROKEN = failureOf('reading its answer failed inside the proxy')
 
 const made = new WeakMap<Backend, Map<Milliseconds, Backend>>()

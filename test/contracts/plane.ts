@@ -160,12 +160,14 @@ export function planeContract(t: Test, name: string, make: MakePlane): void {
   t.test(`${name}: serves as the generation says, and says where the next one is in force`, async t => {
     const { plane, configure, apply, get } = await openPlane(t, make)
     t.equal(await get(), 'new')
+    t.equal((await plane.running()).appliedBy.length, plane.workers().length, 'all began with the first')
     const reached = await apply(configure(), { revision: 2, rollbacks: [ROLLBACK] })
     t.same(
       reached.appliedBy.map(({ instance, worker }) => [instance, worker]),
       plane.workers().map(({ worker }) => ['test', worker]),
     )
     t.same(reached.pending, [])
+    t.same(await plane.running(), reached)
     t.ok(reached.appliedBy.every(({ ms }) => ms >= 0))
     for (let i = 0; i < 8; i++) t.equal(await get(), 'legacy', 'not one more of new once it is acknowledged')
     t.ok(plane.workers().every(({ revision, state }) => revision === 2 && state === 'running'))

@@ -87,8 +87,29 @@ t.test('a worker that hangs is pending after a second, holds nobody up, and is r
   await eventually(() => plane.workers()[1]?.pid !== pid && plane.workers()[1]?.state === 'running', 'it is replaced')
   t.equal(plane.workers()[1]?.revision, 2)
   t.ok(said.some(line => /worker 2 has not answered for 5 s/.test(line)))
+  t.same((await plane.running()).pending, [], 'who began with it runs it')
   const after = await apply(configure(), { revision: 3 })
   t.same([after.appliedBy.length, after.pending], [2, []])
+})
+
+t.test('who runs what is in force is said of now, and not by the revision', async t => {
+  const { plane, apply, configure } = await openPlane(t, twoWorkers)
+  const [, second] = plane.workers()
+  process.kill(second?.pid ?? 0, 'SIGSTOP')
+  // A rollback that is owed may come without a revision of its own.
+  const reached = await apply(configure(), { revision: 1, rollbacks: [ROLLBACK] })
+  t.same(reached.pending, [{ instance: 'test', worker: 2 }])
+  t.equal(plane.workers()[1]?.revision, 1)
+  t.same((await plane.running()).pending, [{ instance: 'test', worker: 2 }])
+  process.kill(second?.pid ?? 0, 'SIGCONT')
+  await eventually(async () => (await plane.running()).pending.length === 0, 'both run it')
+  const { appliedBy } = await plane.running()
+  t.same(
+    appliedBy.map(({ worker }) => worker),
+    [1, 2],
+  )
+  t.ok((appliedBy[1]?.ms ?? 0) >= 1_000, 'it says how late')
+  t.equal(plane.workers()[1]?.pid, second?.pid)
 })
 
 t.test('suspensions are known to a worker that begins', async t => {

@@ -47,7 +47,12 @@ function askOf(
     binds: false,
     stick: null,
   } as const
-  return ask({ serviceOf: of => services.of(of, 'shadow'), clock: realClock }, question, body, limits)
+  return ask(
+    { serviceOf: of => services.of(of, 'shadow'), clock: realClock, mayAsk: () => true },
+    question,
+    body,
+    limits,
+  )
 }
 
 function textOf(outcome: AskOutcome): string {
