@@ -24,6 +24,7 @@ import { addressText, type Listening, listen } from './listen.ts'
 import type { Log, LogOptions } from './log.ts'
 import { createControlMetrics } from './metrics/control.ts'
 import { CONTENT_TYPE } from './metrics/text.ts'
+import { inTurns } from './metrics/turns.ts'
 import type { Actor, ControlState, Reached, RollbackTrigger } from './model/control.ts'
 import type { BanyanError, Mistake } from './model/errors.ts'
 import type { Plan, Snapshot } from './model/snapshot.ts'
@@ -199,7 +200,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     }),
     metrics: {
       contentType: CONTENT_TYPE,
-      text: async () => opened.plane?.metrics(metrics.registry()) ?? '',
+      read: inTurns(async () => Buffer.from((await opened.plane?.metrics(metrics.registry())) ?? ''), clock),
     },
   })
   const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
