@@ -24,6 +24,7 @@ import { addressText, type Listening, listen } from './listen.ts'
 import type { Log, LogOptions } from './log.ts'
 import { createControlMetrics } from './metrics/control.ts'
 import { CONTENT_TYPE } from './metrics/text.ts'
+import { inTurns } from './metrics/turns.ts'
 import type { Actor, ControlState, Reached, RollbackTrigger } from './model/control.ts'
 import type { BanyanError, Mistake } from './model/errors.ts'
 import type { Plan, Snapshot } from './model/snapshot.ts'
@@ -196,7 +197,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     }),
     metrics: {
       contentType: CONTENT_TYPE,
-      text: async () => opened.plane?.metrics(metrics.registry()) ?? '',
+      read: inTurns(async () => Buffer.from((await opened.plane?.metrics(metrics.registry())) ?? ''), clock),
     },
   })
   // Before anything that may have to wait: whoever asks hears that it is alive, and not ready.

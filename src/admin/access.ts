@@ -91,8 +91,7 @@ export function createAccess(parts: AccessParts): Access {
   return {
     authenticate,
     checkOrigin(request) {
-      const named = request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
-      if (named > 1) throw new BanyanError('wrong_host', 'more than one Host', { hint: 'send one' })
+      if (timesOf(request, 'host') > 1) throw new BanyanError('wrong_host', 'more than one Host', { hint: 'send one' })
       const host = hostOf(request.headers.host ?? '')
       if (!hosts.has(host)) {
         throw new BanyanError('wrong_host', `this listener does not answer for the host ${JSON.stringify(host)}`, {
@@ -110,6 +109,10 @@ export function createAccess(parts: AccessParts): Access {
       }
     },
     admit(request) {
+      // One of them may be another's, and nobody can tell which.
+      if (timesOf(request, 'authorization') > 1) {
+        throw new BanyanError('invalid', 'more than one Authorization', { hint: 'send one' })
+      }
       const { authorization } = request.headers
       // Who shows a token means it: a wrong one is not another person. Basic is what SSO proxies add.
       if (people === null || /^bearer\b/i.test(authorization ?? '')) {
@@ -178,9 +181,15 @@ function equalHashes(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right)
 }
 
+/** How often a field came. `name`: in lower case. */
+function timesOf({ raw }: FastifyRequest, name: string): number {
+  return raw.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === name).length
+}
+
+/** Without the port; with one that is none it is a name that nobody has. */
 function hostOf(host: string): string {
-  const colon = host.lastIndexOf(':')
-  return (colon > host.lastIndexOf(']') ? host.slice(0, colon) : host).toLowerCase()
+  const [, name, port] = /^(.*):(\d{0,5})$/.exec(host) ?? []
+  return (name !== undefined && Number(port) <= 65_535 ? name : host).toLowerCase()
 }
 
 function sameOrigin(origin: string, request: FastifyRequest): boolean {

@@ -1,5 +1,6 @@
-// How long callers of the admin and health listeners may take, and how many there may be: who has shown no token holds a
-// connection with an unfinished request for seconds, and all of them together a bounded number.
+// How long callers of the listeners for operators, probes and peers may take, how many there may be, and that each has one
+// request at a time: who has shown no token holds a connection with an unfinished request or an unread answer for seconds,
+// and all of them together a bounded number.
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Milliseconds } from '../model/units.ts'
 
@@ -10,6 +11,8 @@ export interface Bounds {
   readonly requestMs: Milliseconds
   /** What is left of a body that was answered without it. */
   readonly restMs: Milliseconds
+  /** Of an answer under way, without a byte of it being taken. */
+  readonly unreadMs: Milliseconds
   readonly checkEveryMs: Milliseconds
   /** Of each listener. */
   readonly connections: number
@@ -21,6 +24,8 @@ export const BOUNDS: Bounds = {
   requestMs: 30_000,
   // Not at once: a connection that is closed on bytes under way is reset, and the answer with it.
   restMs: 1_000,
+  // As long as a body may take to come.
+  unreadMs: 30_000,
   checkEveryMs: 1_000,
   // Far more than operators, probes and scrapers have.
   connections: 1_000,
@@ -37,11 +42,30 @@ export function timesOf({ headMs, requestMs, checkEveryMs }: Bounds): {
   return { requestTimeout: requestMs, http: { headersTimeout: headMs, connectionsCheckingInterval: checkEveryMs } }
 }
 
-export function bound(app: FastifyInstance, { connections, restMs }: Bounds): void {
+/** Before any other hook. Paths that the router cannot read come past hooks: see `isBehind`. */
+export function bound(app: FastifyInstance, { connections, restMs, unreadMs }: Bounds): void {
   app.server.maxConnections = connections
   // Who waits for nothing must not keep out who rolls back.
   app.server.on('drop', () => app.server.closeIdleConnections())
+  app.addHook('onRequest', async (_request, reply) => {
+    if (isBehind(reply)) return reply.hijack()
+    reply.raw.setTimeout(unreadMs, socket => {
+      // Nothing waits to be read while a call is worked on, however long.
+      if (socket.writableLength > 0) socket.destroy()
+    })
+  })
   app.addHook('onResponse', async (_request, reply) => endRest(reply, restMs))
+}
+
+/**
+ * True: it was sent before the answer to the one before it was done, as no client here does. It must not be worked on, and its
+ * connection is closed: answers in order would pile up with whoever does not read them.
+ */
+export function isBehind({ raw, request }: FastifyReply): boolean {
+  // Node gives the socket to the answer whose turn it is.
+  if (raw.socket !== null) return false
+  request.raw.socket.destroy()
+  return true
 }
 
 /** The connection of a request that was answered goes, unless the rest of its body comes soon. */

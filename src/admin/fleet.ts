@@ -6,6 +6,7 @@ import type { Receiver } from '../fleet/receive.ts'
 import { PUSH_PATH, SIGNATURE_HEADER } from '../fleet/signed.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { Problem } from './api.ts'
+import { BOUNDS, type Bounds, bound, isBehind } from './bounds.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { problemOf } from './problems.ts'
 
@@ -13,8 +14,6 @@ import { problemOf } from './problems.ts'
 const REQUEST_MS = 5_000
 const CHECK_EVERY_MS = 500
 const HEAD_BYTES = 8_192
-/** Far more than any fleet has: strangers who hold connections open cost no more than these. */
-const CONNECTIONS = 1_000
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -70,8 +69,12 @@ export function fleetRoute(
   }
 }
 
-/** A listener of its own, for peers only (`fleet.listen`). `requestMs`: for tests. */
-export function createFleetListener(parts: FleetRouteParts, requestMs = REQUEST_MS): FastifyInstance {
+/** A listener of its own, for peers only (`fleet.listen`). `requestMs`, `bounds`: for tests. */
+export function createFleetListener(
+  parts: FleetRouteParts,
+  requestMs = REQUEST_MS,
+  bounds: Bounds = BOUNDS,
+): FastifyInstance {
   const app = fastify({
     ...NO_SCHEMAS,
     bodyLimit: MAX_BODY_BYTES,
@@ -83,9 +86,11 @@ export function createFleetListener(parts: FleetRouteParts, requestMs = REQUEST_
       connectionsCheckingInterval: CHECK_EVERY_MS,
       maxHeaderSize: HEAD_BYTES,
     },
-    frameworkErrors: (_error, _request, reply) => notHere(reply),
+    frameworkErrors(_error, _request, reply) {
+      if (!isBehind(reply)) notHere(reply)
+    },
   })
-  app.server.maxConnections = CONNECTIONS
+  bound(app, bounds)
   app.setNotFoundHandler((_request, reply) => notHere(reply))
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply, parts.log))
   app.register(fleetRoute(parts, requestMs))

@@ -1,6 +1,6 @@
 // The health listener: alive, ready, metrics. No token, so nothing else is on it; bind it where kubelet and Prometheus reach it.
 import fastify, { type FastifyInstance } from 'fastify'
-import { type Bounds, bound, timesOf } from './bounds.ts'
+import { type Bounds, bound, isBehind, timesOf } from './bounds.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 
 export interface HealthParts {
@@ -12,13 +12,20 @@ export interface HealthParts {
     /** It is ready all the same. */
     readonly warnings: readonly { readonly code: string; readonly message: string }[]
   }
-  readonly metrics: { readonly contentType: string; text(): Promise<string> }
+  readonly metrics: { readonly contentType: string; read(): Promise<Buffer> }
 }
 
 export function createHealthServer(parts: HealthParts): FastifyInstance {
   // No body has any use here: a request has the time of its head, and no more.
   const times = timesOf({ ...parts.bounds, requestMs: parts.bounds.headMs })
-  const app = fastify({ ...NO_SCHEMAS, ...times, forceCloseConnections: true })
+  const app = fastify({
+    ...NO_SCHEMAS,
+    ...times,
+    forceCloseConnections: true,
+    frameworkErrors(error, _request, reply) {
+      if (!isBehind(reply)) reply.send(error)
+    },
+  })
   bound(app, parts.bounds)
   // Answers come from the head; with a parser, fastify would read the body before it says 404.
   app.removeAllContentTypeParsers()
@@ -31,7 +38,7 @@ export function createHealthServer(parts: HealthParts): FastifyInstance {
   })
   app.get('/metrics', async (_request, reply) => {
     reply.type(parts.metrics.contentType)
-    return parts.metrics.text()
+    return parts.metrics.read()
   })
   return app
 }

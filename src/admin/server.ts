@@ -6,7 +6,7 @@ import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
 import { type Access, type Caller, requireScope, requireSomewhere } from './access.ts'
 import { type Operation, type OperationName, operations } from './api.ts'
-import { type Bounds, bound, endRest, timesOf } from './bounds.ts'
+import { type Bounds, bound, endRest, isBehind, timesOf } from './bounds.ts'
 import type { Events } from './events.ts'
 import { fleetRoute } from './fleet.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
@@ -63,6 +63,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     routerOptions: { maxParamLength: 200 },
     // Paths that the router cannot read come past the hooks.
     frameworkErrors(_error, request, reply) {
+      if (isBehind(reply)) return
       reply.raw.once('finish', () => endRest(reply, parts.bounds.restMs))
       reply.headers(HEADERS)
       try {
@@ -74,7 +75,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     },
   })
   const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
-  let description: unknown
+  let description: Buffer | null = null
   const callers = new WeakMap<FastifyRequest, Caller>()
 
   bound(app, parts.bounds)
@@ -138,8 +139,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   async function serve(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply) {
     if (name === 'openapi') {
       // Made when it is first asked for: it takes as long as a third of a start.
-      description ??= openApi(parts.version)
-      return description
+      description ??= Buffer.from(JSON.stringify(openApi(parts.version)))
+      return reply.type('application/json; charset=utf-8').send(description)
     }
     const caller = callers.get(request) as Caller
     const params = parse(operation.params, request.params) as Record<string, string>

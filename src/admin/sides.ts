@@ -8,7 +8,7 @@ import type { Plan } from '../model/snapshot.ts'
 import { cookiesForSide } from '../proxy/cookies.ts'
 import { isSafe } from '../routing/decide.ts'
 import { type Access, requireScope } from './access.ts'
-import { type Bounds, bound, timesOf } from './bounds.ts'
+import { type Bounds, bound, isBehind, timesOf } from './bounds.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 
@@ -40,7 +40,9 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     // A body crosses in its own time; whoever brings it has shown a token by then.
     ...timesOf({ ...parts.bounds, requestMs: 0 }),
     forceCloseConnections: true,
-    frameworkErrors: refuse,
+    frameworkErrors(error, request, reply) {
+      if (!isBehind(reply)) refuse(error, request, reply)
+    },
     routerOptions: { maxParamLength: 200 },
   })
 

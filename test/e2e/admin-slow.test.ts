@@ -6,7 +6,14 @@ import { eventually, type RawClient, rawClient, TOKEN } from './harness.ts'
 import { ask, startHouse } from './operator.ts'
 
 /** Either long or short, so that what ended a connection is never in doubt. */
-const LONG: Bounds = { headMs: 60_000, requestMs: 60_000, restMs: 60_000, checkEveryMs: 50, connections: 1_000 }
+const LONG: Bounds = {
+  headMs: 60_000,
+  requestMs: 60_000,
+  restMs: 60_000,
+  unreadMs: 60_000,
+  checkEveryMs: 50,
+  connections: 1_000,
+}
 
 const HOST = 'Host: localhost\r\n'
 const MINE = `Authorization: Bearer ${TOKEN}\r\n`
