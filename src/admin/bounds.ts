@@ -47,9 +47,10 @@ export function bound(app: FastifyInstance, { connections, restMs, unreadMs }: B
   app.server.maxConnections = connections
   // Who waits for nothing must not keep out who rolls back.
   app.server.on('drop', () => app.server.closeIdleConnections())
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     if (isBehind(reply)) return reply.hijack()
-    reply.raw.setTimeout(unreadMs, socket => {
+    const { socket } = request.raw
+    reply.raw.setTimeout(unreadMs, () => {
       // Nothing waits to be read while a call is worked on, however long.
       if (socket.writableLength > 0) socket.destroy()
     })

@@ -1,5 +1,5 @@
 // The health listener: alive, ready, metrics. No token, so nothing else is on it; bind it where kubelet and Prometheus reach it.
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { type Bounds, bound, isBehind, timesOf } from './bounds.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 
@@ -23,7 +23,7 @@ export function createHealthServer(parts: HealthParts): FastifyInstance {
     ...times,
     forceCloseConnections: true,
     frameworkErrors(error, _request, reply) {
-      if (!isBehind(reply)) reply.send(error)
+      if (!isBehind(reply)) (reply as FastifyReply).send(error)
     },
   })
   bound(app, parts.bounds)

@@ -64,6 +64,9 @@ t.test('Host: its name without the port, in any case', async t => {
     'ops.example.com.',
     'a.ops.example.com',
     'localhost:80:x.evil',
+    'localhost:evil',
+    'localhost:65536',
+    'localhost:80.evil',
   ]
   for (const host of others) t.equal(check(host), 'wrong_host', `${host}`)
 })

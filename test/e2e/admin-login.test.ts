@@ -96,6 +96,11 @@ t.test('a token works there too, and wins, also when it is wrong; the proxy’s 
   const basic = `Basic ${Buffer.from('ann:').toString('base64')}`
   t.equal((await as('ann', 'sre', 'GET', '/status', { ...own, authorization: basic })).status, 200)
   t.equal((await operatorOf(t, banyan)('GET', '/status')).status, 200)
+  const twice = await as('ann', 'sre', 'GET', '/status', {
+    ...own,
+    authorization: [basic, 'Bearer bny_wrong'] as never,
+  })
+  t.match(twice, { status: 400, json: { code: 'invalid', detail: 'more than one Authorization' } })
 })
 
 t.test('CSRF: a change needs our header and an Origin of its own; reading does not', async t => {

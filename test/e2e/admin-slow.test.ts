@@ -101,6 +101,32 @@ t.test('a side door: no head and no body of a stranger is waited for, and a test
   t.match(await tester.closed, /^HTTP\/1\.1 200 /)
 })
 
+t.test('what comes before the answer to the one before it ends the connection, and is not worked on', async t => {
+  const { banyan, admin, health } = await start(t)
+  const many = (path: string) => `GET ${path} HTTP/1.1\r\n${HOST}\r\n`.repeat(300)
+  for (const [open, path] of [
+    [health, '/metrics'],
+    [health, '/readyz'],
+    [health, '/%zz'],
+    [admin, '/api/v1/openapi.json'],
+    [admin, '/%zz'],
+  ] as const) {
+    const answers = (await open(many(path)).closed).match(/^HTTP\/1\.1 /gm) ?? []
+    t.ok(answers.length <= 1, `${path}: ${answers.length} answers`)
+  }
+  t.equal((await ask(banyan.admin, 'GET', '/api/v1/status')).status, 200)
+})
+
+t.test('one after the other on one connection, each at once after the answer', async t => {
+  const { health } = await start(t)
+  const client = health('')
+  for (let n = 1; n <= 20; n++) {
+    client.send(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`)
+    await client.until(text => (text.match(/\{"status":"alive"\}/g) ?? []).length === n)
+  }
+  t.pass()
+})
+
 t.test('a slow body that comes in time is taken', async t => {
   const { admin } = await start(t, { headMs: 300 })
   const body = '{"percent":5}'

@@ -1,0 +1,59 @@
+// Answers that nobody reads: their connections go, and a call that is worked on for longer than that is not cut.
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { BOUNDS } from '../../src/admin/bounds.ts'
+import { createHealthServer } from '../../src/admin/health.ts'
+
+const UNREAD_MS = 300
+
+async function serve(t: Test, read: () => Promise<Buffer>) {
+  const app = createHealthServer({
+    bounds: { ...BOUNDS, unreadMs: UNREAD_MS },
+    ready: () => ({ ready: true, why: 'ready', warnings: [] }),
+    metrics: { contentType: 'text/plain', read },
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => app.close())
+  const ends = once(app.server, 'connection').then(([socket]) => once(socket as Socket, 'close'))
+  const client = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  t.teardown(() => client.destroy())
+  client.on('error', () => {})
+  client.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  return { client, ends }
+}
+
+t.test('an answer that is not read ends its connection', async t => {
+  // More than the kernel holds for both ends.
+  const { client, ends } = await serve(t, async () => Buffer.alloc(64 * 2 ** 20))
+  client.pause()
+  await ends
+  t.pass('it was closed by the server')
+})
+
+t.test('one that takes long to make is waited for', async t => {
+  const { client } = await serve(t, async () => {
+    await new Promise(resolve => setTimeout(resolve, 4 * UNREAD_MS))
+    return Buffer.from('late')
+  })
+  const [first] = await once(client, 'data')
+  t.match(String(first), /^HTTP\/1\.1 200 [\s\S]*late$/)
+})
+
+t.test('one that is read slowly is sent in full', async t => {
+  const size = 16 * 2 ** 20
+  const { client } = await serve(t, async () => Buffer.alloc(size, 'x'))
+  let got = 0
+  let pieces = 0
+  await new Promise<void>(resolve => {
+    client.on('data', piece => {
+      got += piece.length
+      if (got >= size) resolve()
+      if (++pieces % 20 !== 0 || pieces > 200) return
+      client.pause()
+      setTimeout(() => client.resume(), UNREAD_MS / 3)
+    })
+    client.on('close', () => resolve())
+  })
+  t.ok(got >= size, `${got} bytes`)
+})
