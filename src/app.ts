@@ -113,7 +113,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const startedAt = clock.now()
 
   const directory = directoryOf(config, options.cwd)
-  const store = await openStore(config.store, { cwd: options.cwd, instance, log: log.line })
+  const store = await openStore(config, { cwd: options.cwd, instance, log: log.line })
   const live: { snapshot: Swappable<Snapshot> | null } = { snapshot: null }
   const current = () => (live.snapshot as Swappable<Snapshot>).current()
   const sightings = createSightings({ plan: () => current().plan, clock, log: log.line })

@@ -3,6 +3,7 @@
 import { dirname, join, resolve } from 'node:path'
 import type { Config } from './config/schema.ts'
 import type { LogLine } from './log.ts'
+import { BanyanError } from './model/errors.ts'
 import { createSpill, type Spill } from './store/spill.ts'
 import type { Store } from './store/store.ts'
 
@@ -12,11 +13,32 @@ export function directoryOf({ store, fleet }: Pick<Config, 'store' | 'fleet'>, c
   return resolve(cwd, store.kind === 'sqlite' ? dirname(store.path) : fleet.directory)
 }
 
-/** @throws BanyanError of the store: see each kind */
-export async function openStore(
-  store: Config['store'],
-  { cwd, instance, log }: { readonly cwd: string; readonly instance: string; readonly log: LogLine },
-): Promise<Store> {
+export interface OpenParts {
+  readonly cwd: string
+  readonly instance: string
+  readonly log: LogLine
+}
+
+/** With it the directory is ours until it is closed. @throws BanyanError of the store: see each kind, or `directory_taken` */
+export async function openStore(config: Pick<Config, 'store' | 'fleet'>, parts: OpenParts): Promise<Store> {
+  const store = await openKind(config.store, parts)
+  const directory = directoryOf(config, parts.cwd)
+  if (directory === null) return store
+  const { lockDirectory } = await import('./store/directory-lock.ts')
+  try {
+    const lock = lockDirectory(directory)
+    return { ...store, close: () => store.close().finally(lock.release) }
+  } catch (error) {
+    if (error instanceof BanyanError) {
+      await store.close()
+      throw error
+    }
+    parts.log('warn', 'the directory of local files cannot be locked', { directory, error: String(error) })
+    return store
+  }
+}
+
+async function openKind(store: Config['store'], { cwd, instance, log }: OpenParts): Promise<Store> {
   switch (store.kind) {
     case 'memory':
       return (await import('./store/memory.ts')).createMemoryStore()

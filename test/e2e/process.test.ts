@@ -259,6 +259,10 @@ t.test('a second process on one store is refused, and the first one does not not
   const second = await spawnBanyan(t, ['start'], { cwd, env: { BANYAN_ADMIN_TOKEN: TOKEN } }).ended
   failedClearly(t, second, /state\.db is in use by another process/)
   t.match(second.stderr, /One Banyan per file/)
+  const other = join(cwd, 'other.yaml')
+  writeFileSync(other, JSON.stringify({ store: 'sqlite:.banyan/other.db', backends: { legacy: { url: NOBODY } } }))
+  const beside = await spawnBanyan(t, ['start', '-c', other], { cwd, env: { BANYAN_ADMIN_TOKEN: TOKEN } }).ended
+  failedClearly(t, beside, /Another process keeps its files in .*\.banyan/)
   t.equal((await first.api('POST', '/rollback', {})).json.durable, true)
   await first.kill()
   const third = await startProcess(t, { backends: { legacy: { url: NOBODY } } }, { cwd })
