@@ -56,8 +56,8 @@ export interface ControlParts {
     read(): Promise<ControlState | null>
     /** Returns at once; what comes later takes the place of what waits. */
     write(state: ControlState): void
-    /** What was to be written is, or could not be. */
-    settled(): Promise<void>
+    /** What was to be written is; false: it could not be. */
+    settled(): Promise<unknown>
   } | null
   /** Other instances on the same store; null: there are none. */
   readonly fleet: {
@@ -98,6 +98,8 @@ export interface Control {
   stored(): Revision
   /** Rollbacks that are in force and not known to be in the store. */
   owed(): readonly Owed[]
+  /** Of those, what this machine's own file does not hold either: a restart forgets it. */
+  keptNowhere(): readonly Owed[]
   /** False since the store failed, until it answers. */
   healthy(): boolean
   /** Refused: rejects with a BanyanError, and nothing has changed. */
@@ -345,7 +347,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
           await catchUp()
         }
       }
-      await local.clear()
+      await local.tidy()
     } catch (error) {
       failed()
       throw storeFailed(error)
@@ -413,15 +415,16 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     retryLater(RETRY_EVERY_MS)
   }
 
-  /** Until the store answers and nothing is owed. */
+  /** Until the store answers and nothing is owed. The local file may take now what it could not. */
   function retryLater(afterMs: Milliseconds): void {
     if (retry !== null) return
     retry = setTimeout(() => {
       retry = null
+      for (const one of local.missing(owed)) void local.keep(one)
       enqueue(async () => {
         if (owed.length > 0) await saveOwed()
         else if (!healthy) await catchUp()
-        if (!local.isEmpty() && owed.length === 0) await local.clear()
+        if (!local.isEmpty() && owed.length === 0) await local.tidy()
       }, true).catch(() => retryLater(RETRY_EVERY_MS))
     }, afterMs)
     retry.unref()
@@ -436,7 +439,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       return all
     })
     owed = kept.filter(one => !isKnown(stored, one.rollback.id))
-    if (owed.length === 0) await local.clear()
+    if (owed.length === 0) await local.tidy()
     // Tried once, so that a store that answers holds it before anything is served.
     else if (healthy) await saveOwed().catch(() => {})
   }
@@ -483,6 +486,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     plan: () => plan,
     stored: () => stored.revision,
     owed: () => owed,
+    keptNowhere: () => local.missing(owed),
     healthy: () => healthy,
     apply(command) {
       try {
@@ -508,6 +512,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     async close() {
       if (retry !== null) clearTimeout(retry)
       while (running !== null) await running
+      await local.close()
     },
   }
 }
