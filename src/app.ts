@@ -386,6 +386,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       kind: store.kind,
       healthy: control.healthy(),
       unsaved: control.owed().length,
+      unkept: control.keptNowhere().length,
       lastCommitMs,
       directory,
     }),
@@ -440,7 +441,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       uptimeSeconds: Math.round((clock.now() - startedAt) / 100) / 10,
       state,
       listen: listening,
-      store: { kind: store.kind, healthy: control.healthy(), unsaved: control.owed().length },
+      store: {
+        kind: store.kind,
+        healthy: control.healthy(),
+        unsaved: control.owed().length,
+        unkept: control.keptNowhere().length,
+      },
       config: { file: control.plan().file, loadedAt: control.plan().loadedAt, ...reloader.state() },
       warnings: warningsOf(
         [...reloader.configured().warnings.filter(isOfConfig), ...reloader.late()],
@@ -484,7 +490,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     const trigger: RollbackTrigger = 'break_glass'
     await control.apply({ type: 'rollback', id: rollbackId(), route: null, trigger, actor, reason })
   }
-  const glass: BreakGlass | null = directory === null ? null : watchBreakGlass(directory, breakGlass)
+  const glass: BreakGlass | null =
+    directory === null ? null : watchBreakGlass(directory, breakGlass, () => control.keptNowhere().length === 0)
 
   try {
     const begun = ({ url, bound }: Listening): string => {

@@ -14,10 +14,17 @@ export interface BreakGlass {
   close(): void
 }
 
-/** Calls `pull` once for each time it appears; afterwards it is renamed to `rollback.done`, so that it can appear again. */
-export function watchBreakGlass(directory: string, pull: (reason: string | null) => Promise<unknown>): BreakGlass {
+/**
+ * Calls `pull` once for each time it appears. It is renamed to `rollback.done`, so that it can appear again, as soon as what was
+ * pulled is kept: until then it is what the next start goes by.
+ */
+export function watchBreakGlass(
+  directory: string,
+  pull: (reason: string | null) => Promise<unknown>,
+  isKept: () => boolean,
+): BreakGlass {
   const file = join(directory, 'rollback')
-  /** One that could not be renamed counts once. */
+  /** One that is not renamed yet counts once. */
   let pulled: number | null = null
   let busy = false
 
@@ -26,9 +33,12 @@ export function watchBreakGlass(directory: string, pull: (reason: string | null)
     busy = true
     try {
       const found = await lstat(file).catch(() => null)
-      if (found === null || found.mtimeMs === pulled) return
-      pulled = found.mtimeMs
-      await pull(found.isFile() ? await reasonIn(file) : null)
+      if (found === null) return
+      if (found.mtimeMs !== pulled) {
+        pulled = found.mtimeMs
+        await pull(found.isFile() ? await reasonIn(file) : null)
+      }
+      if (!isKept()) return
       await rename(file, `${file}.done`)
       pulled = null
     } catch {

@@ -50,7 +50,11 @@ export const key = z.string().min(1).max(1024).describe('the value of one of the
 export const Applied = z.object({
   revision: z.number().int(),
   elapsedMs: z.number(),
-  durable: z.boolean().describe('saved in the store; false: in force, kept in a local fsynced file until it is stored'),
+  durable: z
+    .boolean()
+    .describe(
+      'saved in the store; false: in force, and in a local fsynced file until it is stored, or kept nowhere where status says so (`store.unkept`)',
+    ),
   appliedBy: z.array(z.object({ instance: z.string(), worker: z.number().int(), ms: z.number() })),
   pending: z.array(z.object({ instance: z.string(), worker: z.number().int() })),
 })

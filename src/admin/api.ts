@@ -171,7 +171,8 @@ export const Status = z.object({
   store: z.object({
     kind: z.string(),
     healthy: z.boolean(),
-    unsaved: z.number().int().describe('rollbacks kept only in the local file'),
+    unsaved: z.number().int().describe('rollbacks in force that the store does not hold yet'),
+    unkept: z.number().int().describe('of those, how many the local file does not hold either: a restart forgets them'),
   }),
   config: z.object({
     file: z.string().nullable(),

@@ -66,7 +66,7 @@ export function warningsOf(
       return said.length === 0 ? [] : [{ code: 'tls_weakened', message, route: null }]
     }),
     ...(control.owed().length > 0
-      ? [{ code: 'unsaved_rollback', message: 'a rollback is in force and only in the local file', route: null }]
+      ? [{ code: 'unsaved_rollback', message: unsavedText(control.keptNowhere().length), route: null }]
       : []),
     ...plan.routes
       .filter(
@@ -78,6 +78,11 @@ export function warningsOf(
         route: route.id,
       })),
   ]
+}
+
+function unsavedText(unkept: number): string {
+  if (unkept === 0) return 'a rollback is in force and only in the local file'
+  return 'a rollback is in force and kept nowhere: neither the store nor the local file could be written. A restart forgets it: make room'
 }
 
 /** By route and side: what is refused meanwhile differs. */

@@ -56,8 +56,8 @@ export interface ControlParts {
     read(): Promise<ControlState | null>
     /** Returns at once; what comes later takes the place of what waits. */
     write(state: ControlState): void
-    /** What was to be written is, or could not be. */
-    settled(): Promise<void>
+    /** What was to be written is; false: it could not be. */
+    settled(): Promise<boolean>
   } | null
   /** Other instances on the same store; null: there are none. */
   readonly fleet: {
@@ -100,6 +100,8 @@ export interface Control {
   owed(): readonly Owed[]
   /** All rollbacks that are in force, as if they were owed. */
   standing(): readonly Owed[]
+  /** Of those, what this machine's own file does not hold either: a restart forgets it. */
+  keptNowhere(): readonly Owed[]
   /** False since the store failed, until it answers. */
   healthy(): boolean
   /** Refused: rejects with a BanyanError, and nothing has changed. */
@@ -350,7 +352,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
           await catchUp()
         }
       }
-      await local.clear()
+      await local.tidy()
     } catch (error) {
       failed()
       throw storeFailed(error)
@@ -418,15 +420,16 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     retryLater(RETRY_EVERY_MS)
   }
 
-  /** Until the store answers and nothing is owed. */
+  /** Until the store answers and nothing is owed. The local file may take now what it could not. */
   function retryLater(afterMs: Milliseconds): void {
     if (retry !== null) return
     retry = setTimeout(() => {
       retry = null
+      for (const one of local.missing(owed)) void local.keep(one)
       enqueue(async () => {
         if (owed.length > 0) await saveOwed()
         else if (!healthy) await catchUp()
-        if (!local.isEmpty() && owed.length === 0) await local.clear()
+        if (!local.isEmpty() && owed.length === 0) await local.tidy()
       }, true).catch(() => retryLater(RETRY_EVERY_MS))
     }, afterMs)
     retry.unref()
@@ -434,14 +437,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
 
   /** What an earlier run could not store is in force again before anything is served. */
   async function takeLocal(): Promise<void> {
-    const kept = await local.read().catch(async error => {
-      const all = damaged(error)
-      // It must outlive the next crash as well, and the damaged file is no place for that.
-      for (const one of all) await local.keep(one)
-      return all
-    })
+    const kept = await local.read().catch(damaged)
     owed = kept.filter(one => !isKnown(stored, one.rollback.id))
-    if (owed.length === 0) await local.clear()
+    // What stands for a damaged file must outlive the next crash as well.
+    for (const one of local.missing(owed)) await local.keep(one)
+    if (owed.length === 0) await local.tidy()
     // Tried once, so that a store that answers holds it before anything is served.
     else if (healthy) await saveOwed().catch(() => {})
   }
@@ -489,6 +489,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     stored: () => stored.revision,
     owed: () => owed,
     standing: () => [...owed, ...stored.rollbacks.map(owedAgain)],
+    keptNowhere: () => local.missing(owed),
     healthy: () => healthy,
     apply(command) {
       try {
@@ -514,6 +515,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     async close() {
       if (retry !== null) clearTimeout(retry)
       while (running !== null) await running
+      await local.close()
     },
   }
 }

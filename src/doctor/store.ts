@@ -11,8 +11,10 @@ const SLOW_MS: Milliseconds = 250
 export interface StoreSeen {
   readonly kind: string
   readonly healthy: boolean
-  /** Rollbacks that are in the local file only. */
+  /** Rollbacks that the store does not hold. */
   readonly unsaved: number
+  /** Of those, what the local file does not hold either. */
+  readonly unkept: number
   /** null: nothing was saved since the start. */
   readonly lastCommitMs: Milliseconds | null
   /** Of its tables; null: nobody could say. */
@@ -24,7 +26,7 @@ export interface StoreSeen {
 }
 
 export function storeFindings(seen: StoreSeen): Finding[] {
-  const { kind, healthy, unsaved, lastCommitMs, freeBytes, schema } = seen
+  const { kind, healthy, unsaved, unkept, lastCommitMs, freeBytes, schema } = seen
   const say = (code: string, level: Finding['level'], message: string): Finding => ({
     area: 'store',
     code,
@@ -36,7 +38,10 @@ export function storeFindings(seen: StoreSeen): Finding[] {
   const free = freeBytes === null ? '' : `, ${Math.floor(freeBytes / MIB).toLocaleString('en-US')} MiB free`
   const found: Finding[] = []
   if (!healthy) found.push(say('store_unhealthy', 'bad', `the last change could not be saved in the ${kind} store`))
-  if (unsaved > 0) {
+  if (unkept > 0) {
+    const message = `${countText(unkept, 'rollback')} in force and kept nowhere, neither in the store nor in the local file: a restart forgets it; make room`
+    found.push(say('unsaved_rollback', 'bad', message))
+  } else if (unsaved > 0) {
     const message = `${countText(unsaved, 'rollback')} in force and only in the local file, not yet in the store`
     found.push(say('unsaved_rollback', 'bad', message))
   }

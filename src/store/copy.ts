@@ -9,8 +9,8 @@ export interface Copy {
   read(): Promise<ControlState | null>
   /** Returns at once. What comes while one is being written takes the place of what waits. */
   write(state: ControlState): void
-  /** Everything is written, or could not be. */
-  settled(): Promise<void>
+  /** Nothing waits: all is written; false: the last one could not be. */
+  settled(): Promise<boolean>
 }
 
 export interface CopyParts {
@@ -54,6 +54,7 @@ export function createCopy({ path: given, log }: CopyParts): Copy {
     },
     async settled() {
       while (writing !== null) await writing
+      return !failed
     },
   }
 }

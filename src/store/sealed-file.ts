@@ -28,22 +28,28 @@ export async function readSealed(path: string): Promise<string | null> {
   return content.toString('utf8')
 }
 
-/** On the disk, name and all, when it resolves. When it rejects, what was there before still is. */
-export async function writeSealed(path: string, text: string): Promise<void> {
+/** On the disk, name and all, when it resolves. When it rejects, what was there before still is. `room`: as of `sealed`. */
+export async function writeSealed(path: string, text: string, room = 0): Promise<void> {
   await makeParent(path)
-  const content = Buffer.from(text)
   const temporary = `${path}.new`
   // What a crash or a full disk has left there, or somebody else has put there: made anew, it is ours alone.
   await rm(temporary, { force: true })
   const file = await open(temporary, 'wx', 0o600)
   try {
-    await file.writeFile(Buffer.concat([Buffer.from(`banyan ${VERSION} sha256:${sumOf(content)}\n`), content]))
+    await file.writeFile(sealed(text, room))
     await file.sync()
   } finally {
     await file.close()
   }
   await rename(temporary, path)
   await syncDirectory(dirname(path))
+}
+
+/** What the file of this text holds. A shorter one is filled up with newlines to so many bytes. */
+export function sealed(text: string, room = 0): Buffer {
+  const given = Buffer.from(text)
+  const content = Buffer.concat([given, Buffer.alloc(Math.max(0, room - given.length), '\n')])
+  return Buffer.concat([Buffer.from(`banyan ${VERSION} sha256:${sumOf(content)}\n`), content])
 }
 
 /** Gone from the disk when it resolves, also where there was none. */
@@ -59,7 +65,7 @@ async function makeParent(path: string): Promise<void> {
     await syncDirectory(dirname(at))
 }
 
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   try {
     const directory = await open(path, 'r')
     try {

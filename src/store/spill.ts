@@ -2,13 +2,14 @@
 //
 // One rollback per line, JSON, in a sealed file: no crash leaves half of it, so whatever is not as it was written was damaged
 // afterwards, and that is an error: a rollback that was in force must not be forgotten without a word. The reserve is a second
-// file of blanks that is given up when the disk is full, because a full disk is the likeliest reason why the store could not
-// save either.
-import { copyFile, rm, stat } from 'node:fs/promises'
+// file of the same size, into which the next list is written, because a full disk is the likeliest reason why the store could
+// not save either. A list that is too long for it is a new file, and on a full disk takes the place of the reserve.
+import { copyFile, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { AuditDraft, Rollback } from '../model/control.ts'
 import { BanyanError, codeOf } from '../model/errors.ts'
 import { readSealed, removeSealed, writeSealed } from './sealed-file.ts'
+import { sealedPair } from './sealed-pair.ts'
 
 export interface Spilled {
   readonly rollback: Rollback
@@ -25,7 +26,10 @@ export interface Spill {
   read(): Promise<readonly Spilled[]>
   /** Forgets everything, also what was appended since the last `read`. Rejects with `spill_failed`. */
   clear(): Promise<void>
-  /** Sets space aside for `append` on a full disk, in `path` + `.reserve`. Call it at start; does nothing where it is there. */
+  /**
+   * Sets space aside for `append` and `clear` on a full disk, in the file and in `path` + `.reserve`. Call it at start, and
+   * after each of both; does nothing where it is there.
+   */
   reserve(): Promise<void>
 }
 
@@ -35,6 +39,7 @@ const RESERVE_BYTES = 65_536
 export function createSpill(options: { readonly path: string }): Spill {
   const path = resolve(options.path)
   const reservePath = `${path}.reserve`
+  const pair = sealedPair(path, reservePath, RESERVE_BYTES)
   let last: Promise<unknown> = Promise.resolve()
 
   /** One thing at a time on the file, in the order it was asked for. */
@@ -55,7 +60,8 @@ export function createSpill(options: { readonly path: string }): Spill {
       })
       // Each once: an append that failed may be tried again.
       const all = new Map(before.map(one => [one.rollback.id, one])).set(rollback.id, { rollback, draft })
-      const text = [...all.values()].map(one => `${JSON.stringify(one)}\n`).join('')
+      const text = textOf([...all.values()])
+      if (await pair.write(text).catch(() => false)) return
       try {
         await writeSealed(path, text)
       } catch (error) {
@@ -66,17 +72,22 @@ export function createSpill(options: { readonly path: string }): Spill {
     })
   }
 
-  function reserve(): Promise<void> {
+  function clear(): Promise<void> {
     return inTurn(async () => {
-      if ((await sizeOf(reservePath)) < RESERVE_BYTES) await writeSealed(reservePath, ' '.repeat(RESERVE_BYTES))
+      const isEmpty = await readSpilled(path).then(
+        all => all.length === 0,
+        () => false,
+      )
+      if (isEmpty || (await pair.write('').catch(() => false))) return
+      await removeSealed(path)
     })
   }
 
   return {
     append,
     read: () => inTurn(() => readSpilled(path)),
-    clear: () => inTurn(() => removeSealed(path)),
-    reserve,
+    clear,
+    reserve: () => inTurn(async () => pair.prepare(textOf(await readSpilled(path)))),
   }
 }
 
@@ -90,13 +101,8 @@ export async function readSpilled(path: string): Promise<readonly Spilled[]> {
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 0
-    throw error
-  }
+function textOf(all: readonly Spilled[]): string {
+  return all.map(one => `${JSON.stringify(one)}\n`).join('')
 }
 
 function isFull(error: unknown): boolean {
@@ -105,7 +111,7 @@ function isFull(error: unknown): boolean {
 }
 
 function failed(path: string, cause: unknown): BanyanError {
-  return new BanyanError('spill_failed', `The spill file ${path} could not be read or written (${textOf(cause)}).`, {
+  return new BanyanError('spill_failed', `The spill file ${path} could not be read or written (${reasonOf(cause)}).`, {
     hint: 'A rollback that is kept neither here nor in the store ends with the process: make space or mend the directory.',
     details: { path },
     cause,
@@ -113,13 +119,13 @@ function failed(path: string, cause: unknown): BanyanError {
 }
 
 function damaged(path: string, cause: unknown): BanyanError {
-  return new BanyanError('spill_damaged', `The spill file ${path} cannot be used: ${textOf(cause)}.`, {
+  return new BanyanError('spill_damaged', `The spill file ${path} cannot be used: ${reasonOf(cause)}.`, {
     hint: 'It held rollbacks that were in force. Everything is rolled back until somebody has looked and restores.',
     details: { path },
     cause,
   })
 }
 
-function textOf(cause: unknown): string {
+function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
 }

@@ -98,7 +98,7 @@ export const status = {
   uptimeSeconds: 11_520,
   state: 'ready',
   listen: '0.0.0.0:8080',
-  store: { kind: 'sqlite', healthy: true, unsaved: 0 },
+  store: { kind: 'sqlite', healthy: true, unsaved: 0, unkept: 0 },
   config: { file: 'routes.yaml', loadedAt: AT, lastReload: 'ok', lastError: null },
   workers: [
     { worker: 1, revision: 42, pid: 101, state: 'running' },

@@ -69,7 +69,7 @@ t.test('status says what is wrong with store, reload and replicas', async t => {
     'GET /status': {
       ...status,
       routes: [],
-      store: { kind: 'sqlite', healthy: false, unsaved: 1 },
+      store: { kind: 'sqlite', healthy: false, unsaved: 1, unkept: 0 },
       config: { ...status.config, file: null, lastReload: 'failed', lastError: 'line 3: not a percent' },
       replicas: [replica('a', 42, { self: true }), replica('b', 40, { configHash: 'ffffffff' })],
       rollbacks: [{ ...rollback, units: '*', restored: ['carts'] }],

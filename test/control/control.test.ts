@@ -22,7 +22,9 @@ interface Kit {
   answers: () => Promise<void>
 }
 
-async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; damaged?: boolean } = {}): Promise<Kit> {
+async function open(
+  more: { store?: Kit['store']; spilled?: Kit['spilled']; damaged?: boolean; copied?: () => boolean } = {},
+): Promise<Kit> {
   const store = more.store ?? createMemoryStore()
   const kit = {
     store,
@@ -65,7 +67,10 @@ async function open(more: { store?: Kit['store']; spilled?: Kit['spilled']; dama
       await kit.answers()
       return { appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }
     },
-    copy: null,
+    copy:
+      more.copied === undefined
+        ? null
+        : { read: async () => null, write() {}, settled: async () => more.copied?.() === true },
     fleet: null,
     seed: () => 'seed',
     changed: event => kit.events.push(`${event.action} ${event.subject} ${event.revision}`),
@@ -280,6 +285,21 @@ t.test(
     t.match(again.spilled, [{ rollback: { units: '*', by: 'system' } }])
   },
 )
+
+t.test('where the copy of the state cannot be written, the file keeps what the store has', async t => {
+  let copied = false
+  const kit = await open({ copied: () => copied })
+  kit.gate = () => Promise.reject(new Error('disk'))
+  await kit.control.apply(rollback('a', 'orders'))
+  t.equal(kit.spilled.length, 1)
+  kit.gate = async () => {}
+  await kit.control.apply(set(20))
+  t.same(kit.control.owed(), [], 'it is stored')
+  t.equal(kit.spilled.length, 1, 'without the store, the file is all that this machine would know of it')
+  copied = true
+  await kit.control.apply(rollback('b', null))
+  t.same(kit.spilled, [])
+})
 
 t.test('changes come one at a time, in order, with rising revisions', async t => {
   const kit = await open()

@@ -272,7 +272,7 @@ export async function createWorld(dice: () => number): Promise<World> {
         write(state) {
           if (lives()) disk.copy = state
         },
-        async settled() {},
+        settled: async () => true,
       },
       fleet: {
         spread(owed) {

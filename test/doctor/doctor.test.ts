@@ -215,6 +215,7 @@ t.test('the store', async t => {
     kind: 'sqlite',
     healthy: true,
     unsaved: 0,
+    unkept: 0,
     lastCommitMs: 3,
     directory: '/x',
     freeBytes: 2 ** 36,

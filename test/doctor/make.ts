@@ -99,7 +99,7 @@ export function makeDoctor(
     ownValidTo: () => null,
     addresses: () => [],
     schema: async () => ({ stored: 1, known: 1 }),
-    store: () => ({ kind: 'memory', healthy: true, unsaved: 0, lastCommitMs: null, directory: null }),
+    store: () => ({ kind: 'memory', healthy: true, unsaved: 0, unkept: 0, lastCommitMs: null, directory: null }),
     ...parts,
   })
   const exchange: Watch['exchange'] = (...seen) => {

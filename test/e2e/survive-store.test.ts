@@ -61,6 +61,38 @@ t.test('a store that cannot save: refused changes, and a rollback that holds', {
   t.match(await metrics(banyan), /^banyan_route_weight_ratio\{route="all",kind="effective"\} 1$/m)
 })
 
+t.test('a disk that stays full: every rollback is kept, break glass too', { skip: noMount }, async t => {
+  const { cwd, start } = await scene(t)
+  const disk = await smallDisk(t, join(cwd, '.banyan'), 1)
+  let banyan = await start({ under: disk.under })
+  for (const route of ['all', 'a', 'b']) await banyan.api('PUT', `/routes/${route}/weight`, { percent: 100 })
+  await fillUp(disk, banyan, 'b')
+  const kept: string[] = []
+  for (const route of ['all', 'a', 'b']) {
+    const { json } = await banyan.api('POST', `/routes/${route}/rollback`, { reason: 'full' })
+    t.equal(json.durable, false)
+    kept.push(json.rollback)
+    t.match((await banyan.api('GET', '/status')).json.store, { unsaved: kept.length, unkept: 0 }, route)
+    // Whatever that has freed, somebody else takes.
+    disk.fill()
+  }
+  banyan.signal('SIGUSR2')
+  await eventually(async () => {
+    const { store } = (await banyan.api('GET', '/status')).json
+    return store.unsaved === 4 && store.unkept === 0
+  }, 'and what breaks the glass')
+  await banyan.kill()
+  banyan = await start({ under: disk.under })
+  const standing = (await banyan.api('GET', '/status')).json.rollbacks as readonly { id: string; units: unknown }[]
+  t.equal(standing.length, 4)
+  for (const id of kept)
+    t.ok(
+      standing.some(one => one.id === id),
+      id,
+    )
+  await banyan.kill()
+})
+
 t.test('a damaged file of rollbacks: everything is rolled back, said, and the file set aside', async t => {
   const { cwd, start } = await scene(t)
   let banyan = await start()

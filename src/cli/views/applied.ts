@@ -23,7 +23,9 @@ export function appliedText(applied: Applied): string {
 /** Says what is not as good as it should be; the exit code of a change. */
 export function judgeApplied(session: Session, applied: Applied): ExitCode {
   if (!applied.durable) {
-    session.warn('in force, but not yet in the store: a local file keeps it until it is')
+    session.warn(
+      'in force, but not yet in the store: a local file keeps it until it is, unless `banyan status` says that nothing does',
+    )
   }
   if (applied.pending.length === 0) return EXIT.done
   session.warn(`not confirmed by ${pendingOf(applied)}: \`banyan status\` shows who is on which revision`)

@@ -103,7 +103,10 @@ function headView(status: Status, look: Look): readonly string[] {
   if (config.lastReload === 'failed') {
     lines.push(look.paint('red', `the last reload failed: ${safe(config.lastError ?? 'no reason was given')}`))
   }
-  if (store.unsaved > 0) {
+  if (store.unkept > 0) {
+    const text = `${count(store.unkept, 'rollback')} KEPT NOWHERE, neither in the store nor in the local file: a restart forgets it`
+    lines.push(look.paint('red', text))
+  } else if (store.unsaved > 0) {
     lines.push(look.paint('yellow', `${count(store.unsaved, 'rollback')} in the local file only, not yet in the store`))
   }
   if (replicas.length > 0) {
