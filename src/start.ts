@@ -45,7 +45,15 @@ export async function start(options: StartOptions, io: StartIo): Promise<number>
     return 2
   }
   const signals = catchSignals()
-  const app = await run(first.configured, io, file === null ? null : () => read(readBytes))
+  const app = await run(first.configured, io, file === null ? null : () => read(readBytes), signals.stopped).catch(
+    error => {
+      watch.close()
+      if (!signals.stopped.aborted) throw error
+      io.stderr.write(`banyan: stopped before it served: ${error.message}\n`)
+      return null
+    },
+  )
+  if (app === null) return 0
   watch.begin(app)
   const code = await untilStopped(app, signals, io)
   watch.close()
@@ -138,7 +146,12 @@ function createWatch(options: StartOptions) {
   }
 }
 
-async function run(configured: Configured, io: StartIo, read: (() => Promise<Outcome>) | null): Promise<App> {
+async function run(
+  configured: Configured,
+  io: StartIo,
+  read: (() => Promise<Outcome>) | null,
+  stopped: AbortSignal,
+): Promise<App> {
   const { log: options } = configured.config
   const instance = io.env.BANYAN_INSTANCE ?? `${hostname()}-${process.pid}`
   const format = options.format === 'auto' ? (io.stdout.isTTY === true ? 'pretty' : 'json') : options.format
@@ -159,6 +172,7 @@ async function run(configured: Configured, io: StartIo, read: (() => Promise<Out
   })
   const app = await startApp({
     configured,
+    stopped,
     reread:
       read === null
         ? null
@@ -201,13 +215,17 @@ type Signal = 'stop' | 'reload' | 'break glass'
 interface Signals {
   /** Hands over what came already, then each as it comes. */
   listen(take: (signal: Signal) => void): void
+  /** Aborted when the first `stop` comes. */
+  readonly stopped: AbortSignal
 }
 
 /** From the first moment on: a signal during the start must be remembered, not end the process. */
 function catchSignals(): Signals {
   const came: Signal[] = []
+  const stopped = new AbortController()
   let taker: ((signal: Signal) => void) | null = null
   const tell = (signal: Signal) => () => {
+    if (signal === 'stop') stopped.abort()
     if (taker === null) came.push(signal)
     else taker(signal)
   }
@@ -218,6 +236,7 @@ function catchSignals(): Signals {
   // Started by bin/banyan.js on another Node: without it nobody would forward signals to us.
   process.on('disconnect', tell('stop'))
   return {
+    stopped: stopped.signal,
     listen(take) {
       taker = take
       for (const signal of came.splice(0)) take(signal)

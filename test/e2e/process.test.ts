@@ -269,6 +269,17 @@ t.test('a second process on one store is refused, and the first one does not not
   t.equal((await third.api('GET', '/status')).json.rollbacks.length, 1, 'free as soon as the first one is gone')
 })
 
+t.test('stopped while it waits for its store, it ends', async t => {
+  const cwd = temporary(t)
+  writeConfig(cwd, { store: 'postgres://nobody@127.0.0.1:1/none', backends: { legacy: { url: NOBODY } } })
+  const child = spawnBanyan(t, ['start'], { cwd, env: { BANYAN_ADMIN_TOKEN: TOKEN } })
+  await eventually(async () => /waiting for the store/.test(child.stdout()), 'it waits')
+  child.signal('SIGTERM')
+  const { end, stderr } = await within(child.ended, 'it ends')
+  t.equal(end, 0)
+  t.match(stderr, /stopped before it served: .*cannot be reached/)
+})
+
 t.test('an output that nobody reads any more does not end it', async t => {
   const cwd = temporary(t)
   const backend = await named(t, 'legacy')
