@@ -35,7 +35,8 @@ import { createWorkersPlane } from './plane/workers.ts'
 import { createReloader, type Reloader } from './reload.ts'
 import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
-import { directoryOf, openSpill, openStore } from './stores.ts'
+import type { Copy } from './store/copy.ts'
+import { directoryOf, openCopy, openSpill, openStore } from './stores.ts'
 import { trafficOf } from './traffic.ts'
 import { type OwnListener, type Refuse, refuseOwn } from './upstream/own-listeners.ts'
 import { VERSION } from './version.ts'
@@ -150,6 +151,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     reloader: null,
   }
   const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
+  const copy = openCopy(directory, log.line)
   const instances =
     store.shared === null
       ? null
@@ -159,7 +161,6 @@ export async function startApp(options: AppOptions): Promise<App> {
           config,
           store,
           shared: store.shared,
-          directory: directory ?? options.cwd,
           startedAt,
           state: () => state,
           admin: () => (addresses.admin === '' ? null : addresses.admin),
@@ -229,7 +230,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await store.commit(controlState, draft, { after })
       lastCommitMs = clock.monotonic() - began
     },
-    copy: instances?.copy ?? null,
+    copy,
     fleet: instances?.fleet ?? null,
     spill: openSpill(directory),
     seed: () => randomBytes(24).toString('base64url'),
@@ -258,6 +259,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const control: Control = await whenItAnswers(() => openControl(controlParts, options.configured.plan)).catch(
     async error => {
       await instances?.close()
+      await copy?.close()
       await health.close()
       await store.close()
       throw error
@@ -459,6 +461,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           ...sightings.warnings(),
           ...doctor.warnings(),
           ...accessControl.warnings(),
+          ...copyWarnings(copy),
           ...shadowing.warnings(),
         ],
         plane.reading().addresses,
@@ -527,6 +530,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await shadowing.close()
     await Promise.allSettled([plane.close(0), health.close(), admin.close(), sides?.close(), instances?.close()])
     await control.close()
+    await copy?.close()
     await store.close()
     throw error
   }
@@ -554,6 +558,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     await control.close()
     await instances?.close()
+    await copy?.close()
     await store.close()
     log.flush()
   }
@@ -580,6 +585,13 @@ export async function startApp(options: AppOptions): Promise<App> {
 /** What was said of the certificate when it was read may not be true of the one in force. */
 function isOfConfig({ path }: Mistake): boolean {
   return path !== '/proxy/tls/cert'
+}
+
+function copyWarnings(copy: Copy | null): Status['warnings'] {
+  const failing = copy?.failing() ?? null
+  if (failing === null) return []
+  const message = `the local copy of the state is behind, and a start without the store would go on with an older one: ${failing}`
+  return [{ code: 'copy_behind', message, route: null }]
 }
 
 function standingOf(workers: readonly WorkerState[]) {

@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { createFleetListener } from './admin/fleet.ts'
 import { fingerprintOf } from './config/fingerprint.ts'
@@ -17,7 +16,6 @@ import { type Listening, listen } from './listen.ts'
 import type { LogLine } from './log.ts'
 import type { Clock, EpochMs, Milliseconds } from './model/units.ts'
 import type { WorkerState } from './plane/plane.ts'
-import { type Copy, createCopy } from './store/copy.ts'
 import { POSTGRES_SCHEMA } from './store/postgres-schema.ts'
 import type { Presence, Shared, Store } from './store/store.ts'
 import { VERSION } from './version.ts'
@@ -36,7 +34,6 @@ export interface InstancesParts {
   readonly config: Config
   readonly store: Store
   readonly shared: Shared
-  readonly directory: string
   readonly startedAt: EpochMs
   readonly state: () => Presence['state']
   /** Where the admin API listens; null: not yet. */
@@ -51,7 +48,6 @@ export interface InstancesParts {
 }
 
 export interface Instances {
-  readonly copy: Copy
   readonly fleet: Fleet
   /** null: nobody may bring anything, because there is no secret. */
   readonly receiver: Receiver | null
@@ -78,7 +74,6 @@ export function createInstances(parts: InstancesParts): Instances {
     return print
   }
 
-  const copy = createCopy({ path: join(parts.directory, 'state.copy'), log })
   const peers =
     addresses === undefined || secret === null
       ? null
@@ -120,7 +115,6 @@ export function createInstances(parts: InstancesParts): Instances {
   }
 
   return {
-    copy,
     fleet,
     receiver,
     async begin() {
@@ -141,7 +135,6 @@ export function createInstances(parts: InstancesParts): Instances {
       if (tidying !== null) clearInterval(tidying)
       await server?.close()
       await Promise.race([fleet.close(), new Promise(resolve => setTimeout(resolve, LEAVE_MS).unref())])
-      await copy.settled()
     },
   }
 }

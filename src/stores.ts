@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Config } from './config/schema.ts'
 import type { LogLine } from './log.ts'
 import { BanyanError } from './model/errors.ts'
+import { type Copy, createCopy } from './store/copy.ts'
 import { createSpill, type Spill } from './store/spill.ts'
 import type { Store } from './store/store.ts'
 
@@ -53,4 +54,9 @@ async function openKind(store: Config['store'], { cwd, instance, log }: OpenPart
 export function openSpill(directory: string | null): Pick<Spill, 'append' | 'read' | 'clear' | 'reserve'> {
   if (directory !== null) return createSpill({ path: join(directory, 'rollbacks.pending') })
   return { append: async () => {}, read: async () => [], clear: async () => {}, reserve: async () => {} }
+}
+
+/** What this machine knows of the state, for when the store does not answer or has lost it. Of one in memory there is nothing to know. */
+export function openCopy(directory: string | null, log: LogLine): Copy | null {
+  return directory === null ? null : createCopy({ path: join(directory, 'state.copy'), log })
 }

@@ -1,6 +1,7 @@
 // What a process starts with: the state of the store, the first one of a fresh store, or what this machine knows of it.
 import type { AuditDraft, ControlState } from '../model/control.ts'
 import type { Plan } from '../model/snapshot.ts'
+import type { Revision } from '../model/units.ts'
 import type { ControlParts } from './control.ts'
 import { SYSTEM } from './entry.ts'
 import { upToDate } from './in-force.ts'
@@ -9,18 +10,20 @@ import { isConflict } from './store-errors.ts'
 
 type BeginParts = Pick<ControlParts, 'clock' | 'load' | 'commit' | 'copy' | 'seed' | 'log'>
 
+/** Another one that starts, too, may be first so often. */
+const MOST_CONFLICTS = 20
+
 /** The stored state, the first one of a fresh store, saved; or what was stored last as far as this machine knows. */
 export async function begin(
   parts: BeginParts,
   plan: Plan,
 ): Promise<{ readonly state: ControlState; readonly fromStore: boolean }> {
+  const copy = (await parts.copy?.read()) ?? null
   try {
-    const stored = (await parts.load()) ?? (await beginFresh(parts, plan))
-    const state = upToDate(stored)
+    const state = await beginStored(parts, plan, copy && upToDate(copy))
     parts.copy?.write(state)
     return { state, fromStore: true }
   } catch (error) {
-    const copy = (await parts.copy?.read()) ?? null
     if (copy === null) throw error
     parts.log('error', 'the store does not answer: what this machine knows of it is in force', {
       revision: copy.revision,
@@ -30,29 +33,73 @@ export async function begin(
   }
 }
 
+async function beginStored(parts: BeginParts, plan: Plan, copy: ControlState | null): Promise<ControlState> {
+  for (let conflicts = 0; ; conflicts++) {
+    const held = await parts.load()
+    try {
+      if (copy !== null && isBehind(held, copy)) return await giveAgain(parts, held, copy, copy.revision + 1)
+      return held === null ? await beginFresh(parts, plan) : upToDate(held)
+    } catch (error) {
+      if (!isConflict(error) || conflicts === MOST_CONFLICTS) throw error
+    }
+  }
+}
+
+/** Of another seed it is another store, which this machine knows nothing of. */
+function isBehind(held: ControlState | null, known: ControlState): boolean {
+  return held === null || (held.seed === known.seed && held.revision < known.revision)
+}
+
+/**
+ * The store holds less than it did: an old copy of it took over, it was damaged or emptied. Whoever knows what it held gives it
+ * back, as this revision. Resolves with what it holds then.
+ */
+export async function giveAgain(
+  { clock, commit, log }: Pick<ControlParts, 'clock' | 'commit' | 'log'>,
+  held: ControlState | null,
+  known: ControlState,
+  revision: Revision,
+): Promise<ControlState> {
+  log('error', 'the store has lost what was in force: it is given it again', {
+    stored: held?.revision ?? 0,
+    inForce: known.revision,
+  })
+  const ids = new Set([...known.rollbacks, ...known.ended].map(({ id }) => id))
+  const next: ControlState = {
+    ...known,
+    revision,
+    // What it alone knows of rollbacks counts too: they only end by name.
+    rollbacks: [...known.rollbacks, ...(held?.rollbacks ?? []).filter(({ id }) => !ids.has(id))],
+    changed: { ...known.changed, '*': revision },
+  }
+  const draft: AuditDraft = {
+    at: clock.now(),
+    actor: SYSTEM,
+    action: 'store-behind',
+    subject: '*',
+    reason: null,
+    before: { revision: held?.revision ?? null },
+    after: { revision: known.revision },
+    revision,
+  }
+  await commit(next, draft, held?.revision ?? 0)
+  return next
+}
+
 async function beginFresh(parts: BeginParts, plan: Plan): Promise<ControlState> {
-  // A store that was emptied: what was in force goes on.
-  const copy = (await parts.copy?.read()) ?? null
-  const first = copy === null ? firstState(plan, parts.seed(), 1) : upToDate(copy)
+  const first = firstState(plan, parts.seed(), 1)
   const held = Object.keys(first.units).filter(unit => first.units[unit]?.held === true)
   const draft: AuditDraft = {
     at: parts.clock.now(),
     actor: SYSTEM,
-    action: copy === null ? 'first-start' : 'store-behind',
+    action: 'first-start',
     subject: '*',
     reason: null,
     before: null,
-    after: copy === null ? { held } : { revision: first.revision },
+    after: { held },
     revision: first.revision,
   }
-  try {
-    await parts.commit(first, draft, 0)
-  } catch (error) {
-    // Another instance was first.
-    const theirs = isConflict(error) ? await parts.load() : null
-    if (theirs === null) throw error
-    return theirs
-  }
+  await parts.commit(first, draft, 0)
   if (held.length > 0) {
     parts.log('warn', `fresh store: ${held.join(', ')} held at 0 % until a weight is set (split.firstStart: hold)`)
   }

@@ -12,12 +12,12 @@
 //   those that heard of it saves it first, there is one entry of it.
 // - What others have saved is followed: load, put in force with what is owed. A store that holds less than was stored once (it
 //   was lost, or an old copy of it took over) is given what is in force again.
-// - Without a store at the start, a local copy of the last state is in force until it answers.
+// - At the start a local copy of the last state is in force until the store answers, and is given back to one that holds less.
 import { randomBytes } from 'node:crypto'
 import type { Applied, AuditDraft, Command, ControlState, Owed, Reached, Rollback } from '../model/control.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
-import { begin } from './begin.ts'
+import { begin, giveAgain } from './begin.ts'
 import { draftOf, owedAgain, SYSTEM } from './entry.ts'
 import { inForce, isKnown, upToDate, withoutOwed, withRollback } from './in-force.ts'
 import { openLocal } from './local.ts'
@@ -50,7 +50,7 @@ export interface ControlParts {
     /** Sets space aside that a full disk cannot take. */
     reserve(): Promise<void>
   }
-  /** The last state that was stored, on this machine; null: the store is there whenever this process is. */
+  /** The last state that was stored, on this machine; null: it forgets with the process, as the store does. */
   readonly copy: {
     /** null: there is none, or it cannot be used. */
     read(): Promise<ControlState | null>
@@ -373,45 +373,13 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   async function catchUp(): Promise<void> {
     const held = await parts.load()
     const wasHealthy = healthy
-    if (held === null || held.revision < stored.revision) await giveAgain(held)
+    if (held === null || held.revision < stored.revision) {
+      last = Math.max(last, stored.revision) + 1
+      learn(await giveAgain(parts, held, stored, last))
+    }
     // After it was away the same revision may be another one.
-    else if (held.revision > stored.revision || !wasHealthy) {
-      learn(upToDate(held))
-      swap(clock.monotonic())
-    }
-  }
-
-  /** The store holds less than it did: an old copy of it took over, or it was emptied. Whoever ran what it held gives it back. */
-  async function giveAgain(held: ControlState | null): Promise<void> {
-    const revision = Math.max(last, stored.revision) + 1
-    last = revision
-    log('error', 'the store has lost what was in force: it is given it again', {
-      stored: held?.revision ?? 0,
-      inForce: stored.revision,
-    })
-    const known = new Set([...stored.rollbacks, ...stored.ended].map(({ id }) => id))
-    const next: ControlState = {
-      ...stored,
-      revision,
-      // What it alone knows of rollbacks counts too: they only end by name.
-      rollbacks: [...stored.rollbacks, ...(held?.rollbacks ?? []).filter(({ id }) => !known.has(id))],
-      changed: { ...stored.changed, '*': revision },
-    }
-    await parts.commit(
-      next,
-      {
-        at: clock.now(),
-        actor: SYSTEM,
-        action: 'store-behind',
-        subject: '*',
-        reason: null,
-        before: { revision: held?.revision ?? null },
-        after: { revision: stored.revision },
-        revision,
-      },
-      held?.revision ?? 0,
-    )
-    learn(next)
+    else if (held.revision > stored.revision || !wasHealthy) learn(upToDate(held))
+    else return
     swap(clock.monotonic())
   }
 
