@@ -282,6 +282,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 
   const reloader = createReloader({
+    instance,
     first: options.configured,
     reread: options.reread,
     check: options.check,
@@ -291,6 +292,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         return control.reload(plan, command)
       },
     },
+    storeAnswers: () => control.healthy(),
     inForce: configured => plane.restartShares(configured.plan.routes.map(({ id }) => id)),
     counted: result => metrics.reloaded(result),
     log: log.line,
@@ -550,6 +552,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     if (cut === 0) log.line('info', 'stopped listening; nothing was cut')
     else log.line('warn', `${cut} requests were cut at the end of drain.deadline`)
     glass?.close()
+    reloader.close()
     keyLists?.close()
     events.close()
     await plane.end()
@@ -568,13 +571,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     listening,
     control,
     breakGlass,
-    async reload(source) {
-      await reloader
-        .reload({ name: source, tokenId: null, address: null }, null, source)
-        .catch((error: BanyanError) => {
-          if (error.code === 'no_file') log.line('warn', `${source}: ${error.message}`)
-        })
-    },
+    reload: reloader.told,
     stop({ drain }) {
       stopping ??= stop(drain)
       return stopping

@@ -6,8 +6,20 @@ import type { LogLine } from './log.ts'
 import type { Actor, Command } from './model/control.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
 import type { Plan } from './model/snapshot.ts'
+import type { Milliseconds } from './model/units.ts'
+
+/** As many as an entry of the audit log names. */
+const MOST_PATHS = 20
+const LOOK_AGAIN_MS: Milliseconds = 1_000
+
+interface Said {
+  readonly source: string
+  readonly actor: Actor
+  readonly reason: string | null
+}
 
 export interface ReloadParts {
+  readonly instance: string
   readonly first: Configured
   /** Reads the configuration again; null when there is no file. */
   readonly reread: (() => Promise<Configured>) | null
@@ -16,6 +28,7 @@ export interface ReloadParts {
   readonly control: {
     reload(plan: Plan, command: Command, configured: Configured): Promise<Outcome>
   }
+  readonly storeAnswers: () => boolean
   /** Told after a new configuration is in force. */
   readonly inForce: (configured: Configured) => void
   readonly counted: (result: 'ok' | 'failed') => void
@@ -33,12 +46,15 @@ export interface Reloader {
   state(): { readonly lastReload: 'none' | 'ok' | 'failed'; readonly lastError: string | null }
   /** One after another, so that what was read last is in force. Rejects with a BanyanError, and the configuration stays. */
   reload(actor: Actor, reason: string | null, source: string): Promise<Reloaded>
+  /** By a signal or a watch, so that nobody hears an answer: what the store refuses is done when it answers again. */
+  told(source: string): Promise<void>
   /** What the file says by now and only a restart puts in force. */
   late(): readonly Mistake[]
   /** What a text (null: the file as it is now) would do, or all that is wrong with it. */
   check(
     text: string | null,
   ): Promise<{ readonly mistakes: readonly Mistake[]; readonly changes: readonly Difference[] }>
+  close(): void
 }
 
 export function createReloader(parts: ReloadParts): Reloader {
@@ -48,6 +64,7 @@ export function createReloader(parts: ReloadParts): Reloader {
   let lastError: string | null = null
   /** Settles with the reload that was asked for last. */
   let turn: Promise<unknown> = Promise.resolve()
+  let again: NodeJS.Timeout | undefined
 
   function late(): readonly Mistake[] {
     // Compared with what was read at the start, because that is what runs.
@@ -55,10 +72,12 @@ export function createReloader(parts: ReloadParts): Reloader {
     return changed.map(change => restartWarning(configured, change.path))
   }
 
-  async function reloadNow(reread: () => Promise<Configured>, command: Command): Promise<Reloaded> {
+  async function reloadNow(reread: () => Promise<Configured>, said: Said): Promise<Reloaded> {
     try {
       const next = await reread()
       const changes = differences(configured.shown, next.shown)
+      const paths = changes.slice(0, MOST_PATHS).map(({ path }) => path)
+      const command = { type: 'reload' as const, ...said, instance: parts.instance, changes: changes.length, paths }
       const outcome = await control.reload(next.plan, command, next)
       configured = next
       parts.inForce(next)
@@ -77,16 +96,34 @@ export function createReloader(parts: ReloadParts): Reloader {
     }
   }
 
+  async function reload(actor: Actor, reason: string | null, source: string): Promise<Reloaded> {
+    const reread = fileReader(parts)
+    const reloaded = turn.then(() => reloadNow(reread, { source, actor, reason }))
+    turn = reloaded.catch(() => {})
+    return reloaded
+  }
+
+  async function told(source: string): Promise<void> {
+    clearInterval(again)
+    try {
+      await reload({ name: source, tokenId: null, address: null }, null, source)
+    } catch (error) {
+      const code = error instanceof BanyanError ? error.code : ''
+      if (code === 'no_file') log('warn', `${source}: ${(error as Error).message}`)
+      if (!code.startsWith('store_')) return
+      clearInterval(again)
+      again = setInterval(() => {
+        if (parts.storeAnswers()) void told(source)
+      }, LOOK_AGAIN_MS).unref()
+    }
+  }
+
   return {
     late,
+    reload,
+    told,
     configured: () => configured,
     state: () => ({ lastReload, lastError }),
-    async reload(actor, reason, source) {
-      const reread = fileReader(parts)
-      const reloaded = turn.then(() => reloadNow(reread, { type: 'reload', source, actor, reason }))
-      turn = reloaded.catch(() => {})
-      return reloaded
-    },
     async check(text) {
       try {
         const checked = await (text === null ? fileReader(parts)() : parts.check(text))
@@ -98,6 +135,7 @@ export function createReloader(parts: ReloadParts): Reloader {
         throw error
       }
     },
+    close: () => clearInterval(again),
   }
 }
 

@@ -86,6 +86,13 @@ export const configOperations = {
     summary: 'Read the file again; a bad file changes nothing',
     scope: 'admin',
     body: z.strictObject({ reason: reason.optional() }),
-    answer: Applied.extend({ changes: z.array(Change), warnings: z.array(MistakeView) }),
+    answer: Applied.extend({
+      instance: z
+        .string()
+        .nullable()
+        .describe('whose file was read: every other one has its own, and reads it when it is told'),
+      changes: z.array(Change),
+      warnings: z.array(MistakeView),
+    }),
   },
 } as const satisfies Record<string, Operation>

@@ -284,7 +284,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
     },
     async configReload(call) {
       const { outcome, changes, warnings } = await parts.config.reload(call.actor, said(call).reason)
-      return { ...outcome.applied, changes, warnings }
+      return { ...outcome.applied, instance: parts.process().instance, changes, warnings }
     },
     tokens: () => ({ tokens: control.state().tokens.map(token => viewToken(token, parts.lastUsed(token.id))) }),
     async createToken(call) {

@@ -158,13 +158,15 @@ export function reduce(state: ControlState, command: Command, plan: Plan, moment
         after: null,
       }
     }
-    case 'reload':
+    case 'reload': {
+      const { source, instance, changes, paths } = command
       return {
         state: { ...state, revision: moment.revision, changed: { ...state.changed, '*': moment.revision } },
         subject: '*',
         before: null,
-        after: { source: command.source },
+        after: { source, instance, changes, paths },
       }
+    }
   }
 }
 

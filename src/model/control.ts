@@ -154,7 +154,14 @@ export type Command = {
   | { readonly type: 'rotate-seed'; readonly seed: string }
   | { readonly type: 'create-token'; readonly token: Token }
   | { readonly type: 'revoke-token'; readonly id: string }
-  | { readonly type: 'reload'; readonly source: string }
+  /** Each instance has a file of its own, so it says which. `paths`: the first of so many changes. */
+  | {
+      readonly type: 'reload'
+      readonly source: string
+      readonly instance: string
+      readonly changes: number
+      readonly paths: readonly string[]
+    }
 )
 
 /** Where a change is in force, and whether it would survive a power cut. */

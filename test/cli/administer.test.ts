@@ -175,8 +175,14 @@ t.test('config reload', async t => {
   t.equal(code, 0)
   t.match(
     out,
-    /^routes\.yaml:3:7: warning .*\n\/routes\/0\/weight\n {2}- 5\n {2}\+ 25\nconfiguration: reloaded, 1 changed · revision 43/,
+    /^routes\.yaml:3:7: warning .*\n\/routes\/0\/weight\n {2}- 5\n {2}\+ 25\nconfiguration of a: reloaded, 1 changed · revision 43/,
   )
   t.same(admin.seen[0]?.body, { reason: 'new backend' })
   t.same(JSON.parse((await run(admin, ['config', 'reload', '--json'])).out), byOperation.configReload)
+
+  const [own] = byOperation.configReload.appliedBy
+  const others = { ...byOperation.configReload, appliedBy: [own, { ...own, instance: 'b' }] }
+  const fleet = await fakeAdmin({ 'POST /config/reload': others })
+  t.teardown(() => fleet.close())
+  t.match((await run(fleet, ['config', 'reload'])).err, /the other instances run their own files: reload each of them/)
 })

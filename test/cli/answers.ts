@@ -286,7 +286,7 @@ export const byOperation = {
   auditVerify,
   config: { file: 'routes.yaml', revision: 42, config: { routes: [{ id: 'orders', weight: 5 }] }, inForce: null },
   configCheck: { ok: true, mistakes: [], changes },
-  configReload: { ...applied, changes, warnings: [{ ...mistake, level: 'warning' }] },
+  configReload: { ...applied, instance: 'a', changes, warnings: [{ ...mistake, level: 'warning' }] },
   tokens: { tokens: [token, { ...token, id: 'tok-3', routes: null, expiresAt: null, lastUsedAt: null }] },
   createToken: { ...applied, token, secret: 'bny_s3cret' },
   revokeToken: applied,

@@ -175,7 +175,11 @@ t.test('reload: a good file is in force when the answer comes', async t => {
   t.match(now.config, { lastReload: 'ok', lastError: null })
   t.equal(now.revision, json.revision)
   t.match((await api('GET', '/audit?limit=1')).json.entries, [
-    { action: 'reload', reason: 'release 7', after: { source: 'api' } },
+    {
+      action: 'reload',
+      reason: 'release 7',
+      after: { source: 'api', instance: String, changes: Number, paths: Array },
+    },
   ])
   t.equal(await metric(banyan, 'banyan_config_reloads_total{result="ok"}'), '1')
   t.equal((await api('GET', '/config')).json.config.routes[0].weight, 100)

@@ -153,7 +153,7 @@ t.test('config check, diff and reload: the proxy’s own file, a text, and one t
   const reloaded = await cli(['config', 'reload', '-m', 'release 7'])
   t.match(reloaded, {
     code: 0,
-    out: /\/groups\/checkout\/weight\n {2}- 10\n {2}\+ 35\nconfiguration: reloaded, 1 changed/,
+    out: /\/groups\/checkout\/weight\n {2}- 10\n {2}\+ 35\nconfiguration of test: reloaded, 1 changed/,
   })
   write({ split, groups: { checkout: { weight: 350 } } })
   for (const argv of [

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 import { codeOf, readAll } from '../access.ts'
 import type { AnswerOf } from '../client.ts'
 import { CliError, EXIT, type ExitCode } from '../io.ts'
+import { safe } from '../print.ts'
 import type { Session } from '../session.ts'
 import { appliedText, judgeApplied } from '../views/applied.ts'
 import { headOf, remarksOf } from '../views/effective.ts'
@@ -126,8 +127,11 @@ export function addConfigCommands(program: Command, session: Session): void {
           session.data([
             ...mistakesView(answer.warnings, look),
             ...changesView(answer.changes, look),
-            `configuration: reloaded, ${answer.changes.length === 0 ? 'nothing changed' : `${answer.changes.length} changed`} · ${appliedText(answer)}`,
+            `configuration${answer.instance === null ? '' : ` of ${safe(answer.instance)}`}: reloaded, ${answer.changes.length === 0 ? 'nothing changed' : `${answer.changes.length} changed`} · ${appliedText(answer)}`,
           ])
+        }
+        if (answer.appliedBy.some(({ instance }) => instance !== answer.instance)) {
+          session.say('the other instances run their own files: reload each of them')
         }
         return judgeApplied(session, answer)
       }),
