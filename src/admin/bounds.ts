@@ -1,6 +1,7 @@
 // How long callers of the listeners for operators, probes and peers may take, how many there may be, and that each has one
 // request at a time: who has shown no token holds a connection with an unfinished request or an unread answer for seconds,
 // and all of them together a bounded number.
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Milliseconds } from '../model/units.ts'
 
@@ -44,18 +45,36 @@ export function timesOf({ headMs, requestMs, checkEveryMs }: Bounds): {
 
 /** Before any other hook. Paths that the router cannot read come past hooks: see `isBehind`. */
 export function bound(app: FastifyInstance, { connections, restMs, unreadMs }: Bounds): void {
+  /** On which nothing is asked, or no whole head has come; who is so for longest is first. */
+  const unasked = new Set<Socket>()
+  let open = 0
   app.server.maxConnections = connections
-  // Who waits for nothing must not keep out who rolls back.
-  app.server.on('drop', () => app.server.closeIdleConnections())
+  app.server.on('connection', socket => {
+    open++
+    unasked.add(socket)
+    socket.once('close', () => {
+      open--
+      unasked.delete(socket)
+    })
+    const [longest] = unasked
+    if (open < connections || longest === undefined || longest === socket) return
+    // The last place is kept free: who asks for nothing must not keep out who rolls back.
+    unasked.delete(longest)
+    longest.destroy()
+  })
   app.addHook('onRequest', async (request, reply) => {
     if (isBehind(reply)) return reply.hijack()
     const { socket } = request.raw
+    unasked.delete(socket)
     reply.raw.setTimeout(unreadMs, () => {
       // Nothing waits to be read while a call is worked on, however long.
       if (socket.writableLength > 0) socket.destroy()
     })
   })
-  app.addHook('onResponse', async (_request, reply) => endRest(reply, restMs))
+  app.addHook('onResponse', async ({ raw: { socket } }, reply) => {
+    if (!socket.destroyed) unasked.add(socket)
+    endRest(reply, restMs)
+  })
 }
 
 /**

@@ -32,28 +32,31 @@ export async function post(parts: PostParts): Promise<PushAnswer> {
   return answer
 }
 
-/** Once more where a kept connection was closed by the peer just when it was used: a push that comes twice is harmless. */
+/**
+ * Once more, on a connection of its own, where a kept one was closed by the peer just when it was used (other kept ones may be,
+ * too): a push that comes twice is harmless.
+ */
 async function sentOnce(parts: PostParts, signature: string): Promise<Answered> {
   let reused = false
   const deadline = AbortSignal.timeout(parts.timeoutMs)
-  const attempt = () =>
-    send(parts, signature, deadline, request => {
+  const attempt = (agent: Agent | false) =>
+    send({ ...parts, agent }, signature, deadline, request => {
       reused = request.reusedSocket
     })
   try {
-    return await attempt()
+    return await attempt(parts.agent)
   } catch (error) {
     const stale = reused && (codeOf(error) === 'ECONNRESET' || codeOf(error) === 'EPIPE')
     if (!stale || deadline.aborted)
       throw deadline.aborted ? failed('timeout') : failed(codeOf(error) ?? 'failed', error)
-    return attempt().catch(error => {
+    return attempt(false).catch(error => {
       throw deadline.aborted ? failed('timeout') : failed(codeOf(error) ?? 'failed', error)
     })
   }
 }
 
 function send(
-  { url, agent, body }: PostParts,
+  { url, agent, body }: Omit<PostParts, 'agent'> & { readonly agent: Agent | false },
   signature: string,
   signal: AbortSignal,
   begun: (request: ClientRequest) => void,

@@ -2,7 +2,7 @@
 // nobody waits for the rest of a body that is not read.
 import t, { type Test } from 'tap'
 import { BOUNDS, type Bounds } from '../../src/admin/bounds.ts'
-import { eventually, type RawClient, rawClient, TOKEN } from './harness.ts'
+import { type RawClient, rawClient, TOKEN } from './harness.ts'
 import { ask, startHouse } from './operator.ts'
 
 /** Either long or short, so that what ended a connection is never in doubt. */
@@ -189,20 +189,48 @@ t.test('a body that comes after its answer costs nobody the connection', async t
   t.match(await client.closed, /HTTP\/1\.1 200 /, 'the next call is answered')
 })
 
-t.test('connections are bounded, and idle ones make room', async t => {
+t.test('connections are bounded, and those on which nothing is asked make room', async t => {
   const { banyan, admin, health } = await start(t, { connections: 5 })
-  for (const open of [admin, health]) {
-    const idle = Array.from({ length: 5 }, () => open(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`))
-    for (const client of idle) await hasAnswered(client)
-    t.equal(await open('').closed, '', 'one too many')
-    for (const client of idle) await client.closed
+  const ways: Readonly<Record<string, (open: typeof admin) => Promise<RawClient>>> = {
+    silent: async open => open(''),
+    'half a head': async open => open(`GET /healthz HTTP/1.1\r\n${HOST}`),
+    idle: async open => {
+      const client = open(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`)
+      await hasAnswered(client)
+      return client
+    },
+    'half a second head': async open => {
+      const client = open(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`)
+      await hasAnswered(client)
+      client.send('GET /healthz')
+      return client
+    },
   }
-  await eventually(
-    () =>
-      ask(banyan.admin, 'GET', '/api/v1/status').then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-    'there is room again',
-  )
+  for (const open of [admin, health]) {
+    for (const [how, wait] of Object.entries(ways)) {
+      const waiting: RawClient[] = []
+      for (let i = 0; i < 8; i++) {
+        const client = await wait(open)
+        waiting.push(client)
+        if (i >= 4) await waiting[i - 4]?.closed
+      }
+      const asked = open(`GET /healthz HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`)
+      t.match(await asked.closed, /^HTTP\/1\.1 (200|404) /, `${how}: who asks is answered`)
+      for (const { socket } of waiting) socket.destroy()
+    }
+  }
+  t.equal((await ask(banyan.admin, 'GET', '/api/v1/status')).status, 200)
+})
+
+t.test('who is being answered gives no room', async t => {
+  const { admin } = await start(t, { connections: 5 })
+  const call = `GET /api/v1/events HTTP/1.1\r\n${HOST}${MINE}\r\n`
+  const streams: RawClient[] = []
+  for (let i = 0; i < 5; i++) {
+    const client = admin(call)
+    await hasAnswered(client)
+    streams.push(client)
+  }
+  t.equal(await admin('').closed, '', 'one too many')
+  for (const { socket } of streams) t.notOk(socket.destroyed)
 })

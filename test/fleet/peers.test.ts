@@ -98,6 +98,27 @@ t.test('a kept connection that the peer closed is no failure', async t => {
   t.same(again.control.taken, ['rb-1'])
 })
 
+t.test('nor are several that it closed: the second try has a connection of its own', async t => {
+  const b = await replica(t, 'b')
+  const kept = new Set<Socket>()
+  let cut = false
+  const url = await tcp(t, socket => {
+    const on = connect(Number(new URL(b.url).port), '127.0.0.1').on('error', () => {})
+    on.pipe(socket)
+    socket.on('close', () => on.destroy())
+    socket.on('data', bytes => {
+      if (cut && kept.has(socket)) return socket.resetAndDestroy()
+      kept.add(socket)
+      on.write(bytes)
+    })
+  })
+  const peers = peersOf(t, urls(url))
+  await Promise.all([peers.refresh(() => []), peers.refresh(() => [])])
+  t.equal(kept.size, 2)
+  cut = true
+  t.match(await peers.push(owedOf())[0]?.answer, { from: 'b' })
+})
+
 t.test('who does not answer in full within the time has not answered', async t => {
   const [b, hung] = [await replica(t, 'b'), await replica(t, 'h')]
   hung.hang()
