@@ -79,6 +79,7 @@ export function createReloader(parts: ReloadParts): Reloader {
       const paths = changes.slice(0, MOST_PATHS).map(({ path }) => path)
       const command = { type: 'reload' as const, ...said, instance: parts.instance, changes: changes.length, paths }
       const outcome = await control.reload(next.plan, command, next)
+      clearInterval(again)
       configured = next
       parts.inForce(next)
       lastReload = 'ok'

@@ -78,6 +78,15 @@ t.test('the store refuses: done when it answers again, once', async t => {
   t.equal(reloader.state().lastReload, 'ok')
   await new Promise(resolve => setTimeout(resolve, 1_500))
   t.equal(it.commands.length, 1)
+
+  it.answers = false
+  it.refusal = new BanyanError('store_unreachable', 'away')
+  await reloader.told('watch')
+  it.refusal = null
+  await reloader.reload({ name: 'x', tokenId: null, address: null }, null, 'api')
+  it.answers = true
+  await new Promise(resolve => setTimeout(resolve, 1_500))
+  t.equal(it.commands.length, 2, 'what somebody else has done meanwhile is not done again')
 })
 
 t.test('what the store did not refuse is not tried again, and nothing is after the end', async t => {

@@ -37,17 +37,24 @@ async function beginStored(parts: BeginParts, plan: Plan, copy: ControlState | n
   for (let conflicts = 0; ; conflicts++) {
     const held = await parts.load()
     try {
-      if (copy !== null && isBehind(held, copy)) return await giveAgain(parts, held, copy, copy.revision + 1)
+      const knowsMore = copy !== null && copy.revision > (held?.revision ?? 0)
+      if (knowsMore && (held === null || held.seed === copy.seed)) {
+        return await giveAgain(parts, held, copy, copy.revision + 1)
+      }
+      if (knowsMore) {
+        // Of another seed it is another store, or the seed was rotated in what it has lost.
+        const revisions = { stored: held?.revision, known: copy.revision }
+        parts.log(
+          'error',
+          'the store has another seed than what this machine knows, and holds less: it is right',
+          revisions,
+        )
+      }
       return held === null ? await beginFresh(parts, plan) : upToDate(held)
     } catch (error) {
       if (!isConflict(error) || conflicts === MOST_CONFLICTS) throw error
     }
   }
-}
-
-/** Of another seed it is another store, which this machine knows nothing of. */
-function isBehind(held: ControlState | null, known: ControlState): boolean {
-  return held === null || (held.seed === known.seed && held.revision < known.revision)
 }
 
 /**

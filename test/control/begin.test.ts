@@ -78,7 +78,11 @@ t.test('a store of another seed is another store', async t => {
   const other = { ...sampleState(2), seed: 'another' }
   const { parts, log, written } = partsOf(await holding(other), sampleState(7))
   t.strictSame((await begin(parts, PLAN)).state, other)
-  t.same(log, [])
+  t.match(
+    log,
+    [/^error: the store has another seed/],
+    'or it has lost the rotation of its seed: that must not be silent',
+  )
   t.strictSame(written, [other])
 })
 
