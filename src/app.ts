@@ -259,7 +259,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   const control: Control = await whenItAnswers(() => openControl(controlParts, options.configured.plan)).catch(
     async error => {
       await instances?.close()
-      await copy?.close()
       await health.close()
       await store.close()
       throw error
@@ -377,6 +376,12 @@ export async function startApp(options: AppOptions): Promise<App> {
   // From now on others may bring something.
   opened.plane = plane
   opened.control = control
+  const storeView = () => ({
+    kind: store.kind,
+    healthy: control.healthy(),
+    unsaved: control.owed().length,
+    unkept: control.keptNowhere().length,
+  })
   const doctor = createDoctor({
     clock,
     plan: () => current().plan,
@@ -387,10 +392,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     addresses: () => plane.reading().addresses,
     schema: store.schema,
     store: () => ({
-      kind: store.kind,
-      healthy: control.healthy(),
-      unsaved: control.owed().length,
-      unkept: control.keptNowhere().length,
+      ...storeView(),
       lastCommitMs,
       directory,
     }),
@@ -445,12 +447,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       uptimeSeconds: Math.round((clock.now() - startedAt) / 100) / 10,
       state,
       listen: listening,
-      store: {
-        kind: store.kind,
-        healthy: control.healthy(),
-        unsaved: control.owed().length,
-        unkept: control.keptNowhere().length,
-      },
+      store: storeView(),
       config: { file: control.plan().file, loadedAt: control.plan().loadedAt, ...reloader.state() },
       warnings: warningsOf(
         [...reloader.configured().warnings.filter(isOfConfig), ...reloader.late()],
@@ -532,7 +529,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     await shadowing.close()
     await Promise.allSettled([plane.close(0), health.close(), admin.close(), sides?.close(), instances?.close()])
     await control.close()
-    await copy?.close()
     await store.close()
     throw error
   }
@@ -561,7 +557,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     await control.close()
     await instances?.close()
-    await copy?.close()
     await store.close()
     log.flush()
   }

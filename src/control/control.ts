@@ -58,6 +58,7 @@ export interface ControlParts {
     write(state: ControlState): void
     /** What was to be written is; false: it could not be. */
     settled(): Promise<boolean>
+    close(): Promise<void>
   } | null
   /** Other instances on the same store; null: there are none. */
   readonly fleet: {
@@ -484,6 +485,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       if (retry !== null) clearTimeout(retry)
       while (running !== null) await running
       await local.close()
+      await parts.copy?.close()
     },
   }
 }

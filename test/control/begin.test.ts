@@ -26,7 +26,12 @@ function partsOf(store: ReturnType<typeof createMemoryStore>, copy: ControlState
     clock: { now: () => 1_000, monotonic: () => 0 },
     load: () => store.load(),
     commit: (state, draft, after) => store.commit(state, draft, { after }),
-    copy: { read: async () => copy, write: state => written.push(state), settled: async () => true },
+    copy: {
+      read: async () => copy,
+      write: state => written.push(state),
+      settled: async () => true,
+      close: async () => {},
+    },
     seed: () => 'drawn',
     log: (level, message) => log.push(`${level}: ${message}`),
   }

@@ -70,7 +70,7 @@ async function open(
     copy:
       more.copied === undefined
         ? null
-        : { read: async () => null, write() {}, settled: async () => more.copied?.() === true },
+        : { read: async () => null, write() {}, settled: async () => more.copied?.() === true, close: async () => {} },
     fleet: null,
     seed: () => 'seed',
     changed: event => kit.events.push(`${event.action} ${event.subject} ${event.revision}`),

@@ -273,6 +273,7 @@ export async function createWorld(dice: () => number): Promise<World> {
           if (lives()) disk.copy = state
         },
         settled: async () => true,
+        close: async () => {},
       },
       fleet: {
         spread(owed) {
