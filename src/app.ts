@@ -151,7 +151,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     reloader: null,
   }
   const addresses = { proxy: '', admin: '', health: '', sides: null as string | null, fleet: null as string | null }
-  const copy = openCopy(directory, log.line)
+  const copy = openCopy(config, options.cwd, log.line)
   const instances =
     store.shared === null
       ? null
@@ -230,6 +230,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       await store.commit(controlState, draft, { after })
       lastCommitMs = clock.monotonic() - began
     },
+    probe: () => store.lease('probe', instance, 1),
     copy,
     fleet: instances?.fleet ?? null,
     spill: openSpill(directory),

@@ -1,10 +1,11 @@
 // Which store the configuration names, and what an instance keeps on its own disk beside it. Each kind is loaded when it is
 // named: a start should not take longer for what it does not use.
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Config } from './config/schema.ts'
 import type { LogLine } from './log.ts'
 import { BanyanError } from './model/errors.ts'
 import { type Copy, createCopy } from './store/copy.ts'
+import { parsePostgresUrl } from './store/postgres-url.ts'
 import { createSpill, type Spill } from './store/spill.ts'
 import type { Store } from './store/store.ts'
 
@@ -57,6 +58,16 @@ export function openSpill(directory: string | null): Pick<Spill, 'append' | 'rea
 }
 
 /** What this machine knows of the state, for when the store does not answer or has lost it. Of one in memory there is nothing to know. */
-export function openCopy(directory: string | null, log: LogLine): Copy | null {
-  return directory === null ? null : createCopy({ path: join(directory, 'state.copy'), log })
+export function openCopy(config: Pick<Config, 'store' | 'fleet'>, cwd: string, log: LogLine): Copy | null {
+  const directory = directoryOf(config, cwd)
+  if (directory === null) return null
+  return createCopy({ path: join(directory, 'state.copy'), store: nameOf(config.store), log })
+}
+
+/** Tells stores apart, whoever logs in. */
+function nameOf(store: Config['store']): string {
+  if (store.kind === 'memory') return store.kind
+  if (store.kind === 'sqlite') return `sqlite ${basename(store.path)}`
+  const { hosts, database, schema } = parsePostgresUrl(store.url)
+  return `postgres ${hosts.map(({ host, port }) => `${host}:${port}`).join(',')} ${database ?? ''} ${schema}`
 }

@@ -1,60 +1,79 @@
 // What a process starts with: the state of the store, the first one of a fresh store, or what this machine knows of it.
-import type { AuditDraft, ControlState } from '../model/control.ts'
+import type { AuditDraft, ControlState, Rollback } from '../model/control.ts'
 import type { Plan } from '../model/snapshot.ts'
 import type { Revision } from '../model/units.ts'
 import type { ControlParts } from './control.ts'
 import { SYSTEM } from './entry.ts'
-import { upToDate } from './in-force.ts'
+import { isKnown, upToDate } from './in-force.ts'
 import { firstState } from './reduce.ts'
 import { isConflict } from './store-errors.ts'
 
+type CopyRead = NonNullable<Awaited<ReturnType<NonNullable<ControlParts['copy']>['read']>>>
 type BeginParts = Pick<ControlParts, 'clock' | 'load' | 'commit' | 'copy' | 'seed' | 'log'>
 
 /** Another one that starts, too, may be first so often. */
 const MOST_CONFLICTS = 20
 
+/**
+ * Above all that anybody may have known: of two that know different pasts the revisions must not be the same. So many changes
+ * at most are between what two of them knew last.
+ */
+export const APART: Revision = 1_000
+
+export interface Begun {
+  readonly state: ControlState
+  readonly fromStore: boolean
+  /** The store held them once, as far as this machine knows, and neither holds nor has ended them any more. */
+  readonly lost: readonly Rollback[]
+}
+
 /** The stored state, the first one of a fresh store, saved; or what was stored last as far as this machine knows. */
-export async function begin(
-  parts: BeginParts,
-  plan: Plan,
-): Promise<{ readonly state: ControlState; readonly fromStore: boolean }> {
+export async function begin(parts: BeginParts, plan: Plan): Promise<Begun> {
   const copy = (await parts.copy?.read()) ?? null
   try {
-    const state = await beginStored(parts, plan, copy && upToDate(copy))
-    parts.copy?.write(state)
-    return { state, fromStore: true }
+    const known = copy && { ...copy, state: upToDate(copy.state) }
+    const begun = await beginStored(parts, plan, known)
+    parts.copy?.write(begun.state)
+    return { ...begun, fromStore: true }
   } catch (error) {
-    if (copy === null) throw error
+    if (copy === null || !copy.ours) throw error
     parts.log('error', 'the store does not answer: what this machine knows of it is in force', {
-      revision: copy.revision,
+      revision: copy.state.revision,
       error: String((error as Error).message ?? error),
     })
-    return { state: upToDate(copy), fromStore: false }
+    return { state: upToDate(copy.state), fromStore: false, lost: [] }
   }
 }
 
-async function beginStored(parts: BeginParts, plan: Plan, copy: ControlState | null): Promise<ControlState> {
+async function beginStored(parts: BeginParts, plan: Plan, copy: CopyRead | null): Promise<Omit<Begun, 'fromStore'>> {
   for (let conflicts = 0; ; conflicts++) {
     const held = await parts.load()
+    // By its seed also one that moved to another address is known again.
+    const known = copy?.ours || (copy !== null && copy.state.seed === held?.seed) ? copy.state : null
     try {
-      const knowsMore = copy !== null && copy.revision > (held?.revision ?? 0)
-      if (knowsMore && (held === null || held.seed === copy.seed)) {
-        return await giveAgain(parts, held, copy, copy.revision + 1)
+      if (known !== null && (held === null || isBehind(held, known))) {
+        const revision = Math.max(known.revision, held?.revision ?? 0) + APART
+        return { state: await giveAgain(parts, held, known, revision), lost: [] }
       }
-      if (knowsMore) {
-        // Of another seed it is another store, or the seed was rotated in what it has lost.
-        const revisions = { stored: held?.revision, known: copy.revision }
-        parts.log(
-          'error',
-          'the store has another seed than what this machine knows, and holds less: it is right',
-          revisions,
-        )
-      }
-      return held === null ? await beginFresh(parts, plan) : upToDate(held)
+      if (known === null && copy !== null)
+        parts.log('warn', 'the local copy is of another store: it is not used', { revision: copy.state.revision })
+      const state = held === null ? await beginFresh(parts, plan) : upToDate(held)
+      return { state, lost: (known?.rollbacks ?? []).filter(({ id }) => !isKnown(state, id)) }
     } catch (error) {
       if (!isConflict(error) || conflicts === MOST_CONFLICTS) throw error
     }
   }
+}
+
+/** It lacks changes that are known; or had lost them, and nothing came since somebody who knew fewer gave it those again. */
+export function isBehind({ givenAgain, revision }: ControlState, known: ControlState): boolean {
+  if (revision < known.revision) return true
+  return (
+    givenAgain !== undefined &&
+    givenAgain.as === revision &&
+    revision > known.revision &&
+    givenAgain.known < known.revision
+  )
 }
 
 /**
@@ -78,6 +97,7 @@ export async function giveAgain(
     // What it alone knows of rollbacks counts too: they only end by name.
     rollbacks: [...known.rollbacks, ...(held?.rollbacks ?? []).filter(({ id }) => !ids.has(id))],
     changed: { ...known.changed, '*': revision },
+    givenAgain: { known: known.revision, as: revision },
   }
   const draft: AuditDraft = {
     at: clock.now(),

@@ -17,7 +17,7 @@ import { randomBytes } from 'node:crypto'
 import type { Applied, AuditDraft, Command, ControlState, Owed, Reached, Rollback } from '../model/control.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { Clock, Milliseconds, Revision } from '../model/units.ts'
-import { begin, giveAgain } from './begin.ts'
+import { APART, begin, giveAgain, isBehind } from './begin.ts'
 import { draftOf, owedAgain, SYSTEM } from './entry.ts'
 import { inForce, isKnown, upToDate, withoutOwed, withRollback } from './in-force.ts'
 import { openLocal } from './local.ts'
@@ -41,6 +41,8 @@ export interface ControlParts {
   /** Where what was swapped last runs now. */
   readonly running: () => Promise<Reached>
   readonly load: () => Promise<ControlState | null>
+  /** Writes something that is nobody's. Rejects while the store takes nothing, though it may answer. */
+  readonly probe: () => Promise<unknown>
   /** `after`: the revision in whose place the state is saved; 0: nothing. Rejects with `store_conflict` when there is another. */
   readonly commit: (state: ControlState, audit: AuditDraft, after: Revision) => Promise<unknown>
   readonly spill: {
@@ -52,8 +54,8 @@ export interface ControlParts {
   }
   /** The last state that was stored, on this machine; null: it forgets with the process, as the store does. */
   readonly copy: {
-    /** null: there is none, or it cannot be used. */
-    read(): Promise<ControlState | null>
+    /** null: there is none, or it cannot be used. `ours`: of the store that is configured now. */
+    read(): Promise<{ readonly state: ControlState; readonly ours: boolean } | null>
     /** Returns at once; what comes later takes the place of what waits. */
     write(state: ControlState): void
     /** What was to be written is; false: it could not be. */
@@ -103,7 +105,7 @@ export interface Control {
   standing(): readonly Owed[]
   /** Of those, what this machine's own file does not hold either: a restart forgets it. */
   keptNowhere(): readonly Owed[]
-  /** False since the store failed, until it answers. */
+  /** False since the store failed, until it takes something again. */
   healthy(): boolean
   /** Refused: rejects with a BanyanError, and nothing has changed. */
   apply(command: Command): Promise<Outcome>
@@ -126,6 +128,8 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   /** What the store holds for certain. */
   let stored = begun.state
   let healthy = begun.fromStore
+  /** A call has failed since the store was read: what it holds may be another thing by now. */
+  let unsure = !begun.fromStore
   let owed: readonly Owed[] = []
   let state = stored
   /** The highest revision that was given out. */
@@ -155,10 +159,12 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   }
 
   /** The store holds this state. A rollback that it held once and neither holds nor has ended any more was lost: it is owed. */
-  function learn(held: ControlState): void {
+  function learn(held: ControlState, isSaved: boolean): void {
     const lost = stored.rollbacks.filter(({ id }) => !isKnown(held, id) && !owed.some(one => one.rollback.id === id))
     stored = held
-    healthy = true
+    unsure = false
+    // That it can be read says nothing of whether it takes anything.
+    if (isSaved) healthy = true
     owed = [...owed.filter(one => !isKnown(stored, one.rollback.id)), ...lost.map(owedAgain)]
     last = Math.max(last, stored.revision)
     parts.copy?.write(stored)
@@ -203,7 +209,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       try {
         const next = withoutOwed(change.state, owed)
         await parts.commit(next, draftOf(command, change, at, revision), stored.revision)
-        learn(next)
+        learn(next, true)
       } catch (error) {
         if (isConflict(error) && conflicts < MOST_CONFLICTS) {
           await look()
@@ -338,14 +344,14 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   async function saveOwed(): Promise<void> {
     try {
       // A commit that failed may have happened all the same: look before writing a second entry.
-      if (!healthy) await catchUp()
+      if (unsure) await catchUp()
       for (let conflicts = 0; owed.length > 0; ) {
         const one = owed[0] as Owed
         const next = withRollback(stored, one)
         last = Math.max(last, next.revision)
         try {
           await parts.commit(next, { ...one.draft, revision: next.revision }, stored.revision)
-          learn(next)
+          learn(next, true)
           // Others were quicker: what is in force here is of a later revision now, and says so.
           if (next.revision !== one.draft.revision) swap(clock.monotonic())
         } catch (error) {
@@ -373,19 +379,19 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   /** What the store holds now is in force. */
   async function catchUp(): Promise<void> {
     const held = await parts.load()
-    const wasHealthy = healthy
-    if (held === null || held.revision < stored.revision) {
-      last = Math.max(last, stored.revision) + 1
-      learn(await giveAgain(parts, held, stored, last))
+    if (held === null || isBehind(held, stored)) {
+      last = Math.max(last, stored.revision, held?.revision ?? 0) + APART
+      learn(await giveAgain(parts, held, stored, last), true)
     }
     // After it was away the same revision may be another one.
-    else if (held.revision > stored.revision || !wasHealthy) learn(upToDate(held))
+    else if (held.revision > stored.revision || unsure) learn(upToDate(held), false)
     else return
     swap(clock.monotonic())
   }
 
   function failed(): void {
     healthy = false
+    unsure = true
     retryLater(RETRY_EVERY_MS)
   }
 
@@ -397,7 +403,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       for (const one of local.missing(owed)) void local.keep(one)
       enqueue(async () => {
         if (owed.length > 0) await saveOwed()
-        else if (!healthy) await catchUp()
+        if (!healthy) {
+          await catchUp()
+          await parts.probe()
+          healthy = true
+        }
         if (!local.isEmpty() && owed.length === 0) await local.tidy()
       }, true).catch(() => retryLater(RETRY_EVERY_MS))
     }, afterMs)
@@ -407,7 +417,9 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   /** What an earlier run could not store is in force again before anything is served. */
   async function takeLocal(): Promise<void> {
     const kept = await local.read().catch(damaged)
-    owed = kept.filter(one => !isKnown(stored, one.rollback.id))
+    const fromFile = new Set(kept.map(({ rollback }) => rollback.id))
+    const lost = begun.lost.filter(({ id }) => !fromFile.has(id)).map(owedAgain)
+    owed = [...kept.filter(one => !isKnown(stored, one.rollback.id)), ...lost]
     // What stands for a damaged file must outlive the next crash as well.
     for (const one of local.missing(owed)) await local.keep(one)
     if (owed.length === 0) await local.tidy()

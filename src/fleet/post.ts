@@ -76,6 +76,13 @@ function send(
         resolve({ status: response.statusCode ?? 0, signature: one, body: bytes })
       }, reject)
     })
+    // An answer that Node takes for no answer is an event of its own, and ends the request without an error.
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      reject(failed('bad_answer'))
+    })
+    // Whatever else a peer thinks of: nobody waits for it any longer than that.
+    signal.addEventListener('abort', () => reject(failed('timeout')), { once: true })
     request.on('socket', () => begun(request))
     request.on('error', reject)
     request.end(body)

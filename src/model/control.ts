@@ -92,6 +92,8 @@ export interface ControlState {
   readonly tokens: readonly Token[]
   /** The revision that last concerned a unit, or `*` all of them: what `If-Match` is compared with. */
   readonly changed: Readonly<Record<UnitId | '*', Revision>>
+  /** A store that had lost its state was given it again, as far as revision `known`, and has it as `as`. */
+  readonly givenAgain?: { readonly known: Revision; readonly as: Revision }
 }
 
 /** A unit of which nobody has said anything. */

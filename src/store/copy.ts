@@ -2,12 +2,12 @@
 // not answer, and what it gives back to one that holds less.
 import { resolve } from 'node:path'
 import type { ControlState } from '../model/control.ts'
-import type { Milliseconds } from '../model/units.ts'
+import type { Milliseconds, Revision } from '../model/units.ts'
 import { readSealed, writeSealed } from './sealed-file.ts'
 
 export interface Copy {
-  /** null: there is none, or it cannot be used; the log says why. */
-  read(): Promise<ControlState | null>
+  /** null: there is none, or it cannot be used; the log says why. `ours`: it was written beside the store of this name. */
+  read(): Promise<{ readonly state: ControlState; readonly ours: boolean } | null>
   /** Returns at once. What comes while one is being written takes the place of what waits. What fails is tried again. */
   write(state: ControlState): void
   /** Nothing is being written: all is; false: the last one could not be. */
@@ -19,12 +19,23 @@ export interface Copy {
 
 export interface CopyParts {
   readonly path: string
+  /** Of the store, as the configuration names it; no secret. */
+  readonly store: string
   readonly log: (level: 'warn', message: string, details: Record<string, unknown>) => void
 }
 
 const AGAIN_MS: Milliseconds = 5_000
 
-export function createCopy({ path: given, log }: CopyParts): Copy {
+/** Far above any that comes about, and far below where adding one changes nothing. */
+const MAX_REVISION: Revision = 2 ** 48
+const LISTS = ['rollbacks', 'tokens'] as const
+/** They came with later versions. */
+const LATER_LISTS = ['ended', 'pins', 'rules'] as const
+
+/** `store` stands beside the fields of the state, where the version before passes it over, which did not write it. */
+type Written = ControlState & { readonly store?: string }
+
+export function createCopy({ path: given, store, log }: CopyParts): Copy {
   const path = resolve(given)
   let waiting: ControlState | null = null
   let writing: Promise<void> | null = null
@@ -36,7 +47,7 @@ export function createCopy({ path: given, log }: CopyParts): Copy {
     for (let state = waiting; state !== null; state = waiting) {
       waiting = null
       try {
-        await writeSealed(path, JSON.stringify(state))
+        await writeSealed(path, JSON.stringify({ ...state, store }))
         failing = null
       } catch (error) {
         if (failing === null)
@@ -46,12 +57,13 @@ export function createCopy({ path: given, log }: CopyParts): Copy {
         again = setTimeout(write, AGAIN_MS, state).unref()
       }
     }
-    writing = null
   }
 
   function write(state: ControlState): void {
     waiting = state
-    writing ??= writeAll()
+    writing ??= writeAll().finally(() => {
+      writing = null
+    })
   }
 
   async function settled(): Promise<boolean> {
@@ -63,7 +75,9 @@ export function createCopy({ path: given, log }: CopyParts): Copy {
     async read() {
       try {
         const text = await readSealed(path)
-        return text === null ? null : (JSON.parse(text) as ControlState)
+        if (text === null) return null
+        const { store: of, ...state } = read(text)
+        return { state, ours: of === undefined || of === store }
       } catch (error) {
         log('warn', 'the local copy of the state cannot be used', { path, error: String(error) })
         return null
@@ -77,4 +91,34 @@ export function createCopy({ path: given, log }: CopyParts): Copy {
       clearTimeout(again)
     },
   }
+}
+
+/** What a start goes by, and what it may give to the store, is of a form that everything else can rely on. */
+function read(text: string): Written {
+  const found: unknown = JSON.parse(text)
+  const wrong = isObject(found) ? wrongIn(found) : ['all of it']
+  if (wrong.length > 0) throw new Error(`not a state that this version knows: ${wrong.join(', ')}`)
+  return found as Written
+}
+
+function wrongIn(found: Record<string, unknown>): readonly string[] {
+  const { revision, seed, units, changed, store = '' } = found
+  const right: Readonly<Record<string, boolean>> = {
+    revision: Number.isInteger(revision) && Number(revision) > 0 && Number(revision) <= MAX_REVISION,
+    seed: typeof seed === 'string' && seed !== '',
+    units: isObject(units) && Object.values(units).every(isObject),
+    changed: isObject(changed) && Object.values(changed).every(Number.isSafeInteger),
+    store: typeof store === 'string',
+    ...Object.fromEntries(LISTS.map(name => [name, isListOfObjects(found[name])])),
+    ...Object.fromEntries(LATER_LISTS.map(name => [name, isListOfObjects(found[name] ?? [])])),
+  }
+  return Object.keys(right).filter(name => !right[name])
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

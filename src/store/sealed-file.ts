@@ -3,21 +3,25 @@
 // Written to another name, synced, and put in its place at once, so that no crash leaves half of it; its first line holds the
 // sum of the rest. For this user only: state has secrets in it.
 import { createHash } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { lstat, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../model/errors.ts'
+import type { Bytes } from '../model/units.ts'
 import { makeDirectory } from './directory.ts'
 
 const VERSION = 1
+const MAX_BYTES: Bytes = 256 * 2 ** 20
 const HEAD = /^banyan ([0-9]{1,9}) sha256:([0-9a-f]{64})$/
 
 /** null: there is none. Rejects when it cannot be read, or is not what was written. */
 export async function readSealed(path: string): Promise<string | null> {
-  const bytes = await readFile(path).catch(error => {
-    if (codeOf(error) === 'ENOENT') return null
-    throw error
-  })
-  if (bytes === null) return null
+  const found = await statOf(path)
+  if (found === null) return null
+  // Of a pipe or a device nothing, or no end, would come.
+  if (!found.isFile()) throw new Error('it is no file')
+  if (found.size > MAX_BYTES) throw new Error(`it has ${found.size} bytes, more than was ever written`)
+  const bytes = await readFile(path)
   const end = bytes.indexOf('\n')
   const head = HEAD.exec(bytes.toString('latin1', 0, end))
   if (head === null) throw new Error('its first line is not what was written')
@@ -56,6 +60,16 @@ export function sealed(text: string, room = 0): Buffer {
 export async function removeSealed(path: string): Promise<void> {
   await rm(path, { force: true })
   await syncDirectory(dirname(path))
+}
+
+/** Of the name itself, not of what a link leads to; null: there is none. */
+export async function statOf(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  }
 }
 
 async function makeParent(path: string): Promise<void> {

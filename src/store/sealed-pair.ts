@@ -4,12 +4,12 @@
 // The text goes into the spare one, in place. Once it is on the disk, both change names: the old one is linked aside, the spare
 // one renamed over it, and what is aside is the next spare one. The path is whole at any moment; a crash between the steps
 // leaves a file aside, which the next write puts in its place.
-import { constants, type Stats } from 'node:fs'
-import { link, lstat, open, rename, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../model/errors.ts'
 import type { Bytes } from '../model/units.ts'
-import { sealed, syncDirectory, writeSealed } from './sealed-file.ts'
+import { sealed, statOf, syncDirectory, writeSealed } from './sealed-file.ts'
 
 export interface SealedPair {
   /** On the disk, name and all, when it is true. False: there is no spare file of that size, or the text is longer. */
@@ -59,15 +59,6 @@ export function sealedPair(path: string, spare: string, room: Bytes): SealedPair
   }
 
   return { write, prepare }
-}
-
-async function statOf(path: string): Promise<Stats | null> {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
-    throw error
-  }
 }
 
 async function renameIfThere(from: string, to: string): Promise<void> {

@@ -4,11 +4,11 @@
 // afterwards, and that is an error: a rollback that was in force must not be forgotten without a word. The reserve is a second
 // file of the same size, into which the next list is written, because a full disk is the likeliest reason why the store could
 // not save either. A list that is too long for it is a new file, and on a full disk takes the place of the reserve.
-import { copyFile, rm } from 'node:fs/promises'
+import { copyFile, rename, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { AuditDraft, Rollback } from '../model/control.ts'
 import { BanyanError, codeOf } from '../model/errors.ts'
-import { readSealed, removeSealed, writeSealed } from './sealed-file.ts'
+import { readSealed, removeSealed, statOf, writeSealed } from './sealed-file.ts'
 import { sealedPair } from './sealed-pair.ts'
 
 export interface Spilled {
@@ -55,7 +55,8 @@ export function createSpill(options: { readonly path: string }): Spill {
     return inTurn(async () => {
       const before = await readSpilled(path).catch(async error => {
         if (!(error instanceof BanyanError)) throw error
-        await copyFile(path, `${path}.damaged`).catch(() => {})
+        const isFile = (await statOf(path))?.isFile() === true
+        await (isFile ? copyFile : rename)(path, `${path}.damaged`).catch(() => {})
         return []
       })
       // Each once: an append that failed may be tried again.

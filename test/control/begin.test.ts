@@ -19,7 +19,7 @@ async function holding(...states: readonly ControlState[]) {
   return store
 }
 
-function partsOf(store: ReturnType<typeof createMemoryStore>, copy: ControlState | null) {
+function partsOf(store: ReturnType<typeof createMemoryStore>, copied: ControlState | null, ours = true) {
   const log: string[] = []
   const written: ControlState[] = []
   const parts: Parts = {
@@ -27,7 +27,7 @@ function partsOf(store: ReturnType<typeof createMemoryStore>, copy: ControlState
     load: () => store.load(),
     commit: (state, draft, after) => store.commit(state, draft, { after }),
     copy: {
-      read: async () => copy,
+      read: async () => copied && { state: copied, ours },
       write: state => written.push(state),
       settled: async () => true,
       close: async () => {},
@@ -49,11 +49,15 @@ t.test('a fresh store and nothing known: the first state', async t => {
   t.strictSame(written, [state])
 })
 
-t.test('a store that holds as much or more is right', async t => {
+t.test('a store that holds as much or more is right, but for rollbacks that it has lost', async t => {
   for (const copied of [3, 5]) {
-    const store = await holding(sampleState(5))
-    const { parts, log } = partsOf(store, { ...sampleState(copied), rollbacks: [known('old')] })
-    t.strictSame((await begin(parts, PLAN)).state, sampleState(5))
+    const held = { ...sampleState(5), rollbacks: [known('both')], ended: [{ id: 'ended', at: 1 }] }
+    const store = await holding(held)
+    const rollbacks = [known('both'), known('ended'), known('lost')]
+    const { parts, log } = partsOf(store, { ...sampleState(copied), rollbacks })
+    const { state, lost } = await begin(parts, PLAN)
+    t.strictSame(state, held)
+    t.same(lost, [known('lost')], 'it is owed to it')
     t.same(log, [])
   }
 })
@@ -61,12 +65,13 @@ t.test('a store that holds as much or more is right', async t => {
 t.test('one that holds less is given what this machine knows, and keeps the rollbacks that it alone holds', async t => {
   for (const held of [null, { ...sampleState(2), rollbacks: [known('theirs'), known('ended')] }]) {
     const store = await holding(...(held === null ? [] : [held]))
-    const ended = [{ id: 'ended', at: 1 }] as unknown as ControlState['ended']
+    const ended = [{ id: 'ended', at: 1 }]
     const copy = { ...sampleState(7), rollbacks: [known('ours')], ended }
     const { parts, log } = partsOf(store, copy)
-    const { state, fromStore } = await begin(parts, PLAN)
+    const { state, fromStore, lost } = await begin(parts, PLAN)
     t.ok(fromStore)
-    t.equal(state.revision, 8)
+    t.same(lost, [])
+    t.equal(state.revision, 1_007)
     t.same(
       state.rollbacks.map(({ id }) => id),
       held === null ? ['ours'] : ['ours', 'theirs'],
@@ -74,21 +79,44 @@ t.test('one that holds less is given what this machine knows, and keeps the roll
     t.strictSame(await store.load(), state)
     const [entry] = await store.audit({ limit: 1, before: null })
     const before = { revision: held?.revision ?? null }
-    t.match(entry, { action: 'store-behind', before, after: { revision: 7 }, revision: 8 })
+    t.match(entry, { action: 'store-behind', before, after: { revision: 7 }, revision: 1_007 })
     t.match(log, [/^error: the store has lost what was in force/])
   }
 })
 
-t.test('a store of another seed is another store', async t => {
+t.test(
+  'given again by one that knew less, it is given again by who knows more, unless something came since',
+  async t => {
+    const store = await holding()
+    await begin(partsOf(store, { ...sampleState(2), units: {} }).parts, PLAN)
+    const more = { ...sampleState(3), rollbacks: [known('ours')] }
+    const { state, lost } = await begin(partsOf(store, more).parts, PLAN)
+    t.same([state.revision, state.rollbacks, lost], [2_002, [known('ours')], []])
+    const same = await begin(partsOf(store, more).parts, PLAN)
+    t.same([same.state, same.lost], [state, []], 'once')
+
+    const other = await holding()
+    const first = await begin(partsOf(other, sampleState(2)).parts, PLAN)
+    await save(other, 1_003, { state: { ...first.state, revision: 1_003 }, after: 1_002 })
+    const late = await begin(partsOf(other, more).parts, PLAN)
+    t.same([late.state.revision, late.lost], [1_003, [known('ours')]], 'only its rollbacks count')
+  },
+)
+
+t.test('a copy of another store is not used, unless the seed says that it is the same', async t => {
   const other = { ...sampleState(2), seed: 'another' }
-  const { parts, log, written } = partsOf(await holding(other), sampleState(7))
-  t.strictSame((await begin(parts, PLAN)).state, other)
-  t.match(
-    log,
-    [/^error: the store has another seed/],
-    'or it has lost the rotation of its seed: that must not be silent',
-  )
+  const rollbacks = [known('ours')]
+  const { parts, log, written } = partsOf(await holding(other), { ...sampleState(7), rollbacks }, false)
+  const begun = await begin(parts, PLAN)
+  t.strictSame([begun.state, begun.lost], [other, []])
+  t.match(log, [/^warn: the local copy is of another store/])
   t.strictSame(written, [other])
+  const fresh = partsOf(await holding(), sampleState(7), false)
+  t.equal((await begin(fresh.parts, PLAN)).state.revision, 1)
+  const moved = partsOf(await holding(sampleState(2)), sampleState(7), false)
+  t.equal((await begin(moved.parts, PLAN)).state.revision, 1_007)
+  const emptied = partsOf(await holding(other), sampleState(7))
+  t.equal((await begin(emptied.parts, PLAN)).state.seed, sampleState(7).seed, 'it was emptied and made anew')
 })
 
 t.test('whoever is first wins, and the other looks again', async t => {
@@ -106,11 +134,11 @@ t.test('whoever is first wins, and the other looks again', async t => {
     },
   }
   const { state } = await begin(raced, PLAN)
-  t.equal(state.revision, 8)
+  t.equal(state.revision, 1_007)
   t.strictSame(await store.load(), state)
 })
 
-t.test('a store that does not answer: what this machine knows, or the failure', async t => {
+t.test('a store that does not answer: what this machine knows of it, or the failure', async t => {
   const away = async () => {
     throw new BanyanError('store_unreachable', 'away')
   }
@@ -119,4 +147,6 @@ t.test('a store that does not answer: what this machine knows, or the failure', 
   t.match({ state, fromStore }, { state: { revision: 7 }, fromStore: false })
   t.match(log, [/^error: the store does not answer/])
   await t.rejects(begin({ ...parts, load: away, copy: null }, PLAN), { code: 'store_unreachable' })
+  const foreign = partsOf(createMemoryStore(), sampleState(7), false).parts
+  await t.rejects(begin({ ...foreign, load: away }, PLAN), { code: 'store_unreachable' })
 })

@@ -67,6 +67,7 @@ async function open(
       await kit.answers()
       return { appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }
     },
+    async probe() {},
     copy:
       more.copied === undefined
         ? null

@@ -41,6 +41,7 @@ async function open(door: Pick<FakeStore, 'load' | 'commit'>, alone: boolean, co
       },
       async reserve() {},
     },
+    async probe() {},
     copy: { read: async () => null, write() {}, settled: () => wait(copyMs).then(() => true), close: async () => {} },
     fleet: alone ? null : { spread: async () => on('z'), confirm: async () => on('y') },
     seed: () => 'seed',

@@ -267,8 +267,9 @@ export async function createWorld(dice: () => number): Promise<World> {
         },
         async reserve() {},
       },
+      async probe() {},
       copy: {
-        read: async () => disk.copy,
+        read: async () => disk.copy && { state: disk.copy, ours: true },
         write(state) {
           if (lives()) disk.copy = state
         },

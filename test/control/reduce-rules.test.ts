@@ -166,6 +166,7 @@ t.test('a store of before knows no rules', async t => {
       compile: (plan, state) => compileSnapshot(plan, state, { random: () => 0, randomId: () => 'id', now: () => 0 }),
       swap: async () => ({ appliedBy: [], pending: [] }),
       running: async () => ({ appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }),
+      async probe() {},
       copy: null,
       fleet: null,
       load: store.load,

@@ -2,12 +2,17 @@ import { existsSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import t from 'tap'
 import { createCopy } from '../../src/store/copy.ts'
+import { writeSealed } from '../../src/store/sealed-file.ts'
 import { bigState, sampleState } from '../contracts/store.ts'
 import { scratch } from './scratch.ts'
 
-function open(path: string) {
+function open(path: string, store = 'sqlite state.db') {
   const log: string[] = []
-  const copy = createCopy({ path, log: (_level, message, { error }) => log.push(`${message}: ${String(error)}`) })
+  const copy = createCopy({
+    path,
+    store,
+    log: (_level, message, { error }) => log.push(`${message}: ${String(error)}`),
+  })
   return { copy, log }
 }
 
@@ -28,8 +33,8 @@ t.test('none is none, and nothing is said', async t => {
 t.test('gives back what was written, also to the next process; for this user only', async t => {
   const path = join(scratch(t), 'deep', 'state.json')
   const { copy, log } = await written(path)
-  t.strictSame(await copy.read(), sampleState(5))
-  t.strictSame(await open(path).copy.read(), sampleState(5))
+  t.strictSame(await copy.read(), { state: sampleState(5), ours: true })
+  t.strictSame(await open(path).copy.read(), { state: sampleState(5), ours: true })
   t.equal(statSync(path).mode & 0o777, 0o600)
   t.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
   t.notOk(existsSync(`${path}.new`))
@@ -41,10 +46,10 @@ t.test('the latest wins, and only what waits is left out', async t => {
   const { copy } = open(path)
   for (let revision = 1; revision <= 200; revision++) copy.write(sampleState(revision))
   await copy.settled()
-  t.equal((await copy.read())?.revision, 200)
+  t.equal((await copy.read())?.state.revision, 200)
   copy.write(sampleState(201))
   await copy.settled()
-  t.equal((await copy.read())?.revision, 201)
+  t.equal((await copy.read())?.state.revision, 201)
 })
 
 t.test('it is whole at any moment', async t => {
@@ -57,10 +62,10 @@ t.test('it is whole at any moment', async t => {
   })
   while (!done) {
     const found = await open(path).copy.read()
-    t.ok(found?.revision === 1 || found?.revision === 2, 'one of both')
+    t.ok(found?.state.revision === 1 || found?.state.revision === 2, 'one of both')
   }
   await settled
-  t.equal((await copy.read())?.revision, 2)
+  t.equal((await copy.read())?.state.revision, 2)
   t.same(log, [])
 })
 
@@ -77,7 +82,7 @@ t.test('damaged: none, and the log says why; written anew it is one', async t =>
     await copy
       .settled()
       .then(() => copy.read())
-      .then(state => state?.revision),
+      .then(found => found?.state.revision),
     6,
   )
 })
@@ -96,10 +101,44 @@ t.test('cannot be written: said once, until it works again', async t => {
   rmSync(join(directory, 'state'))
   copy.write(sampleState(4))
   await copy.settled()
-  t.equal((await copy.read())?.revision, 4)
+  t.equal((await copy.read())?.state.revision, 4)
   rmSync(join(directory, 'state'), { recursive: true })
   writeFileSync(join(directory, 'state'), '')
   copy.write(sampleState(5))
   await copy.settled()
   t.equal(log.length, 2, 'and then again')
+})
+
+t.test('whose it is: of this store, of another one, or of a version that did not say', async t => {
+  const path = join(scratch(t), 'state.json')
+  await written(path)
+  t.match(await open(path, 'postgres db:5432 banyan banyan').copy.read(), { state: { revision: 5 }, ours: false })
+  await writeSealed(path, JSON.stringify(sampleState(6)))
+  t.strictSame(await open(path).copy.read(), { state: sampleState(6), ours: true })
+})
+
+t.test('what everything else could not rely on is none, and says what is wrong', async t => {
+  const path = join(scratch(t), 'state.json')
+  const { ended: _, pins: __, rules: ___, ...older } = sampleState(5)
+  await writeSealed(path, JSON.stringify(older))
+  t.strictSame((await open(path).copy.read())?.state, older, 'a list that came later may be missing')
+  const cases: readonly (readonly [unknown, string])[] = [
+    [null, 'all of it'],
+    [[], 'all of it'],
+    ...[undefined, 0, -1, 1.5, '5', 2 ** 48 + 2, 1e300].map(revision => [{ ...older, revision }, 'revision'] as const),
+    ...[undefined, '', 5].map(seed => [{ ...older, seed }, 'seed'] as const),
+    ...[undefined, null, [], { a: 1 }, { a: null }].map(units => [{ ...older, units }, 'units'] as const),
+    ...[undefined, null, { a: 'x' }, { a: 0.5 }].map(changed => [{ ...older, changed }, 'changed'] as const),
+    ...[undefined, null, {}, [null], ['x']].map(rollbacks => [{ ...older, rollbacks }, 'rollbacks'] as const),
+    ...[undefined, null].map(tokens => [{ ...older, tokens }, 'tokens'] as const),
+    ...[{}, [1]].map(pins => [{ ...older, pins }, 'pins'] as const),
+    [{ ...older, store: 5 }, 'store'],
+    [{}, 'revision, seed, units, changed, rollbacks, tokens'],
+  ]
+  for (const [content, what] of cases) {
+    await writeSealed(path, JSON.stringify(content))
+    const { copy, log } = open(path)
+    t.equal(await copy.read(), null, JSON.stringify(content))
+    t.match(log, [new RegExp(`not a state that this version knows: ${what}$`)])
+  }
 })
