@@ -1,7 +1,8 @@
-import { existsSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mock } from 'node:test'
 import t from 'tap'
-import { createCopy } from '../../src/store/copy.ts'
+import { type Copy, createCopy } from '../../src/store/copy.ts'
 import { bigState, sampleState } from '../contracts/store.ts'
 import { scratch } from './scratch.ts'
 
@@ -102,4 +103,40 @@ t.test('cannot be written: said once, until it works again', async t => {
   copy.write(sampleState(5))
   await copy.settled()
   t.equal(log.length, 2, 'and then again')
+})
+
+t.test('cannot be written: tried again, unless something later was written meanwhile, or it is closed', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const path = join(scratch(t), 'state.json')
+  const obstacle = `${path}.new`
+  const later = async (copy: Copy) => {
+    mock.timers.tick(60_000)
+    await copy.settled()
+    return (await copy.read())?.revision ?? null
+  }
+
+  mkdirSync(obstacle)
+  const { copy } = open(path)
+  copy.write(sampleState(1))
+  t.equal(await copy.settled(), false)
+  t.match(copy.failing(), /state\.json\.new/)
+  rmdirSync(obstacle)
+  t.equal(await later(copy), 1)
+  t.equal(copy.failing(), null)
+
+  mkdirSync(obstacle)
+  // Said when it has failed, while the next one waits already.
+  const overtaken = createCopy({ path, log: () => rmdirSync(obstacle) })
+  overtaken.write(sampleState(2))
+  overtaken.write(sampleState(3))
+  t.equal(await overtaken.settled(), true)
+  t.equal(await later(overtaken), 3, 'an old state must not take its place')
+
+  mkdirSync(obstacle)
+  const { copy: closed } = open(path)
+  closed.write(sampleState(4))
+  await closed.close()
+  rmdirSync(obstacle)
+  t.equal(await later(closed), 3, 'the directory may be another process’s by now')
 })
