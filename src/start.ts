@@ -17,6 +17,7 @@ import { type FileWatch, stampOf, watchFiles } from './config/watch.ts'
 import { type Configured, configure, type Read } from './configured.ts'
 import { createLog } from './log.ts'
 import { BanyanError, type Mistake } from './model/errors.ts'
+import type { Milliseconds } from './model/units.ts'
 
 /** The same signal again within this is the same key press: a terminal signals the whole group, our own parent too. */
 const ONE_PRESS_MS = 200
@@ -224,8 +225,15 @@ function catchSignals(): Signals {
   const came: Signal[] = []
   const stopped = new AbortController()
   let taker: ((signal: Signal) => void) | null = null
+  let stoppedAt: Milliseconds | null = null
   const tell = (signal: Signal) => () => {
-    if (signal === 'stop') stopped.abort()
+    if (signal === 'stop' && taker === null) {
+      const now = systemClock.monotonic()
+      stoppedAt ??= now
+      // What hangs at the start hears of no end.
+      if (now - stoppedAt > ONE_PRESS_MS) process.exit(1)
+      stopped.abort()
+    }
     if (taker === null) came.push(signal)
     else taker(signal)
   }

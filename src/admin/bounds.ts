@@ -2,7 +2,7 @@
 // request at a time: who has shown no token holds a connection with an unfinished request or an unread answer for seconds,
 // and all of them together a bounded number.
 import type { Socket } from 'node:net'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Milliseconds } from '../model/units.ts'
 
 export interface Bounds {
@@ -43,38 +43,44 @@ export function timesOf({ headMs, requestMs, checkEveryMs }: Bounds): {
   return { requestTimeout: requestMs, http: { headersTimeout: headMs, connectionsCheckingInterval: checkEveryMs } }
 }
 
+export interface Entitled {
+  /** Whoever asks this has shown a right: its connection stays until it is answered. */
+  stays(request: FastifyRequest): void
+}
+
 /** Before any other hook. Paths that the router cannot read come past hooks: see `isBehind`. */
-export function bound(app: FastifyInstance, { connections, restMs, unreadMs }: Bounds): void {
-  /** On which nothing is asked, or no whole head has come; who is so for longest is first. */
-  const unasked = new Set<Socket>()
+export function bound(app: FastifyInstance, { connections, restMs, unreadMs }: Bounds): Entitled {
+  /** Of nobody who has shown a right to what is asked on it. */
+  const strangers = new Set<Socket>()
   let open = 0
   app.server.maxConnections = connections
   app.server.on('connection', socket => {
     open++
-    unasked.add(socket)
+    // The last place is kept free: who has no right must not keep out who rolls back. Any of them, not the oldest: whoever takes
+    // a moment to ask must not be sure to go while others pour in.
+    const leaves = open < connections ? undefined : [...strangers][Math.floor(Math.random() * strangers.size)]
+    strangers.add(socket)
     socket.once('close', () => {
       open--
-      unasked.delete(socket)
+      strangers.delete(socket)
     })
-    const [longest] = unasked
-    if (open < connections || longest === undefined || longest === socket) return
-    // The last place is kept free: who asks for nothing must not keep out who rolls back.
-    unasked.delete(longest)
-    longest.destroy()
+    if (leaves === undefined) return
+    strangers.delete(leaves)
+    leaves.destroy()
   })
   app.addHook('onRequest', async (request, reply) => {
     if (isBehind(reply)) return reply.hijack()
     const { socket } = request.raw
-    unasked.delete(socket)
     reply.raw.setTimeout(unreadMs, () => {
       // Nothing waits to be read while a call is worked on, however long.
       if (socket.writableLength > 0) socket.destroy()
     })
   })
   app.addHook('onResponse', async ({ raw: { socket } }, reply) => {
-    if (!socket.destroyed) unasked.add(socket)
+    if (!socket.destroyed) strangers.add(socket)
     endRest(reply, restMs)
   })
+  return { stays: request => void strangers.delete(request.raw.socket) }
 }
 
 /**

@@ -78,7 +78,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   let description: Buffer | null = null
   const callers = new WeakMap<FastifyRequest, Caller>()
 
-  bound(app, parts.bounds)
+  const entitled = bound(app, parts.bounds)
   takeJsonOnly(app)
 
   // Node would drop what is above its own count without a word, and with it a second Host.
@@ -134,6 +134,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     const caller = parts.access.admit(request)
     authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
     callers.set(request, caller)
+    entitled.stays(request)
   }
 
   async function serve(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply) {

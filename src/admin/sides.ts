@@ -46,7 +46,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     routerOptions: { maxParamLength: 200 },
   })
 
-  bound(app, parts.bounds)
+  const entitled = bound(app, parts.bounds)
   app.setErrorHandler(refuse)
   app.setNotFoundHandler((_request, reply) => {
     const hint = { hint: '/{route}/{legacy|new}/path' }
@@ -72,6 +72,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
       const caller = parts.access.authenticate(typeof token === 'string' ? token : null, request.ip, HINT)
       requireScope(caller, isSafe(request.method) ? 'read' : 'operate', route, parts.plan())
       backendBehind(parts.plan(), route, side)
+      entitled.stays(request)
     },
     replyOptions: {
       getUpstream(request: unknown) {

@@ -288,3 +288,17 @@ t.test('a person behind the proxy: what they have opened ends after a while, unl
     'unauthorized',
   )
 })
+
+t.test('two Authorization: neither is believed, and no way in is left', async t => {
+  const { access } = make({ tokens: () => [token('a'), token('b')] })
+  const admit = (...fields: readonly string[]) => {
+    const rawHeaders = fields.flatMap(text => [fields.indexOf(text) === 0 ? 'Authorization' : 'AUTHORIZATION', text])
+    // Node gives the first one, and says nothing of the others.
+    const headers = { authorization: fields[0] }
+    return codeOf(() => access.admit({ headers, raw: { headers, rawHeaders }, ip: '1' } as unknown as FastifyRequest))
+  }
+  t.equal(admit('Bearer a'), 'passed')
+  for (const second of ['Bearer b', 'Bearer wrong', 'Basic abc', '']) {
+    t.equal(admit('Bearer a', second), 'invalid', second)
+  }
+})

@@ -1,9 +1,11 @@
 // Answers that nobody reads: their connections go, and a call that is worked on for longer than that is not cut.
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { BOUNDS } from '../../src/admin/bounds.ts'
+import { BOUNDS, bound } from '../../src/admin/bounds.ts'
 import { createHealthServer } from '../../src/admin/health.ts'
+import { eventually, rawClient } from '../e2e/harness.ts'
 
 const UNREAD_MS = 300
 
@@ -56,4 +58,31 @@ t.test('one that is read slowly is sent in full', async t => {
     client.on('close', () => resolve())
   })
   t.ok(got >= size, `${got} bytes`)
+})
+
+t.test('who has shown no right makes room, whatever it waits for; who has shown one stays', async t => {
+  const app = fastify({ forceCloseConnections: true })
+  const entitled = bound(app, { ...BOUNDS, connections: 5 })
+  app.get('/stranger', () => new Promise(() => {}))
+  app.get('/operator', request => {
+    entitled.stays(request)
+    return new Promise(() => {})
+  })
+  app.get('/', async () => 'answered')
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => app.close())
+  const { port } = app.server.address() as AddressInfo
+  const send = (path: string) => {
+    const client = rawClient(t, port)
+    client.send(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    return client
+  }
+  const operators = [send('/operator'), send('/operator')]
+  let gone = 0
+  for (let i = 0; i < 20; i++) {
+    send('/stranger').closed.then(() => gone++)
+    await eventually(() => gone === Math.max(0, i - 1), `one of ${i} goes`)
+  }
+  t.match(await send('/').until(text => text.endsWith('answered')), /^HTTP\/1\.1 200 /)
+  for (const { socket } of operators) t.notOk(socket.destroyed)
 })

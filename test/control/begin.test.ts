@@ -138,7 +138,20 @@ t.test('whoever is first wins, and the other looks again', async t => {
   t.strictSame(await store.load(), state)
 })
 
-t.test('a store that does not answer: what this machine knows of it, or the failure', async t => {
+t.test('a store that says for ever that another was first is a failure, and no endless start', async t => {
+  const { parts } = partsOf(await holding(), null)
+  let tries = 0
+  const endless: Parts = {
+    ...parts,
+    async commit() {
+      if (++tries > 1_000) throw new Error('it goes on')
+      throw new BanyanError('store_conflict', 'another')
+    },
+  }
+  await t.rejects(begin(endless, PLAN), { code: 'store_conflict' })
+})
+
+t.test('a store that does not answer: what this machine knows, or the failure', async t => {
   const away = async () => {
     throw new BanyanError('store_unreachable', 'away')
   }

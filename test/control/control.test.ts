@@ -1,8 +1,10 @@
 // The only writer: order, races between a rollback and commands in flight, and a store that fails or hangs.
+import { mock } from 'node:test'
 import t from 'tap'
 import { splitOf } from '../../src/config/compile.ts'
 import { type Control, type ControlParts, openControl } from '../../src/control/control.ts'
-import type { AuditDraft, ControlState, Rollback } from '../../src/model/control.ts'
+import { openLocal } from '../../src/control/local.ts'
+import type { AuditDraft, ControlState, Owed, Rollback } from '../../src/model/control.ts'
 import type { Route } from '../../src/model/route.ts'
 import type { Plan, Snapshot } from '../../src/model/snapshot.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
@@ -23,7 +25,13 @@ interface Kit {
 }
 
 async function open(
-  more: { store?: Kit['store']; spilled?: Kit['spilled']; damaged?: boolean; copied?: () => boolean } = {},
+  more: {
+    store?: Kit['store']
+    spilled?: Kit['spilled']
+    damaged?: boolean
+    copied?: () => boolean
+    full?: () => boolean
+  } = {},
 ): Promise<Kit> {
   const store = more.store ?? createMemoryStore()
   const kit = {
@@ -51,7 +59,8 @@ async function open(
       return store.commit(state, draft, { after })
     },
     spill: {
-      append: (one, draft) => {
+      append: async (one, draft) => {
+        if (more.full?.() === true) throw new Error('full')
         kit.spilled.push({ rollback: one, draft })
       },
       read: async () => {
@@ -59,6 +68,7 @@ async function open(
         return [...kit.spilled]
       },
       async clear() {
+        if (more.full?.() === true) throw new Error('full')
         kit.spilled.length = 0
       },
       async reserve() {},
@@ -86,6 +96,8 @@ const alive = setInterval(() => {}, 1000)
 t.teardown(() => clearInterval(alive))
 
 const set = (percent: number) => command({ type: 'set-weight', route: 'orders', percent })
+
+const ids = (all: readonly Owed[]) => all.map(one => one.rollback.id)
 
 /** Holds every commit until let go. */
 function hold(kit: Kit): () => void {
@@ -300,6 +312,53 @@ t.test('where the copy of the state cannot be written, the file keeps what the s
   copied = true
   await kit.control.apply(rollback('b', null))
   t.same(kit.spilled, [])
+})
+
+t.test('what neither the store nor the file could take is put into the file as soon as it can be', async t => {
+  let full = true
+  const kit = await open({ full: () => full })
+  kit.gate = () => Promise.reject(new Error('disk'))
+  await kit.control.apply(rollback('a', 'orders'))
+  t.same(ids(kit.control.keptNowhere()), ['a'])
+  full = false
+  await eventually(() => kit.spilled.length === 1, 'the file has it')
+  await eventually(() => kit.control.keptNowhere().length === 0, 'and that is known')
+  t.same(ids(kit.control.owed()), ['a'], 'the store still has not')
+  kit.gate = async () => {}
+})
+
+t.test('a file that could not be cleared, or had to wait for the copy, is cleared without another change', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const done = { full: false, copied: true }
+  const spilled: Kit['spilled'] = []
+  const spill = {
+    append: async (one: Rollback, draft: AuditDraft) => void spilled.push({ rollback: one, draft }),
+    read: async () => spilled,
+    async clear() {
+      if (done.full) throw new Error('full')
+      spilled.length = 0
+    },
+    async reserve() {},
+  }
+  const copy = { read: async () => null, write() {}, settled: async () => done.copied, close: async () => {} }
+  const local = openLocal(
+    { spill, copy, log() {} },
+    () => false,
+    () => true,
+  )
+  for (const trouble of [{ full: true }, { copied: false }]) {
+    Object.assign(done, trouble)
+    await local.keep({ rollback: { id: 'a' } as Rollback, draft: {} as AuditDraft })
+    await local.tidy()
+    t.equal(spilled.length, 1, JSON.stringify(trouble))
+    Object.assign(done, { full: false, copied: true })
+    mock.timers.tick(60_000)
+    // What it began by itself is done when this is: one after another.
+    await new Promise(resolve => setImmediate(resolve))
+    t.same(spilled, [], JSON.stringify(trouble))
+  }
+  await local.close()
 })
 
 t.test('changes come one at a time, in order, with rising revisions', async t => {

@@ -332,7 +332,7 @@ t.test('who is not seen any more and has not left counts, and is warned of', asy
 
 t.test('who is silent, and where somebody has begun to listen since, is gone', async t => {
   const database = createDatabase()
-  const { a, b } = await three(t, database, { waitMs: 50 })
+  const { a, b, c } = await three(t, database, { waitMs: 50 })
   const known = () => a.fleet.replicas().map(({ instance }) => instance)
   const put = async (place: string | null, agoMs = 6_000) => {
     database.put({ ...presenceOf('d', 1), startedAt: NOW, place }, agoMs)
@@ -340,7 +340,9 @@ t.test('who is silent, and where somebody has begun to listen since, is gone', a
   }
   b.presence = { ...b.presence, place: 'host :1', startedAt: NOW + 1 }
   a.presence = { ...a.presence, place: 'host :2', startedAt: NOW + 1 }
-  await meet(a, b)
+  // Nowhere is no address that two could have one after the other.
+  c.presence = { ...c.presence, place: null, startedAt: NOW + 1 }
+  await meet(a, b, c)
   await put('host :1')
   t.same(known(), ['a', 'b', 'c'], 'b is where it was')
   await put('host :2')
@@ -377,6 +379,19 @@ t.test('a peer that answers and is not seen in the store is pending, unless it h
   t.same(names((await a.fleet.spread(stored, 0)).pending), [])
   await d.close()
   t.same(names((await a.fleet.confirm(7, 0)).pending), [], 'nobody listens there any more')
+})
+
+t.test('a peer that serves nobody yet, or answers no more, is not waited for', async t => {
+  const database = createDatabase()
+  const d = await start(t, 'd', { database: createDatabase() })
+  const b = await start(t, 'b', { database, workers: 0 })
+  const a = await start(t, 'a', { database, peers: { kind: 'urls', urls: [b.url, d.url] }, waitMs: 500 })
+  await meet(a, b)
+  t.same(names((await a.fleet.confirm(7, 0)).pending), ['d/1'], 'b is seen in the store, and has no workers there')
+  d.hang()
+  await a.fleet.announce()
+  await until(() => a.log.some(line => line.includes('does not answer')))
+  t.same(names((await a.fleet.confirm(7, 0)).pending), [], 'who it was may be long gone')
 })
 
 t.test('who leaves is gone, and its row does not come back', async t => {

@@ -61,9 +61,14 @@ t.test('a rollback in another shape is none', async t => {
     ...[{ restored: '*' }, { trigger: 'me' }, { by: null }, { at: null }, { at: 1e300 }, { reason: 5 }].map(more => ({
       rollback: { ...rollback, ...more },
     })),
-    ...[{ action: 'set-weight' }, { action: 'create-token' }, { subject: 1 }, { revision: -1 }, { before: deep }].map(
-      more => ({ draft: { ...draft, ...more } }),
-    ),
+    ...[
+      { action: 'set-weight' },
+      { action: 'create-token' },
+      { subject: 1 },
+      { revision: -1 },
+      { revision: 2 ** 48 + 1 },
+      { before: deep },
+    ].map(more => ({ draft: { ...draft, ...more } })),
     ...[{ actor: null }, { actor: { name: 1 } }, { actor: { name: 'a', tokenId: 1, address: null } }].map(more => ({
       draft: { ...draft, ...more },
     })),

@@ -137,6 +137,22 @@ t.test('who does not answer in full within the time has not answered', async t =
   )
 })
 
+t.test('one that changes the protocol has not answered, and holds up no greeting of others', async t => {
+  const b = await replica(t, 'b')
+  const changed = await tcp(t, socket => {
+    socket.on('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
+    )
+  })
+  const peers = peersOf(t, urls(changed, b.url))
+  for (let times = 1; times <= 3; times++) await peers.refresh(() => [owedOf(`rb-${times}`)])
+  t.same(b.control.taken, ['rb-1', 'rb-2', 'rb-3'])
+  t.same(
+    peers.list().map(({ trouble }) => trouble),
+    ['bad_answer', null],
+  )
+})
+
 t.test('who cannot be reached, refuses, or has another secret', async t => {
   const gone = await replica(t, 'g')
   await gone.close()

@@ -1,7 +1,8 @@
-import { existsSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mock } from 'node:test'
 import t from 'tap'
-import { createCopy } from '../../src/store/copy.ts'
+import { type Copy, createCopy } from '../../src/store/copy.ts'
 import { writeSealed } from '../../src/store/sealed-file.ts'
 import { bigState, sampleState } from '../contracts/store.ts'
 import { scratch } from './scratch.ts'
@@ -141,4 +142,55 @@ t.test('what everything else could not rely on is none, and says what is wrong',
     t.equal(await copy.read(), null, JSON.stringify(content))
     t.match(log, [new RegExp(`not a state that this version knows: ${what}$`)])
   }
+})
+
+t.test('cannot be written: tried again, unless something later was written meanwhile, or it is closed', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const path = join(scratch(t), 'state.json')
+  const obstacle = `${path}.new`
+  const later = async (copy: Copy) => {
+    mock.timers.tick(60_000)
+    await copy.settled()
+    return (await copy.read())?.state.revision ?? null
+  }
+
+  mkdirSync(obstacle)
+  const { copy } = open(path)
+  copy.write(sampleState(1))
+  t.equal(await copy.settled(), false)
+  t.match(copy.failing(), /state\.json\.new/)
+  rmdirSync(obstacle)
+  t.equal(await later(copy), 1)
+  t.equal(copy.failing(), null)
+
+  mkdirSync(obstacle)
+  // Said when it has failed, while the next one waits already.
+  const overtaken = createCopy({ path, store: 's', log: () => rmdirSync(obstacle) })
+  overtaken.write(sampleState(2))
+  overtaken.write(sampleState(3))
+  t.equal(await overtaken.settled(), true)
+  t.equal(await later(overtaken), 3, 'an old state must not take its place')
+
+  mkdirSync(obstacle)
+  const { copy: closed } = open(path)
+  closed.write(sampleState(4))
+  await closed.close()
+  rmdirSync(obstacle)
+  t.equal(await later(closed), 3, 'the directory may be another process’s by now')
+})
+
+t.test('a state that cannot be told is no state that is written, and the next one is', async t => {
+  const { copy } = open(join(scratch(t), 'state.json'))
+  const untold = {
+    ...sampleState(1),
+    toJSON: () => {
+      throw new Error('too long')
+    },
+  }
+  copy.write(untold)
+  t.equal(await copy.settled(), false)
+  copy.write(sampleState(2))
+  t.equal(await copy.settled(), true)
+  t.equal((await copy.read())?.state.revision, 2)
 })

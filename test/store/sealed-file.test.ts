@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -71,6 +72,16 @@ t.test('no byte of it can be changed or cut off, and none added, without an erro
   rmSync(path)
   mkdirSync(path)
   await t.rejects(readSealed(path), { message: 'it is no file' })
+  rmdirSync(path)
+  execFileSync('mkfifo', [path])
+  await t.rejects(readSealed(path), { message: 'it is no file' }, 'a pipe is not waited for')
+  rmSync(path)
+  symlinkSync('/dev/zero', path)
+  await t.rejects(readSealed(path), { message: 'it is no file' }, 'nor read without end')
+  rmSync(path)
+  writeFileSync(path, '')
+  truncateSync(path, 2 ** 28 + 1)
+  await t.rejects(readSealed(path), /268435457 bytes, more than was ever written/)
 })
 
 t.test('what was left by a crash is nothing, and is in nobody’s way', async t => {

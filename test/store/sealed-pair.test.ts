@@ -1,5 +1,15 @@
 // Two sealed files that take turns: written into blocks that are theirs, whole at any moment, mended after any crash.
-import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readSealed } from '../../src/store/sealed-file.ts'
@@ -80,4 +90,29 @@ t.test('a spare one that is not ours alone is not written into', async t => {
     t.equal(readFileSync(theirs, 'utf8'), before)
     t.equal(await text(), 'mine')
   }
+})
+
+t.test('what a crash has linked aside costs no new file', async t => {
+  const { pair, inodes, text, path } = make(t)
+  await pair.prepare('first')
+  const both = inodes()
+  linkSync(path, `${path}.old`)
+  await pair.prepare('first')
+  t.same(inodes(), both, 'on a full disk there would be none')
+  t.notOk(existsSync(`${path}.old`))
+  t.equal(await text(), 'first')
+})
+
+t.test('a spare one of another size is not written into, because a full disk has no more of it', async t => {
+  const { pair, path, spare, text } = make(t)
+  await pair.prepare('mine')
+  const { size } = statSync(spare)
+  for (const other of [0, size - 1, size + 1]) {
+    truncateSync(spare, other)
+    t.equal(await pair.write('next'), false, String(other))
+    t.equal(await text(), 'mine')
+  }
+  await pair.prepare('mine')
+  t.same([statSync(spare).size, statSync(path).size], [size, size])
+  t.equal(await pair.write('next'), true)
 })

@@ -1,5 +1,6 @@
 // The spill file: what it has taken it gives back, whatever a crash has left behind the last line.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Rollback } from '../../src/model/control.ts'
@@ -104,13 +105,22 @@ t.test('a place that cannot be written is an error with a name; the next attempt
     hint: /make space/,
   })
   await t.rejects(below.read(), { code: 'spill_failed' })
-  const path = join(directory, 'rollbacks')
-  const spill = createSpill({ path })
-  mkdirSync(path)
-  await t.rejects(spill.append(sample(1), sampleDraft(1)), { code: 'spill_failed' })
-  rmdirSync(path)
-  await spill.append(sample(1), sampleDraft(1))
-  t.equal((await spill.read()).length, 1)
+})
+
+t.test('what is no file in its place is damage, is not waited for, and is set aside', async t => {
+  for (const [what, make] of Object.entries({
+    'a directory': (path: string) => mkdirSync(path),
+    // Whoever opens it waits for somebody who writes.
+    'a pipe': (path: string) => execFileSync('mkfifo', [path]),
+  })) {
+    const path = join(scratch(t), 'rollbacks')
+    const spill = createSpill({ path })
+    make(path)
+    await t.rejects(spill.read(), { code: 'spill_damaged' }, what)
+    await spill.append(sample(1), sampleDraft(1))
+    t.equal((await spill.read()).length, 1)
+    t.notOk(lstatSync(`${path}.damaged`).isFile())
+  }
 })
 
 t.test('the reserve takes its space once', async t => {
@@ -124,6 +134,31 @@ t.test('the reserve takes its space once', async t => {
   t.ok(first.blocks * 512 >= 65_536)
   t.equal(first.mode & 0o777, 0o600)
   t.same(await spill.read(), [])
+})
+
+t.test('where the two files cannot take turns, it is written all the same', async t => {
+  const path = join(scratch(t), 'rollbacks')
+  const spill = createSpill({ path })
+  await spill.reserve()
+  // What is in the way of turns is in the way of nothing else.
+  mkdirSync(`${path}.old`)
+  await spill.append(sample(1), sampleDraft(1))
+  t.same(
+    (await spill.read()).map(item => item.rollback.id),
+    ['r1'],
+  )
+  await spill.clear()
+  t.same(await spill.read(), [])
+})
+
+t.test('cleared without anything in it, it keeps the space that is set aside', async t => {
+  const path = join(scratch(t), 'rollbacks')
+  const spill = createSpill({ path })
+  await spill.reserve()
+  rmSync(`${path}.reserve`)
+  const { ino } = statSync(path)
+  await spill.clear()
+  t.equal(statSync(path).ino, ino)
 })
 
 function sample(n: number): Rollback {
