@@ -66,14 +66,17 @@ async function beginStored(parts: BeginParts, plan: Plan, copy: CopyRead | null)
 }
 
 /** It lacks changes that are known; or had lost them, and nothing came since somebody who knew fewer gave it those again. */
-export function isBehind({ givenAgain, revision }: ControlState, known: ControlState): boolean {
-  if (revision < known.revision) return true
-  return (
-    givenAgain !== undefined &&
-    givenAgain.as === revision &&
-    revision > known.revision &&
-    givenAgain.known < known.revision
-  )
+export function isBehind(held: ControlState, known: ControlState): boolean {
+  return held.revision < known.revision || (isGivenAgain(held) && pastOf(held) < pastOf(known))
+}
+
+/** As far as its changes were known when it was given again, or, with others since, its revision. */
+function pastOf(state: ControlState): Revision {
+  return isGivenAgain(state) ? state.givenAgain.known : state.revision
+}
+
+function isGivenAgain(state: ControlState): state is ControlState & Required<Pick<ControlState, 'givenAgain'>> {
+  return state.givenAgain?.as === state.revision
 }
 
 /**
@@ -97,7 +100,7 @@ export async function giveAgain(
     // What it alone knows of rollbacks counts too: they only end by name.
     rollbacks: [...known.rollbacks, ...(held?.rollbacks ?? []).filter(({ id }) => !ids.has(id))],
     changed: { ...known.changed, '*': revision },
-    givenAgain: { known: known.revision, as: revision },
+    givenAgain: { known: pastOf(known), as: revision },
   }
   const draft: AuditDraft = {
     at: clock.now(),

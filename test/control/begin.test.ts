@@ -94,10 +94,13 @@ t.test(
     t.same([state.revision, state.rollbacks, lost], [2_002, [known('ours')], []])
     const same = await begin(partsOf(store, more).parts, PLAN)
     t.same([same.state, same.lost], [state, []], 'once')
+    const first = { ...sampleState(1_002), givenAgain: { known: 2, as: 1_002 } }
+    const again = await begin(partsOf(store, first).parts, PLAN)
+    t.same(again.state, state, 'and who gave it first does not do it back')
 
     const other = await holding()
-    const first = await begin(partsOf(other, sampleState(2)).parts, PLAN)
-    await save(other, 1_003, { state: { ...first.state, revision: 1_003 }, after: 1_002 })
+    const given = await begin(partsOf(other, sampleState(2)).parts, PLAN)
+    await save(other, 1_003, { state: { ...given.state, revision: 1_003 }, after: 1_002 })
     const late = await begin(partsOf(other, more).parts, PLAN)
     t.same([late.state.revision, late.lost], [1_003, [known('ours')]], 'only its rollbacks count')
   },

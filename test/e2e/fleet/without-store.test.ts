@@ -1,5 +1,7 @@
 // Rollback never needs the store: it is in force at all replicas at once while PostgreSQL is dead, frozen, slow, full, read-only
 // or cut off from some; replicas start without it; and when it is back, all agree and nothing is written twice.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { noPostgres, startPostgres } from '../../store/postgres-server.ts'
 import { eventually } from '../harness.ts'
@@ -157,6 +159,43 @@ t.test('a store that was lost is given again what is in force', { skip: noPostgr
   await kit.settled()
   await givenBack(t, kit, 35, json.rollback)
 })
+
+t.test(
+  'given again by one that knows less: nothing that others know is lost, running or not',
+  { skip: noPostgres },
+  async t => {
+    for (const runs of [true, false]) {
+      const kit = await startFleet(t, { replicas: 2 })
+      const [a, b] = kit.replicas as [Replica, Replica]
+      await kit.api(a, 'PUT', '/routes/orders/weight', { percent: 100 })
+      await kit.settled()
+      await b.running?.kill()
+      await kit.api(a, 'PUT', '/routes/orders/weight', { percent: 15 })
+      const { json } = await kit.api(a, 'POST', '/routes/orders/rollback', {})
+      t.equal(json.durable, true)
+      if (!runs) {
+        await eventually(
+          () => readFileSync(join(a.directory, '.banyan', 'state.copy'), 'utf8').includes(json.rollback),
+          'copied',
+        )
+        await a.running?.kill()
+      }
+      await kit.sql('DROP SCHEMA banyan CASCADE')
+      await kit.start(b)
+      if (!runs) await kit.start(a)
+      await kit.settled()
+      await eventually(
+        async () => (await kit.api(b, 'GET', '/routes/orders')).json.weight.desired === 15,
+        'b has learned',
+      )
+      await givenBack(t, kit, 15, json.rollback)
+      for (const one of kit.replicas) {
+        t.notOk((await kit.sides4(one, USERS)).includes('new'), `${one.name}: everybody is on legacy`)
+        await one.running?.kill()
+      }
+    }
+  },
+)
 
 t.test('an old copy of the store is given again what is in force', { skip: noPostgres }, async t => {
   const kit = await startFleet(t, { replicas: 2 })
