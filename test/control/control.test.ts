@@ -31,6 +31,7 @@ async function open(
     damaged?: boolean
     copied?: () => boolean
     full?: () => boolean
+    probe?: () => Promise<void>
   } = {},
 ): Promise<Kit> {
   const store = more.store ?? createMemoryStore()
@@ -77,7 +78,7 @@ async function open(
       await kit.answers()
       return { appliedBy: [{ instance: 'a', worker: 1, ms: 0.1 }], pending: [] }
     },
-    async probe() {},
+    probe: more.probe ?? (async () => {}),
     copy:
       more.copied === undefined
         ? null
@@ -359,6 +360,28 @@ t.test('a file that could not be cleared, or had to wait for the copy, is cleare
     t.same(spilled, [], JSON.stringify(trouble))
   }
   await local.close()
+})
+
+t.test('a store that can be read and takes nothing is not well, until it takes something', async t => {
+  let full = true
+  let probes = 0
+  const kit = await open({
+    async probe() {
+      probes++
+      if (full) throw new Error('full')
+    },
+  })
+  kit.gate = () => (full ? Promise.reject(new Error('full')) : Promise.resolve())
+  await t.rejects(kit.control.apply(set(20)), { code: 'store_unavailable' })
+  const swaps = kit.swaps.length
+  await eventually(() => probes >= 3, 'it is asked again')
+  t.notOk(kit.control.healthy())
+  t.ok(kit.swaps.length <= swaps + 1, 'nor is the same put in force each time')
+  await kit.control.follow(null)
+  t.notOk(kit.control.healthy(), 'reading it says nothing of that')
+  full = false
+  await eventually(() => kit.control.healthy(), 'well again, though nobody changed anything')
+  await kit.control.close()
 })
 
 t.test('changes come one at a time, in order, with rising revisions', async t => {
