@@ -13,6 +13,7 @@ import { type AdminParts, createHandlers, type Handled, type Handler } from './h
 import { takeJsonOnly } from './json-body.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { openApi } from './openapi.ts'
+import { servePages } from './pages.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
 
@@ -92,6 +93,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     if (request.is404) throw notHere(request, reply)
   })
   if (parts.receiver !== null) void app.register(fleetRoute({ receiver: parts.receiver, log: parts.log }))
+  servePages(app)
   app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
 
   function notHere(request: FastifyRequest, reply: FastifyReply): BanyanError {
