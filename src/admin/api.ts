@@ -12,6 +12,7 @@ import {
   InventoryView,
   LinkView,
   PinView,
+  PreviewView,
   Restored,
   RolledBack,
   RouteView,
@@ -40,6 +41,7 @@ export {
   InventoryView,
   LinkView,
   PinView,
+  PreviewView,
   Problem,
   Restored,
   RolledBack,
@@ -52,6 +54,12 @@ export {
 export { Applied, type Operation } from './api-words.ts'
 
 const nothing = z.strictObject({})
+
+const PreviewBody = z.strictObject({
+  action: z.enum(['weight', 'unset-weight', 'freeze', 'unfreeze', 'rollback', 'restore']),
+  percent: percent.optional().describe('of weight, which needs it, and of restore'),
+  rollbacks: z.array(z.string()).max(100).optional().describe('of restore: only these'),
+})
 
 /** Every operation by name. Paths are below `/api/v1`, with `:name` for parameters. */
 export const operations = {
@@ -157,6 +165,28 @@ export const operations = {
     answer: Restored,
     conditional: true,
   },
+  preview: {
+    method: 'POST',
+    path: '/routes/:id/preview',
+    summary: 'What such a change of the route (and its group) would do; nothing is changed, and nothing logged',
+    scope: 'read',
+    params: RouteParams,
+    body: PreviewBody,
+    answer: PreviewView,
+    conditional: true,
+  },
+  previewAll: {
+    method: 'POST',
+    path: '/preview',
+    summary: 'The same of a rollback or restore of everything',
+    scope: 'read',
+    body: z.strictObject({
+      action: z.enum(['rollback', 'restore']),
+      rollbacks: z.array(z.string()).max(100).optional().describe('of restore'),
+    }),
+    answer: PreviewView,
+    conditional: true,
+  },
   pins: {
     method: 'GET',
     path: '/routes/:id/pins',
@@ -253,6 +283,11 @@ export const operations = {
     query: z.strictObject({
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       before: z.coerce.number().int().min(1).optional(),
+      route: RouteParams.shape.id
+        .optional()
+        .describe(
+          'only what concerns this route: itself, its group, or everything; a page may be short, `next` counts',
+        ),
     }),
     answer: z.object({
       entries: z.array(AuditEntry),

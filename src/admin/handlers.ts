@@ -231,6 +231,8 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
     rollbackAll: call => rollBack(call, null),
     restore: call => restore(call, call.params.id as RouteId),
     restoreAll: call => restore(call, null),
+    preview: () => notYet(),
+    previewAll: () => notYet(),
     explain(call) {
       const head = headOf(call.body)
       const found = parts.current().explain(head)
@@ -390,4 +392,8 @@ function explainUnmatched(
     considered: [],
     alsoAsked: [],
   }
+}
+
+function notYet(): never {
+  throw new BanyanError('not_yet', 'this call is being built')
 }

@@ -1,6 +1,7 @@
 // Read models: what the API shows of routes and of the whole, put together from state, snapshot and traffic.
 import type { z } from 'zod'
 import { splitOf } from '../config/compile.ts'
+import { phaseOf } from '../model/attention.ts'
 import { type ControlState, isInForce, type Rollback, revisionOf, unitStateOf } from '../model/control.ts'
 import type { Backend, Route, RouteSplit, Side, StickySource } from '../model/route.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
@@ -81,7 +82,21 @@ export function shortRoute(route: Route, seen: Seen): Short {
     perSecond: both(side => side.perSecond),
     errorRatio: both(side => side.errorRatio),
     p95Ms: both(side => side.p95Ms),
+    phase: phaseOf({
+      hasLegacy: route.sides.legacy !== null,
+      hasNew: route.sides.new !== null,
+      effective: split.effective,
+      isShadowed: isShadowed(route),
+    }),
+    match: null,
+    attention: { level: 'none', why: null },
+    next: '',
+    lastDecision: null,
   }
+}
+
+function isShadowed({ shadow }: Route): boolean {
+  return (shadow?.percent ?? 0) > 0
 }
 
 function shadowView({ shadow }: Route): RouteView['shadow'] {
