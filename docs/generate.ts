@@ -42,7 +42,7 @@ function apiPage(): string {
   ]
   for (const operation of Object.values<Operation>(operations)) {
     out.push(`## ${operation.method} ${operation.path.replace(/:([a-z]+)/g, '{$1}')}`, '', `${operation.summary}.`, '')
-    const notes = [operation.scope === null ? 'No token needed.' : `Scope \`${operation.scope}\`.`]
+    const notes = [operation.scope === null ? 'No `Authorization` needed.' : `Scope \`${operation.scope}\`.`]
     if (operation.conditional) notes.push('`If-Match` is honoured: 412 when stale.')
     out.push(notes.join(' '), '')
     for (const [title, schema] of [

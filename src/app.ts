@@ -412,6 +412,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     tokens: () => control.state().tokens,
     environmentToken: options.adminToken === null ? null : hashOf(options.adminToken),
     hosts: config.admin.hosts,
+    seed: () => control.plan().seed ?? control.state().seed,
+    behindTls: config.admin.behindTls,
     auth: config.admin.auth ?? null,
   }
   const accessControl = createAccess(accessParts)

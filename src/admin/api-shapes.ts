@@ -406,3 +406,20 @@ export const LinkView = Applied.extend({
   header: z.object({ name: z.string(), value: z.string() }).describe('for tools'),
 })
 export type LinkView = z.infer<typeof LinkView>
+
+const reachable = z.array(z.string()).nullable()
+
+/** Who calls, and what they may do: for a page that offers only that. */
+export const SessionView = z.object({
+  name: z.string().describe('as the audit log calls them'),
+  scopes: z.array(z.enum(SCOPES)).describe('with those that they include'),
+  routes: reachable.describe('that they may see; null: all'),
+  reach: z.partialRecord(z.enum(SCOPES), reachable).describe('by scope: the routes for which they have it; null: all'),
+  via: z.enum(['session', 'token', 'sso']),
+  expiresAt: moment.nullable().describe('of the session or the token; null: not by time'),
+  page: z
+    .string()
+    .nullable()
+    .describe('answer to signing in only: to be kept by the page and sent as `X-Banyan-CSRF` with every call'),
+})
+export type SessionView = z.infer<typeof SessionView>

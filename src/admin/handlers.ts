@@ -18,6 +18,7 @@ import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
 import { createDivergenceHandlers, type ShadowFace } from './divergences.ts'
 import { effective } from './effective.ts'
+import { describeCaller } from './scopes.ts'
 import { createUserHandlers } from './users.ts'
 import { type BackendHealth, type Seen, shortDefault, shortRoute, viewRollback, viewRoute } from './views.ts'
 
@@ -94,8 +95,8 @@ export interface Call {
 
 export type Handler = (call: Call) => unknown
 
-/** `events` and `openapi` are the server's own. */
-export type Handled = Exclude<OperationName, 'events' | 'openapi'>
+/** The rest is the server's own. */
+export type Handled = Exclude<OperationName, 'events' | 'openapi' | 'signIn' | 'signOut'>
 
 export interface HandlerParts extends AdminParts {
   /** When a token was last shown to this process. */
@@ -288,6 +289,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
       const { outcome, changes, warnings } = await parts.config.reload(call.actor, said(call).reason)
       return { ...outcome.applied, instance: parts.process().instance, changes, warnings }
     },
+    session: call => ({ ...describeCaller(call.caller), page: null }),
     tokens: () => ({ tokens: control.state().tokens.map(token => viewToken(token, parts.lastUsed(token.id))) }),
     async createToken(call) {
       const { name, scopes, routes, expiresInSeconds } = call.body

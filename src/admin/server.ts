@@ -16,6 +16,7 @@ import { openApi } from './openapi.ts'
 import { servePages } from './pages.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
+import { createSessionCalls, SIGN_IN_BYTES } from './session-calls.ts'
 
 const BASE = '/api/v1'
 const WHERE = `the API is described at ${BASE}/openapi.json`
@@ -42,6 +43,8 @@ const OPEN: ReadonlySet<OperationName> = new Set([
   'explain',
   'doctor',
   'who',
+  'session',
+  'signOut',
   'divergence',
   'acknowledge',
   'replay',
@@ -77,6 +80,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   })
   const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
   let description: Buffer | null = null
+  const sessionCalls = createSessionCalls({ access: parts.access, log: parts.log, refuse: answerProblem })
   const callers = new WeakMap<FastifyRequest, Caller>()
 
   const entitled = bound(app, parts.bounds)
@@ -124,15 +128,19 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       method: operation.method,
       exposeHeadRoute: name !== 'events',
       url: `${BASE}${operation.path}`,
-      bodyLimit: name === 'configCheck' ? CONFIG_BYTES : BODY_BYTES,
-      // Before the body is read: nothing of a request is looked at for somebody without a token.
-      onRequest: async request => admit(name, operation, request),
+      bodyLimit: bodyBytesOf(name),
+      // Before the body is read: nothing of a request is looked at for somebody without a token, but who brings it there.
+      onRequest: async (request, reply) => admit(name, operation, request, reply),
       handler: (request, reply) => serve(name, operation, request, reply),
     })
   }
 
-  function admit(name: OperationName, operation: Operation, request: FastifyRequest): void {
+  function admit(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply): void {
     if (name === 'openapi') return
+    if (name === 'signIn') {
+      sessionCalls.hurry(request, reply)
+      return
+    }
     const caller = parts.access.admit(request)
     authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
     callers.set(request, caller)
@@ -145,7 +153,12 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       description ??= Buffer.from(JSON.stringify(openApi(parts.version)))
       return reply.type('application/json; charset=utf-8').send(description)
     }
+    if (name === 'signIn') {
+      const { token } = parse(operation.body, request.body ?? {}) as { token: string }
+      return sessionCalls.signIn(request, reply, token)
+    }
     const caller = callers.get(request) as Caller
+    if (name === 'signOut') return sessionCalls.signOut(request, reply, caller)
     const params = parse(operation.params, request.params) as Record<string, string>
     if (name === 'events') return listen(request, reply, caller)
     const query = parse(operation.query, request.query)
@@ -191,6 +204,11 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   }
 
   return app
+}
+
+function bodyBytesOf(name: OperationName): number {
+  if (name === 'configCheck') return CONFIG_BYTES
+  return name === 'signIn' ? SIGN_IN_BYTES : BODY_BYTES
 }
 
 function refuseLargeHead({ raw }: FastifyRequest): void {
