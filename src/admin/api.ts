@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { SCOPES } from '../model/control.ts'
 import { DEFAULT_ROUTE } from '../model/route.ts'
+import { chartOperations } from './api-charts.ts'
 import { compareOperations } from './api-compare.ts'
 import { configOperations } from './api-config.ts'
 import {
@@ -34,6 +35,7 @@ import {
   span,
 } from './api-words.ts'
 
+export { BurndownView, HistoryView, TrafficEvent } from './api-charts.ts'
 export { Checked, MistakeView } from './api-config.ts'
 export {
   AuditEntry,
@@ -276,6 +278,7 @@ export const operations = {
     scope: 'read',
     answer: InventoryView,
   },
+  ...chartOperations,
   ...compareOperations,
   audit: {
     method: 'GET',
@@ -307,7 +310,7 @@ export const operations = {
     method: 'GET',
     path: '/events',
     summary:
-      'Server-sent events with ids; `Last-Event-ID` resumes. `divergence`: one is new or has changed its state: route, signature, state, kind, field, severity',
+      'Server-sent events with ids; `Last-Event-ID` resumes. `divergence`: one is new or has changed its state: route, signature, state, kind, field, severity. `traffic`, without an id and not resumed: about every 2 s the routes whose figures changed, as in status (at, routes, default); all of them first',
     scope: 'read',
     answer: null,
   },
