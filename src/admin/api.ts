@@ -36,6 +36,8 @@ import {
 export { Checked, MistakeView } from './api-config.ts'
 export {
   AuditEntry,
+  DECISIONS,
+  type Decision,
   Diagnosis,
   Explanation,
   InventoryView,
