@@ -15,6 +15,7 @@ import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
 import type { Configured } from './configured.ts'
 import { type Control, type ControlParts, openControl, rollbackId } from './control/control.ts'
+import { createDecisions } from './decisions.ts'
 import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
 import { createInstances, inheritRecords } from './instances.ts'
@@ -237,6 +238,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     seed: () => randomBytes(24).toString('base64url'),
     changed(event) {
       acts?.own(event.revision)
+      decisions.heard(event)
       events.publish('change', event)
       const { plan } = current()
       const changed = plan.byId.get(event.subject)
@@ -257,6 +259,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
     log: log.line,
   }
+  const decisions = createDecisions({
+    store,
+    stored: () => opened.control?.stored() ?? 0,
+    plan: () => current().plan,
+    log: log.line,
+  })
   const control: Control = await whenItAnswers(() => openControl(controlParts, options.configured.plan)).catch(
     async error => {
       await instances?.close()
@@ -377,6 +385,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   // From now on others may bring something.
   opened.plane = plane
   opened.control = control
+  decisions.look()
   const storeView = () => ({
     kind: store.kind,
     healthy: control.healthy(),
@@ -403,6 +412,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     shadowing.swapped()
     keyLists?.swapped()
     acts?.look()
+    decisions.look()
     return reached
   }
 
@@ -431,6 +441,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     receiver: config.fleet.listen === null ? (instances?.receiver ?? null) : null,
     inventory: inventory.view,
     shadow: shadowing.face,
+    decided: decisions.read,
     clock,
     access: accessControl,
     events,
@@ -556,6 +567,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     events.close()
     await plane.end()
     await acts?.settled()
+    await decisions.settled()
     await shadowing.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     await control.close()

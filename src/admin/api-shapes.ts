@@ -173,6 +173,8 @@ export const RouteShort = z.object({
   lastDecision: Decision.nullable().describe('null: none is known'),
 })
 
+export type RouteShort = z.infer<typeof RouteShort>
+
 const Warning = z.object({ code: z.string(), message: z.string(), route: z.string().nullable() })
 
 export const Status = z.object({

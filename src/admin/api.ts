@@ -39,6 +39,8 @@ export { BurndownView, HistoryView, TrafficEvent } from './api-charts.ts'
 export { Checked, MistakeView } from './api-config.ts'
 export {
   AuditEntry,
+  DECISIONS,
+  type Decision,
   Diagnosis,
   Explanation,
   InventoryView,

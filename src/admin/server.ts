@@ -36,11 +36,12 @@ const HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
-/** Lists, the doctor and who are filtered to the caller's routes; explain and calls about one divergence ask again for its route. */
+/** Lists, the doctor and who are filtered to the caller's routes; explain, the audit log and calls about one divergence ask again for its route. */
 const OPEN: ReadonlySet<OperationName> = new Set([
   'status',
   'routes',
   'explain',
+  'audit',
   'doctor',
   'who',
   'session',
@@ -49,6 +50,9 @@ const OPEN: ReadonlySet<OperationName> = new Set([
   'acknowledge',
   'replay',
 ])
+
+/** Reckoned with what was seen lately, though they have a body. */
+const LOOK: ReadonlySet<OperationName> = new Set(['preview', 'previewAll'])
 
 export interface AdminServerParts extends AdminParts {
   readonly bounds: Bounds
@@ -164,7 +168,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     const query = parse(operation.query, request.query)
     const body = parse(operation.body, request.body ?? {})
     // What changes something is not held up by those that serve.
-    if (operation.method === 'GET') await parts.look()
+    if (operation.method === 'GET' || LOOK.has(name)) await parts.look()
     const answer = await (handlers[name as Handled] as Handler)({
       caller,
       actor: { name: caller.name, tokenId: caller.tokenId, address: request.ip },

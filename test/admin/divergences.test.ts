@@ -158,7 +158,7 @@ function house(faces: Partial<ShadowFace> = {}) {
       return { applied }
     },
   } as unknown as Control
-  const shadow: ShadowFace = {
+  const shadow: Omit<ShadowFace, 'brief'> = {
     view(_, query) {
       queries.push(query)
       return view
