@@ -90,16 +90,16 @@ export function RollbackButton({ route, who }: { readonly route: Row | null; rea
         : `${route.group === null ? '' : `With its group ${route.group}: `}${percentText(route.effective)} → legacy, at once; overrides and pins too`
   const click = async () => {
     setBusy(true)
-    const params = { params: { id: route?.id ?? '' }, body: { reason: 'dashboard' } }
+    const params = { id: route?.id ?? '' }
     const title = route === null ? 'Everything is rolled back' : `${route.id} is rolled back`
     const name = route === null ? 'rollbackAll' : 'rollback'
-    await run(name, route === null ? { body: params.body } : params, {
+    await run(name, route === null ? { body: {} } : { params, body: {} }, {
       title,
       undo: async applied => {
         const { rollback } = applied as Answer<'rollback'>
         const options = { body: { rollbacks: [rollback], reason: 'undone within ten seconds' } }
         if (route === null) await run('restoreAll', options, { title: 'Undone: everything is as it was' })
-        else await run('restore', { ...options, params: params.params }, { title: `Undone: ${route.id} is as it was` })
+        else await run('restore', { ...options, params }, { title: `Undone: ${route.id} is as it was` })
       },
     })
     setBusy(false)
@@ -159,7 +159,7 @@ export function RouteActions({ row, who, isLong = false }: { readonly row: Row; 
       {isLong && (
         <button
           type="button"
-          disabled={!isMay}
+          disabled={!isMay || row.desired === row.declared}
           title={why ?? `The file says ${percentText(row.declared)}`}
           onClick={() => open({ kind: 'unset-weight', id: row.id })}
         >

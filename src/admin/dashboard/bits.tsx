@@ -115,7 +115,7 @@ export function CopyAs(parts: CopyParts) {
   return (
     <>
       <button type="button" class="quiet" onClick={() => setOpen(true)} title="The same by command line or HTTP">
-        ⧉ CLI / curl
+        CLI / curl
       </button>
       {isOpen && (
         <Dialog title="The same without this page" onClose={() => setOpen(false)}>

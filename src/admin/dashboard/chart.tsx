@@ -30,7 +30,7 @@ export function Chart({ title, history, legacy, fresh, format }: ChartParts) {
     if (element === null || isEmpty) return
     const make = () => {
       drawn.current?.destroy()
-      drawn.current = new uPlot(optionsOf(element.clientWidth, format, () => markers.current), data, element)
+      drawn.current = new uPlot(optionsOf(element, format, () => markers.current), data, element)
     }
     make()
     const resized = new ResizeObserver(() => drawn.current?.setSize({ width: element.clientWidth, height: HEIGHT }))
@@ -78,12 +78,12 @@ function dataOf({ from, stepMs, effective }: History, legacy: Points, fresh: Poi
   return [times, filled(legacy), filled(fresh)]
 }
 
-function optionsOf(width: number, format: ChartParts['format'], markers: () => History['markers']): uPlot.Options {
-  const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+function optionsOf(place: HTMLElement, format: ChartParts['format'], markers: () => History['markers']): uPlot.Options {
+  const color = colorsOf(place)
   const axis = { stroke: color('--dim'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' }
   const line = { width: 1.5, points: { show: false }, spanGaps: false }
   return {
-    width,
+    width: place.clientWidth,
     height: HEIGHT,
     tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'UTC'),
     cursor: { y: false, points: { size: 6 } },
@@ -98,6 +98,18 @@ function optionsOf(width: number, format: ChartParts['format'], markers: () => H
       { ...line, label: 'new', stroke: color('--new'), value: (_, value) => format(value) },
     ],
     hooks: { draw: [plot => drawMarkers(plot, markers(), color('--text'), color('--danger'))] },
+  }
+}
+
+/** A canvas does not know the words of the style sheet: an element is asked what they are now. */
+function colorsOf(place: HTMLElement): (name: string) => string {
+  return name => {
+    const probe = document.createElement('i')
+    probe.style.color = `var(${name})`
+    place.append(probe)
+    const { color } = getComputedStyle(probe)
+    probe.remove()
+    return color
   }
 }
 

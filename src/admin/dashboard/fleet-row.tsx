@@ -46,7 +46,7 @@ export const FleetRow = memo(function FleetRow({ row, scale, who }: RowParts) {
       <td data-label="Phase, next">
         <Phase row={row} />
         {attention.why !== null && <span class={`under why ${attention.level}`}>{attention.why}</span>}
-        {row.next !== '' && <span class="under dim">{row.next}</span>}
+        {row.next !== '' && (attention.level !== 'look' || attention.why === null) && <span class="under dim">{row.next}</span>}
       </td>
       <td class="number" data-label="Requests/s">
         <Both legacy={rateText(row.perSecond.legacy)} fresh={rateText(row.perSecond.new)} row={row} />

@@ -136,7 +136,7 @@ function Headline({ status, who }: { readonly status: Status; readonly who: Live
   const isAllBack = status.rollbacks.some(({ units }) => units === '*')
   const [level, title] =
     wrong.length > 0
-      ? ['wrong', `${many(wrong.length, 'route is', 'routes are')} wrong`]
+      ? ['wrong', `${many(wrong.length, 'route is', 'routes are')} ${wrong.every(({ state }) => state === 'rolled-back') ? 'rolled back' : 'wrong'}`]
       : look.length > 0
         ? ['look', `Nothing is wrong. ${many(look.length, 'route wants', 'routes want')} a look`]
         : ['none', 'Nothing is wrong']

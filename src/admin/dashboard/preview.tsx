@@ -76,8 +76,8 @@ export function PreviewView({ preview, trouble }: { readonly preview: Preview | 
             {preview.routes.slice(0, 20).map(({ id, effective, perSecond, headroom, notes }) => (
               <>
                 <tr>
-                  <th scope="row" class="cut">
-                    {id}
+                  <th scope="row">
+                    <span class="cut">{id}</span>
                   </th>
                   <td class="number">
                     {percentText(effective.from)} → <b>{percentText(effective.to)}</b>

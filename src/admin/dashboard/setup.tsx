@@ -119,8 +119,8 @@ function SideCard({ side, state }: { readonly side: 'legacy' | 'new'; readonly s
         <tbody>
           {state.addresses.map(({ address, healthy, why, inFlight, connections }) => (
             <tr key={address}>
-              <th scope="row" class="cut">
-                {address}
+              <th scope="row">
+                <span class="cut">{address}</span>
               </th>
               <td>{healthy ? 'in use' : <span class="trouble">out: {why ?? 'unknown'}</span>}</td>
               <td class="number">{inFlight}</td>

@@ -54,17 +54,18 @@ export function Timeline({ id, changes }: { readonly id: string; readonly change
 function changeText({ before, after }: Entry): string {
   const [was, is] = [partsOf(before), partsOf(after)]
   const names = [...new Set([...Object.keys(was), ...Object.keys(is)])]
-  const changed = names.filter(name => JSON.stringify(was[name]) !== JSON.stringify(is[name]))
-  const text = changed.map(name => `${name}: ${shownValue(was[name])} → ${shownValue(is[name])}`).join(', ')
+  const changed = names.filter(name => shownValue(was[name]) !== shownValue(is[name]))
+  const text = changed.map(name => `${name === '' ? '' : `${name}: `}${shownValue(was[name])} → ${shownValue(is[name])}`).join(', ')
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }
 
 function partsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : { '': value }
+  if (value === null || value === undefined) return {}
+  return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : { '': value }
 }
 
 function shownValue(value: unknown): string {
-  if (value === undefined || value === null) return '–'
+  if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return '–'
   if (typeof value === 'object' && 'percent' in value) return `${(value as { percent: unknown }).percent} %`
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
