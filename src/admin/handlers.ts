@@ -16,8 +16,10 @@ import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
 import type { RouteTraffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
+import { type ChartFace, createChartHandlers } from './charts.ts'
 import { createDivergenceHandlers, type ShadowFace } from './divergences.ts'
 import { effective } from './effective.ts'
+import { lookedAt } from './route-of.ts'
 import { createUserHandlers } from './users.ts'
 import { type BackendHealth, type Seen, shortDefault, shortRoute, viewRollback, viewRoute } from './views.ts'
 
@@ -41,6 +43,7 @@ export interface AdminParts {
   readonly receiver: Receiver | null
   readonly inventory: () => Inventory
   readonly shadow: ShadowFace
+  readonly charts: ChartFace
   readonly clock: Clock
   readonly audit: {
     page(page: { readonly limit: number; readonly before: number | null }): Promise<readonly AuditEntry[]>
@@ -102,18 +105,15 @@ export interface HandlerParts extends AdminParts {
   readonly lastUsed: (tokenId: string) => EpochMs | null
 }
 
+/** What routes are shown from. */
+export function seenOf({ control, current, traffic, health }: AdminParts): Seen {
+  return { plan: control.plan(), state: control.state(), snapshot: current(), traffic: traffic(), health: health() }
+}
+
 export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Handler>> {
   const { control } = parts
 
-  function seen(): Seen {
-    return {
-      plan: control.plan(),
-      state: control.state(),
-      snapshot: parts.current(),
-      traffic: parts.traffic(),
-      health: parts.health(),
-    }
-  }
+  const seen = () => seenOf(parts)
 
   function visible(call: Call) {
     return control.plan().routes.filter(route => call.caller.routes?.has(route.id) ?? true)
@@ -185,6 +185,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
   return {
     ...createUserHandlers({ control, current: parts.current, clock: parts.clock, proxyUrl: parts.proxyUrl, said }),
     ...createDivergenceHandlers({ control, clock: parts.clock, shadow: parts.shadow, said }),
+    ...createChartHandlers({ control, clock: parts.clock, charts: parts.charts, audit: parts.audit.page }),
     status(call) {
       const now = seen()
       const state = control.state()
@@ -208,7 +209,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
       return { revision: control.state().revision, routes: visible(call).map(route => viewRoute(route, now)) }
     },
     route(call) {
-      return viewRoute(routeOf(parts, call.params.id), seen())
+      return viewRoute(lookedAt(control, call.params.id), seen())
     },
     async setWeight(call) {
       const { percent } = call.body as { percent: number }
@@ -311,15 +312,6 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
       return (await control.apply(command)).applied
     },
   }
-}
-
-function routeOf(parts: AdminParts, id: string | undefined) {
-  const { byId, fallback } = parts.control.plan()
-  const route = byId.get(id ?? '') ?? (fallback?.id === id ? fallback : undefined)
-  if (route == null) {
-    throw new BanyanError('unknown_route', `there is no route ${id}`, { hint: 'GET /api/v1/routes lists them' })
-  }
-  return route
 }
 
 function viewToken(token: Token, lastUsedAt: EpochMs | null) {

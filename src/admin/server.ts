@@ -9,12 +9,14 @@ import { type Operation, type OperationName, operations } from './api.ts'
 import { type Bounds, bound, endRest, isBehind, timesOf } from './bounds.ts'
 import type { Events } from './events.ts'
 import { fleetRoute } from './fleet.ts'
-import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
+import { type AdminParts, createHandlers, type Handled, type Handler, seenOf } from './handlers.ts'
 import { takeJsonOnly } from './json-body.ts'
+import { createLive } from './live.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { openApi } from './openapi.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
+import { trafficEvent } from './views.ts'
 
 const BASE = '/api/v1'
 const WHERE = `the API is described at ${BASE}/openapi.json`
@@ -34,7 +36,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
-/** Lists, the doctor and who are filtered to the caller's routes; explain and calls about one divergence ask again for its route. */
+/** Lists, the doctor, who and burndown are filtered to the caller's routes; explain and calls about one divergence ask again for its route. */
 const OPEN: ReadonlySet<OperationName> = new Set([
   'status',
   'routes',
@@ -44,6 +46,7 @@ const OPEN: ReadonlySet<OperationName> = new Set([
   'divergence',
   'acknowledge',
   'replay',
+  'burndown',
 ])
 
 export interface AdminServerParts extends AdminParts {
@@ -75,6 +78,13 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     },
   })
   const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
+  const live = createLive({
+    events: parts.events,
+    look: parts.look,
+    view: () => trafficEvent(seenOf(parts), parts.clock.now()),
+    log: parts.log,
+  })
+  app.addHook('onClose', async () => live.close())
   let description: Buffer | null = null
   const callers = new WeakMap<FastifyRequest, Caller>()
 

@@ -4,8 +4,9 @@ import { splitOf } from '../config/compile.ts'
 import { type ControlState, isInForce, type Rollback, revisionOf, unitStateOf } from '../model/control.ts'
 import type { Backend, Route, RouteSplit, Side, StickySource } from '../model/route.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
+import type { EpochMs } from '../model/units.ts'
 import type { RouteTraffic, SideTraffic } from '../traffic.ts'
-import type { RouteShort, RouteView, Status } from './api.ts'
+import type { RouteShort, RouteView, Status, TrafficEvent } from './api.ts'
 
 export interface Seen {
   readonly plan: Plan
@@ -93,6 +94,16 @@ function shadowView({ shadow }: Route): RouteView['shadow'] {
 /** What no route matches, as a row beside the routes; it has a legacy side only. */
 export function shortDefault(route: Route, seen: Seen): NonNullable<Status['default']> {
   return { ...shortRoute(route, seen), lastError: seen.traffic(route.id).sides.legacy.lastError }
+}
+
+/** Every route as it is now. */
+export function trafficEvent(seen: Seen, at: EpochMs): TrafficEvent {
+  const { routes, fallback } = seen.plan
+  return {
+    at,
+    routes: routes.map(route => shortRoute(route, seen)),
+    default: fallback === null ? null : shortDefault(fallback, seen),
+  }
 }
 
 export function viewRollback(rollback: Rollback): RollbackView {

@@ -81,6 +81,8 @@ export interface Ledger {
   /** With what others have kept of the route, if that is given. */
   view(route: RouteId, query: SignatureQuery, others?: Others): RouteShadowView
   signature(id: string, others?: Others): SignatureView | null
+  /** Counted here: comparisons that were decided, and those without a difference that counts. */
+  pairs(route: RouteId): { readonly compared: number; readonly matching: number }
   /** It is gone with its exemplars; when it comes again, it is new. False: there is none. */
   acknowledge(id: string): boolean
   /** Exemplars of that key are deleted; says how many. */
@@ -193,6 +195,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       }
       return null
     },
+    pairs: route => books.get(route)?.pairs() ?? { compared: 0, matching: 0 },
     prefixOf: route => (route === null ? `${PREFIX} ` : `${PREFIX} ${route} `),
     acknowledge: id => find(book => book.acknowledge(id) || null) ?? false,
     forget: keyHash => [...books.values()].reduce((sum, book) => sum + book.forget(keyHash), 0),
