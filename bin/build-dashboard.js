@@ -25,7 +25,12 @@ const bundle = await rolldown({
   // Its own: that of the checkout is for Node.
   tsconfig: join(from, 'tsconfig.json'),
 })
-const { output } = await bundle.generate({ format: 'es', minify: true, codeSplitting: false, comments: { legal: false } })
+const { output } = await bundle.generate({
+  format: 'es',
+  minify: true,
+  codeSplitting: false,
+  comments: { legal: false },
+})
 await bundle.close()
 const script = output[0].code
 const style = ['node_modules/uplot/dist/uPlot.min.css', 'src/admin/dashboard/style.css']

@@ -11,6 +11,7 @@ import { healthOf } from './admin/health-view.ts'
 import { createAdminServer } from './admin/server.ts'
 import { warningsOf } from './admin/warnings.ts'
 import { type BreakGlass, watchBreakGlass } from './break-glass.ts'
+import { createCharts } from './charts/charts.ts'
 import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
 import type { Configured } from './configured.ts'
@@ -312,12 +313,15 @@ export async function startApp(options: AppOptions): Promise<App> {
   if (store.shared !== null && storeAnswers) {
     await inheritRecords(store.shared, log.line).catch(() => {})
   }
+  // Read once for all who have something there.
+  const known = storeAnswers ? store.kept() : Promise.reject(new Error('the store does not answer'))
+  known.catch(() => {})
   const shadowing = await createShadowing({
     clock,
     current,
     metrics,
     store,
-    storeAnswers,
+    known,
     plane: () => plane,
     publish: (type, event) => events.publish(type, event),
     log: log.line,
@@ -382,6 +386,22 @@ export async function startApp(options: AppOptions): Promise<App> {
   // Lists of keys live in each process that has a plan; of one process they are looked at where it serves.
   const keyLists = workers === 1 ? null : createKeyLists({ plan: () => current().plan, log: () => {} })
   keyLists?.swapped()
+  const charts = await createCharts({
+    clock,
+    instance,
+    look: () => plane.look(),
+    readings: () => plane.reading().traffic,
+    routes() {
+      const { plan, splits } = current()
+      const routes = plan.fallback === null ? plan.routes : [...plan.routes, plan.fallback]
+      return new Map(routes.map(({ id, index }) => [id, splits[index]?.effective ?? 0]))
+    },
+    pairs: shadowing.pairs,
+    store,
+    known,
+    newName: () => randomBytes(5).toString('hex'),
+    log: log.line,
+  })
   // From now on others may bring something.
   opened.plane = plane
   opened.control = control
@@ -442,6 +462,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     inventory: inventory.view,
     shadow: shadowing.face,
     decided: decisions.read,
+    charts,
     clock,
     access: accessControl,
     events,
@@ -539,6 +560,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   } catch (error) {
     glass?.close()
     keyLists?.close()
+    await charts.close()
     await plane.end()
     await shadowing.close()
     await Promise.allSettled([plane.close(0), health.close(), admin.close(), sides?.close(), instances?.close()])
@@ -565,6 +587,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     reloader.close()
     keyLists?.close()
     events.close()
+    await charts.close()
     await plane.end()
     await acts?.settled()
     await decisions.settled()

@@ -11,7 +11,7 @@ import type { Clock, Milliseconds } from './model/units.ts'
 import type { Ears, Plane, PlaneWarning } from './plane/plane.ts'
 import type { PlainRequest } from './proxy/plain.ts'
 import { isSafe } from './routing/decide.ts'
-import { createLedger, type Others } from './shadow/ledger.ts'
+import { createLedger, type Ledger, type Others } from './shadow/ledger.ts'
 import { createPolicies } from './shadow/policies.ts'
 import { Suspensions } from './shadow/suspensions.ts'
 import type { SignatureView } from './shadow/view.ts'
@@ -27,9 +27,9 @@ export interface ShadowingParts {
   readonly clock: Clock
   readonly current: () => Snapshot
   readonly metrics: ControlMetrics
-  readonly store: Pick<Store, 'keep' | 'kept' | 'keptByOthers'>
-  /** False: what was learned before is not waited for. */
-  readonly storeAnswers: boolean
+  readonly store: Pick<Store, 'keep' | 'keptByOthers'>
+  /** What was kept before; rejected: the store does not answer, and it is not waited for. */
+  readonly known: ReturnType<Store['kept']>
   readonly plane: () => Pick<Plane, 'reading' | 'remembered' | 'replay' | 'resume' | 'suspend'>
   readonly publish: (type: string, event: unknown) => void
   readonly log: Log['line']
@@ -40,6 +40,8 @@ export interface Shadowing {
   readonly face: ShadowFace
   /** For a process that begins to serve. */
   readonly suspensions: Suspensions
+  /** Of routes that are shadowed: what was compared and decided since their counts were begun, and what of it matched. */
+  pairs(): ReadonlyMap<RouteId, ReturnType<Ledger['pairs']>>
   /** A new plan is in force. */
   swapped(): void
   warnings(): readonly PlaneWarning[]
@@ -66,8 +68,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
   })
 
   // Serving is not held up by what was learned: it goes on from nothing.
-  const reading = parts.storeAnswers ? parts.store.kept() : Promise.reject(new Error('the store does not answer'))
-  const known = await reading.catch(error => {
+  const known = await parts.known.catch(error => {
     log('warn', 'what was learned of differences before could not be read', { error: String(error) })
     return []
   })
@@ -191,6 +192,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
       },
     },
     suspensions,
+    pairs: () => new Map(shadowedRoutes(current().plan).map(({ id }) => [id, ledger.pairs(id)])),
     swapped,
     warnings() {
       const silent = parts.plane().reading().silent

@@ -2,6 +2,7 @@
 //
 // Counts since the start, and the last minute in six slots of ten seconds. Several processes that serve the same routes count
 // each for itself; their readings are plain data and add up.
+import { mergeRegisters, noteHash, REGISTERS } from './inventory/registers.ts'
 import { type Decision, type Exchange, isForced } from './model/exchange.ts'
 import { LATENCY_BUCKETS, latencyBucket, latencyQuantile } from './model/latency.ts'
 import type { RouteId, Side } from './model/route.ts'
@@ -10,6 +11,7 @@ import { isSafe } from './routing/decide.ts'
 
 const SLOT_MS = 10_000
 const SLOTS = 6
+const DAY_MS = 86_400_000
 
 export interface SideTraffic {
   readonly requests: number
@@ -44,6 +46,16 @@ export interface RouteReading {
   /** Of the last minute, or since the last change: requests that weight decided, and those of them that new served. */
   readonly drawn: number
   readonly drawnNew: number
+  /** Of this UTC day; null: none. */
+  readonly keys: KeysReading | null
+}
+
+/** Which sticky keys weight drew in one UTC day, and which of them new served, as registers of `inventory/registers.ts`. */
+export interface KeysReading {
+  /** Days since 1970-01-01. */
+  readonly day: number
+  readonly all: Uint8Array
+  readonly new: Uint8Array
 }
 
 export interface SideReading {
@@ -83,6 +95,7 @@ interface Kept {
   readonly legacy: KeptSide
   readonly new: KeptSide
   readonly tunnels: Record<Side, number>
+  keys: KeysReading | null
 }
 
 interface KeptSide {
@@ -94,14 +107,34 @@ interface KeptSide {
 
 export function createTraffic(clock: Clock): Traffic {
   const kept = new Map<RouteId, Kept>()
+  /** The wall clock is asked once in ten seconds. */
+  let today = 0
+  let lookedAt = -1
 
   function keptOf(id: RouteId): Kept {
     let one = kept.get(id)
     if (one === undefined) {
-      one = { reasons: new Map(), legacy: keptSide(), new: keptSide(), tunnels: { legacy: 0, new: 0 } }
+      one = { reasons: new Map(), legacy: keptSide(), new: keptSide(), tunnels: { legacy: 0, new: 0 }, keys: null }
       kept.set(id, one)
     }
     return one
+  }
+
+  /**
+   * A bucket is an even hash of its key already. Only its low bits may be looked at: the high ones say on which side it is. A
+   * user who was given an id just now counts when it comes back.
+   */
+  function seeKey(one: Kept, { bucket, keyFrom, issue, side }: Decision, number: number): void {
+    if (bucket === null || keyFrom === null || (issue !== null && issue.id !== null)) return
+    if (number !== lookedAt) {
+      lookedAt = number
+      today = Math.floor(clock.now() / DAY_MS)
+    }
+    if (one.keys === null || one.keys.day !== today) {
+      one.keys = { day: today, all: new Uint8Array(REGISTERS), new: new Uint8Array(REGISTERS) }
+    }
+    noteHash(one.keys.all, bucket)
+    if (side === 'new') noteHash(one.keys.new, bucket)
   }
 
   return {
@@ -126,6 +159,7 @@ export function createTraffic(clock: Clock): Traffic {
         slot.drawn++
         if (decision.side === 'new') slot.drawnNew++
       }
+      seeKey(one, decision, slot.number)
     },
     tunnel(route, side, change) {
       const { tunnels } = keptOf(route)
@@ -254,7 +288,18 @@ function readingOf(one: Kept, now: Milliseconds): RouteReading {
     tunnels: { ...one.tunnels },
     drawn: sum(slots, slot => slot.drawn),
     drawnNew: sum(slots, slot => slot.drawnNew),
+    keys: one.keys,
   }
+}
+
+/** Those of the later day; of one day, both. */
+export function mergedKeys(one: KeysReading | null, other: KeysReading | null): KeysReading | null {
+  if (one === null || other === null) return one ?? other
+  if (one.day !== other.day) return one.day > other.day ? one : other
+  const merged = { day: one.day, all: one.all.slice(), new: one.new.slice() }
+  mergeRegisters(merged.all, other.all)
+  mergeRegisters(merged.new, other.new)
+  return merged
 }
 
 function sideReadingOf(side: KeptSide, now: Milliseconds): SideReading {

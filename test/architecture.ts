@@ -28,6 +28,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'version.ts': 2,
   proxy: 3,
   control: 3,
+  charts: 3,
   fleet: 3,
   admin: 4,
   cli: 5,

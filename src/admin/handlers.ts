@@ -17,9 +17,11 @@ import type { RouteTraffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
 import { aboutRoute, readAudit } from './audit.ts'
+import { type ChartFace, createChartHandlers } from './charts.ts'
 import { createDivergenceHandlers, type ShadowFace } from './divergences.ts'
 import { effective } from './effective.ts'
 import { previewOf } from './preview.ts'
+import { lookedAt, routeOf } from './route-of.ts'
 import { describeCaller } from './scopes.ts'
 import { createUserHandlers } from './users.ts'
 import {
@@ -55,6 +57,7 @@ export interface AdminParts {
   readonly shadow: ShadowFace
   /** What operators did last about a route. */
   readonly decided: () => (route: Route) => LastDecisions
+  readonly charts: ChartFace
   readonly clock: Clock
   readonly audit: {
     page(page: { readonly limit: number; readonly before: number | null }): Promise<readonly AuditEntry[]>
@@ -199,6 +202,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
   return {
     ...createUserHandlers({ control, current: parts.current, clock: parts.clock, proxyUrl: parts.proxyUrl, said }),
     ...createDivergenceHandlers({ control, clock: parts.clock, shadow: parts.shadow, said }),
+    ...createChartHandlers({ control, clock: parts.clock, charts: parts.charts, audit: parts.audit.page }),
     status(call) {
       const own = parts.process()
       const now = seen(own.warnings)
@@ -222,7 +226,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
       return { revision: control.state().revision, routes: visible(call).map(route => viewRoute(route, now)) }
     },
     route(call) {
-      return viewRoute(routeOf(parts, call.params.id), seen())
+      return viewRoute(lookedAt(control, call.params.id), seen())
     },
     async setWeight(call) {
       const { percent } = call.body as { percent: number }
@@ -245,7 +249,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
     rollbackAll: call => rollBack(call, null),
     restore: call => restore(call, call.params.id as RouteId),
     restoreAll: call => restore(call, null),
-    preview: call => preview(call, routeOf(parts, call.params.id)),
+    preview: call => preview(call, routeOf(control, call)),
     previewAll: call => preview(call, null),
     explain(call) {
       const head = headOf(call.body)
@@ -328,15 +332,6 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
       return (await control.apply(command)).applied
     },
   }
-}
-
-function routeOf(parts: AdminParts, id: string | undefined) {
-  const { byId, fallback } = parts.control.plan()
-  const route = byId.get(id ?? '') ?? (fallback?.id === id ? fallback : undefined)
-  if (route == null) {
-    throw new BanyanError('unknown_route', `there is no route ${id}`, { hint: 'GET /api/v1/routes lists them' })
-  }
-  return route
 }
 
 function viewToken(token: Token, lastUsedAt: EpochMs | null) {

@@ -7,7 +7,17 @@ import type { Call } from './handlers.ts'
 export function routeOf(control: Control, call: Call): Route {
   const route = control.plan().byId.get(call.params.id ?? '')
   if (route !== undefined) return route
-  throw new BanyanError('unknown_route', `there is no route ${call.params.id}`, {
-    hint: 'GET /api/v1/routes lists them',
-  })
+  throw unknownRoute(call.params.id)
+}
+
+/** Of calls that only look: what no route matches is one, too. */
+export function lookedAt(control: Control, id: string | undefined): Route {
+  const { byId, fallback } = control.plan()
+  const route = byId.get(id ?? '') ?? (fallback?.id === id ? fallback : null)
+  if (route !== null) return route
+  throw unknownRoute(id)
+}
+
+function unknownRoute(id: string | undefined): BanyanError {
+  return new BanyanError('unknown_route', `there is no route ${id}`, { hint: 'GET /api/v1/routes lists them' })
 }

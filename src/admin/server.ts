@@ -11,12 +11,14 @@ import type { Events } from './events.ts'
 import { fleetRoute } from './fleet.ts'
 import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
 import { takeJsonOnly } from './json-body.ts'
+import { createLive } from './live.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { openApi } from './openapi.ts'
 import { servePages } from './pages.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
 import { createSessionCalls, SIGN_IN_BYTES } from './session-calls.ts'
+import { seenNow, trafficEvent } from './views.ts'
 
 const BASE = '/api/v1'
 const WHERE = `the API is described at ${BASE}/openapi.json`
@@ -36,7 +38,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
-/** Lists, the doctor and who are filtered to the caller's routes; explain, the audit log and calls about one divergence ask again for its route. */
+/** Lists, the doctor, who and burndown are filtered to the caller's routes; explain, the audit log and calls about one divergence ask again for its route. */
 const OPEN: ReadonlySet<OperationName> = new Set([
   'status',
   'routes',
@@ -49,6 +51,7 @@ const OPEN: ReadonlySet<OperationName> = new Set([
   'divergence',
   'acknowledge',
   'replay',
+  'burndown',
 ])
 
 /** Reckoned with what was seen lately, though they have a body. */
@@ -83,6 +86,13 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     },
   })
   const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
+  const live = createLive({
+    events: parts.events,
+    look: parts.look,
+    view: () => trafficEvent(seenNow(parts, parts.process().warnings), parts.clock.now()),
+    log: parts.log,
+  })
+  app.addHook('onClose', async () => live.close())
   let description: Buffer | null = null
   const sessionCalls = createSessionCalls({ access: parts.access, log: parts.log, refuse: answerProblem })
   const callers = new WeakMap<FastifyRequest, Caller>()

@@ -7,7 +7,7 @@ import type { Plan, Snapshot } from '../model/snapshot.ts'
 import type { EpochMs } from '../model/units.ts'
 import type { ShadowBrief } from '../shadow/view.ts'
 import type { RouteTraffic, SideTraffic } from '../traffic.ts'
-import type { Decision, RouteShort, RouteView, Status } from './api.ts'
+import type { Decision, RouteShort, RouteView, Status, TrafficEvent } from './api.ts'
 import { type Attended, attentionOf, nextOf } from './attention.ts'
 import type { AdminParts } from './handlers.ts'
 
@@ -174,6 +174,16 @@ function shadowView({ shadow }: Route): RouteView['shadow'] {
 /** What no route matches, as a row beside the routes; it has a legacy side only. */
 export function shortDefault(route: Route, seen: Seen): NonNullable<Status['default']> {
   return { ...shortRoute(route, seen), lastError: seen.traffic(route.id).sides.legacy.lastError }
+}
+
+/** Every route as it is now. */
+export function trafficEvent(seen: Seen, at: EpochMs): TrafficEvent {
+  const { routes, fallback } = seen.plan
+  return {
+    at,
+    routes: routes.map(route => shortRoute(route, seen)),
+    default: fallback === null ? null : shortDefault(fallback, seen),
+  }
 }
 
 export function viewRollback(rollback: Rollback): RollbackView {

@@ -1,7 +1,7 @@
 // The readings of several processes as one: what they count adds up, what they judge is as bad as the worst of them says.
 import { LATENCY_BUCKETS } from '../model/latency.ts'
 import type { RouteId } from '../model/route.ts'
-import type { RouteReading, SideReading } from '../traffic.ts'
+import { mergedKeys, type RouteReading, type SideReading } from '../traffic.ts'
 import type { AddressState, BackendState } from '../upstream/services.ts'
 import type { Reading } from './plane.ts'
 
@@ -83,7 +83,8 @@ function added(one: RouteReading, other: RouteReading): RouteReading {
   const reasons: Record<string, number> = { ...one.reasons }
   for (const [reason, count] of Object.entries(other.reasons)) reasons[reason] = (reasons[reason] ?? 0) + count
   const { legacy, new: fresh } = one.sides
-  return { ...one, reasons, sides: { legacy: side(legacy, other.sides.legacy), new: side(fresh, other.sides.new) } }
+  const sides = { legacy: side(legacy, other.sides.legacy), new: side(fresh, other.sides.new) }
+  return { ...one, reasons, sides, keys: mergedKeys(one.keys, other.keys) }
 }
 
 function addressOf(all: readonly [AddressState, ...AddressState[]]): AddressState {

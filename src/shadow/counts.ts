@@ -101,7 +101,14 @@ export class Counts {
     return { eligible, results: { ...this.#results }, unasked: { ...this.#unasked }, since: this.#since }
   }
 
-  /** Of the comparisons that were decided: in how many nothing counts. Reckoned once for the same numbers. */
+  /** Of the comparisons that were decided: how many, and in how many of them nothing counts. */
+  pairs(): { readonly compared: number; readonly matching: number } {
+    const { match, tolerated, noise, divergent } = this.#results
+    const matching = match + tolerated + noise
+    return { compared: matching + divergent, matching }
+  }
+
+  /** The same with what is known of the rate. Reckoned once for the same numbers. */
   match(): Share {
     const { of, count } = this.#matching(SEVERITIES)
     if (this.#match.of !== of || this.#match.count !== count) this.#match = shareOf(count, of)

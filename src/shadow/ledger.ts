@@ -85,6 +85,8 @@ export interface Ledger {
   /** Of this instance, up to two seconds old: for all routes, and often. */
   brief(route: RouteId): ShadowBrief | null
   signature(id: string, others?: Others): SignatureView | null
+  /** Counted here: comparisons that were decided, and those without a difference that counts. */
+  pairs(route: RouteId): { readonly compared: number; readonly matching: number }
   /** It is gone with its exemplars; when it comes again, it is new. False: there is none. */
   acknowledge(id: string): boolean
   /** Exemplars of that key are deleted; says how many. */
@@ -213,6 +215,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       }
       return null
     },
+    pairs: route => books.get(route)?.pairs() ?? { compared: 0, matching: 0 },
     prefixOf: route => (route === null ? `${PREFIX} ` : `${PREFIX} ${route} `),
     acknowledge(id) {
       briefs.clear()

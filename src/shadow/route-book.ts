@@ -208,6 +208,10 @@ export class RouteBook {
     return this.#counts.rules()
   }
 
+  pairs() {
+    return this.#counts.pairs()
+  }
+
   removeBefore(at: EpochMs): void {
     this.#exemplars.removeBefore(at)
     this.#kept.removeBefore(at)

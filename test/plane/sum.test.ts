@@ -18,6 +18,7 @@ function reading(requests: number, ms: number) {
     tunnels: { legacy: 1, new: 0 },
     drawn: requests,
     drawnNew: requests,
+    keys: null,
   }
   return { ...NOTHING_READ, traffic: new Map([['orders', [route]]]) }
 }

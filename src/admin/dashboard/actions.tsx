@@ -3,11 +3,11 @@
 import { type ComponentChildren, createContext } from 'preact'
 import { useContext, useState } from 'preact/hooks'
 import type { Status } from '../api.ts'
-import { type Answer, call, type CallName, type CallOptions, Refused } from './call.ts'
+import { type Answer, type CallName, type CallOptions, call, Refused } from './call.ts'
+import { ChangeDialog } from './change-dialog.tsx'
 import { type Live, may, readStatus } from './live.ts'
 import { type Result, Results } from './results.tsx'
 import { WeightDialog } from './weight-dialog.tsx'
-import { ChangeDialog } from './change-dialog.tsx'
 import { percentText } from './words.ts'
 
 type Row = Status['routes'][number]
@@ -55,7 +55,12 @@ export function ActionsHost({ children }: { readonly children: ComponentChildren
         tell({ title, applied, refused: null, undo: undo === undefined ? null : () => undo(applied) })
         return true
       } catch (error) {
-        tell({ title, applied: null, refused: error instanceof Refused ? error : new Refused(0, null, String(error)), undo: null })
+        tell({
+          title,
+          applied: null,
+          refused: error instanceof Refused ? error : new Refused(0, null, String(error)),
+          undo: null,
+        })
         return false
       } finally {
         void readStatus()
@@ -119,7 +124,15 @@ export function RollbackButton({ route, who }: { readonly route: Row | null; rea
   )
 }
 
-export function RouteActions({ row, who, isLong = false }: { readonly row: Row; readonly who: Live['who']; readonly isLong?: boolean }) {
+export function RouteActions({
+  row,
+  who,
+  isLong = false,
+}: {
+  readonly row: Row
+  readonly who: Live['who']
+  readonly isLong?: boolean
+}) {
   const { open } = useActions()
   if (row.state === 'legacy-only' || row.state === 'new-only') {
     return <span class="dim">one side: nothing to move</span>

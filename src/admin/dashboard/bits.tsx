@@ -47,12 +47,22 @@ export function Split({ row, isLarge = false }: { readonly row: Row; readonly is
             {isLarge && ' in force'}
           </span>
           {(desired !== effective || isLarge) && (
-            <span class={desired === effective ? 'dim' : 'differs'} title="desired: the operator’s word, else the file’s">
+            <span
+              class={desired === effective ? 'dim' : 'differs'}
+              title="desired: the operator’s word, else the file’s"
+            >
               {' '}
               · {percentText(desired)} desired
             </span>
           )}
-          <span class="dim" title={observed === null ? 'no request was decided by weight in the last minute' : 'observed: of the last minute’s requests'}>
+          <span
+            class="dim"
+            title={
+              observed === null
+                ? 'no request was decided by weight in the last minute'
+                : 'observed: of the last minute’s requests'
+            }
+          >
             {' '}
             · {observed === null ? '– seen' : `${percentText(observed)} seen`}
           </span>
@@ -128,7 +138,10 @@ export function CopyAs(parts: CopyParts) {
 
 export function CopyLines({ cli, name, options = {} }: CopyParts) {
   const { method, target } = callText(name, options)
-  const body = options.body === undefined ? '' : ` \\\n  -H 'content-type: application/json' -d ${quoted(JSON.stringify(options.body))}`
+  const body =
+    options.body === undefined
+      ? ''
+      : ` \\\n  -H 'content-type: application/json' -d ${quoted(JSON.stringify(options.body))}`
   const curl = `curl -s${method === 'GET' ? '' : ` -X ${method}`} ${quoted(`${location.origin}${target}`)} \\\n  -H "authorization: Bearer $BANYAN_TOKEN"${body}`
   return (
     <div class="copy-lines">
@@ -147,9 +160,7 @@ function CopyText({ label, text }: { readonly label: string; readonly text: stri
   return (
     <div class="copy-text">
       <span class="dim">{label}</span>
-      <pre tabIndex={0} aria-label={label}>
-        {text}
-      </pre>
+      <pre>{text}</pre>
       <button type="button" onClick={() => void copy()}>
         {isCopied ? 'Copied' : 'Copy'}
       </button>

@@ -3,8 +3,8 @@
 import { useEffect, useState } from 'preact/hooks'
 import { PHASES } from '../../model/attention.ts'
 import type { Status } from '../api.ts'
-import { type Answer, call } from './call.ts'
 import { CopyAs } from './bits.tsx'
+import { type Answer, call } from './call.ts'
 import { countText, NONE, ratioText } from './words.ts'
 
 type Days = Answer<'burndown'>['days']
@@ -43,12 +43,14 @@ export function Burndown({ routes, changes }: { readonly routes: Status['routes'
         <h2>Users on new today</h2>
         <p class="figure">{keys === null || keys.all === 0 ? NONE : ratioText(keys.new / keys.all)}</p>
         <p class="dim">
-          {keys === null || keys.all === 0 ? 'of users with a key: none seen' : `of about ${countText(keys.all)} users with a key`}
+          {keys === null || keys.all === 0
+            ? 'of users with a key: none seen'
+            : `of about ${countText(keys.all)} users with a key`}
         </p>
       </div>
       <div class="tile wide">
         <h2>
-          Legacy calls per day <CopyAs cli={"curl -s $BANYAN_ADMIN/api/v1/burndown"} name="burndown" />
+          Legacy calls per day <CopyAs cli={'curl -s $BANYAN_ADMIN/api/v1/burndown'} name="burndown" />
         </h2>
         <DayBars days={days} />
       </div>
@@ -85,17 +87,18 @@ export function DayBars({ days }: { readonly days: Days | null }) {
     <>
       <ol class="days" aria-hidden="true">
         {days.map(({ day, legacy, new: fresh, complete }) => (
-          <li key={day} class={complete ? '' : 'partly'} title={`${day}: legacy ${countText(legacy)}, new ${countText(fresh)}${complete ? '' : ', so far'}`}>
+          <li
+            key={day}
+            class={complete ? '' : 'partly'}
+            title={`${day}: legacy ${countText(legacy)}, new ${countText(fresh)}${complete ? '' : ', so far'}`}
+          >
             <i style={{ height: `${Math.max(legacy === 0 ? 0 : 3, (100 * legacy) / most)}%` }} />
           </li>
         ))}
       </ol>
       <p class="dim">
         {last === undefined ? NONE : `${countText(last.legacy)} today so far`} · most in a day: {countText(most)}
-        <span class="unseen">
-          {' '}
-          {days.map(({ day, legacy }) => `${day}: ${legacy}`).join('; ')}
-        </span>
+        <span class="unseen"> {days.map(({ day, legacy }) => `${day}: ${legacy}`).join('; ')}</span>
       </p>
     </>
   )

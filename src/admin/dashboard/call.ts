@@ -3,7 +3,8 @@ import type { z } from 'zod'
 import type { OperationName, operations, Problem } from '../api.ts'
 
 type Named<N extends OperationName> = (typeof operations)[N]
-export type Answer<N extends OperationName> = Named<N> extends { readonly answer: infer A extends z.ZodType } ? z.infer<A> : never
+export type Answer<N extends OperationName> =
+  Named<N> extends { readonly answer: infer A extends z.ZodType } ? z.infer<A> : never
 
 /** The calls that are made here; the compiler holds them against the API. */
 const CALLS = {

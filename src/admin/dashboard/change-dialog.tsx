@@ -8,7 +8,9 @@ import { PreviewView, usePreview } from './preview.tsx'
 
 type Action = 'freeze' | 'unfreeze' | 'restore' | 'unset-weight'
 
-const WORDS: Readonly<Record<Action, { readonly title: string; readonly done: string; readonly cli: string; readonly call: CallName }>> = {
+const WORDS: Readonly<
+  Record<Action, { readonly title: string; readonly done: string; readonly cli: string; readonly call: CallName }>
+> = {
   freeze: { title: 'Freeze', done: 'is frozen', cli: 'freeze', call: 'freeze' },
   unfreeze: { title: 'Unfreeze', done: 'may be raised again', cli: 'unfreeze', call: 'unfreeze' },
   restore: { title: 'Restore', done: 'is restored', cli: 'restore', call: 'restore' },
@@ -44,7 +46,13 @@ export function ChangeDialog({ action, id, onClose }: ChangeParts) {
       <form onSubmit={submit}>
         <PreviewView preview={preview} trouble={trouble} />
         <label for="reason">Why (kept in the audit log)</label>
-        <input id="reason" value={reason} maxLength={500} autofocus onInput={event => setReason(event.currentTarget.value)} />
+        <input
+          id="reason"
+          value={reason}
+          maxLength={500}
+          autofocus
+          onInput={event => setReason(event.currentTarget.value)}
+        />
         <details>
           <summary>As CLI / curl</summary>
           <CopyLines

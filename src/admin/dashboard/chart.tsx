@@ -30,7 +30,11 @@ export function Chart({ title, history, legacy, fresh, format }: ChartParts) {
     if (element === null || isEmpty) return
     const make = () => {
       drawn.current?.destroy()
-      drawn.current = new uPlot(optionsOf(element, format, () => markers.current), data, element)
+      drawn.current = new uPlot(
+        optionsOf(element, format, () => markers.current),
+        data,
+        element,
+      )
     }
     make()
     const resized = new ResizeObserver(() => drawn.current?.setSize({ width: element.clientWidth, height: HEIGHT }))
@@ -80,7 +84,12 @@ function dataOf({ from, stepMs, effective }: History, legacy: Points, fresh: Poi
 
 function optionsOf(place: HTMLElement, format: ChartParts['format'], markers: () => History['markers']): uPlot.Options {
   const color = colorsOf(place)
-  const axis = { stroke: color('--dim'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' }
+  const axis = {
+    stroke: color('--dim'),
+    grid: { stroke: color('--line'), width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui',
+  }
   const line = { width: 1.5, points: { show: false }, spanGaps: false }
   return {
     width: place.clientWidth,

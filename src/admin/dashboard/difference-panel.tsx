@@ -36,14 +36,14 @@ export function DifferencePanel({ id, item, live, view, onChanged }: PanelParts)
     <>
       <div class="panel-head">
         <h2>
-          <span class="cut">{field}</span> <span class="chip">{kind}</span> <span class={`chip ${severity}`}>{severity}</span>{' '}
-          <span class="chip">{state}</span>
+          <span class="cut">{field}</span> <span class="chip">{kind}</span>{' '}
+          <span class={`chip ${severity}`}>{severity}</span> <span class="chip">{state}</span>
         </h2>
         <p>{why}</p>
         <p class="dim">
           {countText(count)} times: {ratioText(rate)} of what was compared where it occurs
-          {interval !== null && `, 95 %: ${ratioText(interval[0])} to ${ratioText(interval[1])}`} · first <Moment at={item.firstSeen} /> · last{' '}
-          <Moment at={item.lastSeen} />
+          {interval !== null && `, 95 %: ${ratioText(interval[0])} to ${ratioText(interval[1])}`} · first{' '}
+          <Moment at={item.firstSeen} /> · last <Moment at={item.lastSeen} />
         </p>
         <ul class="plain places">
           {differences.slice(0, 8).map(place => (
@@ -63,7 +63,11 @@ export function DifferencePanel({ id, item, live, view, onChanged }: PanelParts)
             disabled={!may(live.who, 'operate', id)}
             title="It is forgotten, and is new when it is seen again"
             onClick={async () => {
-              await run('acknowledge', { params: { signature } }, { title: 'Acknowledged: it is new when it is seen again' })
+              await run(
+                'acknowledge',
+                { params: { signature } },
+                { title: 'Acknowledged: it is new when it is seen again' },
+              )
               onChanged()
             }}
           >
@@ -103,7 +107,8 @@ function ReplayedView({ replayed }: { readonly replayed: Replayed | string }) {
   const status = (code: number | null) => code ?? 'no answer'
   return (
     <p class="trouble-soft" role="status">
-      <b>{replayed.verdict}</b>: {replayed.why} (legacy {status(replayed.statuses.legacy)}, new {status(replayed.statuses.new)})
+      <b>{replayed.verdict}</b>: {replayed.why} (legacy {status(replayed.statuses.legacy)}, new{' '}
+      {status(replayed.statuses.new)})
     </p>
   )
 }
@@ -124,8 +129,8 @@ function Example({ example, item, view }: ExampleParts) {
         </span>
       </h3>
       <p class="dim">
-        <Moment at={at} /> · legacy {statuses.legacy}, new {statuses.new} · the client got <SideName side={primary} />’s · exchange{' '}
-        <code>{exchange}</code>
+        <Moment at={at} /> · legacy {statuses.legacy}, new {statuses.new} · the client got <SideName side={primary} />
+        ’s · exchange <code>{exchange}</code>
         {traceId !== '' && (
           <>
             {' '}
@@ -136,7 +141,8 @@ function Example({ example, item, view }: ExampleParts) {
       {answers === null ? (
         <>
           <Empty>
-            Values are not shown: they are kept with <code>compare.values: redacted</code>, and shown to tokens with the scope <code>bodies</code>.
+            Values are not shown: they are kept with <code>compare.values: redacted</code>, and shown to tokens with the
+            scope <code>bodies</code>.
           </Empty>
           <ul class="plain">
             {example.differences.map(one => (
@@ -152,26 +158,35 @@ function Example({ example, item, view }: ExampleParts) {
             <span class="side legacy">legacy</span>
             <span class="side new">new</span>
           </div>
-          <Beside rows={beside(headLines(answers.legacy, item.differences), headLines(answers.new, item.differences))} what="Heads" />
+          <Beside
+            rows={beside(headLines(answers.legacy, item.differences), headLines(answers.new, item.differences))}
+            what="Heads"
+          />
           {answers.legacy.body === null && answers.new.body === null ? (
             <Empty>Neither body is text.</Empty>
           ) : (
-            <Beside rows={beside(bodyLines(answers.legacy, item.differences), bodyLines(answers.new, item.differences))} what="Bodies" />
+            <Beside
+              rows={beside(bodyLines(answers.legacy, item.differences), bodyLines(answers.new, item.differences))}
+              what="Bodies"
+            />
           )}
           <p class="dim legend-lines">
-            <span class="mark-counts">≠</span> this difference · <span class="mark-other">~</span> differs as well: another one, or what does not count
+            <span class="mark-counts">≠</span> this difference · <span class="mark-other">~</span> differs as well:
+            another one, or what does not count
           </p>
         </>
       )}
       {target !== null && view !== null && (
         <details>
           <summary>Ask each side by hand</summary>
-          <pre tabIndex={0}>
+          <pre>
             {(['legacy', 'new'] as const)
               .flatMap(side => {
                 const url = view.sides[side]?.url.split(',')[0]?.trim()
                 const how = method === 'GET' ? '' : method === 'HEAD' ? ' -I' : ` -X ${method}`
-                return url === undefined ? [] : [`curl -i${how} '${url.replace(/\/+$/, '')}${target.replaceAll("'", "'\\''")}'`]
+                return url === undefined
+                  ? []
+                  : [`curl -i${how} '${url.replace(/\/+$/, '')}${target.replaceAll("'", "'\\''")}'`]
               })
               .join('\n')}
           </pre>

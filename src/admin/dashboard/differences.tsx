@@ -22,7 +22,10 @@ interface Parts {
   readonly view: RouteView | null
 }
 
-export function useDivergences(id: string, live: Live): { answer: DivergencesAnswer | null; trouble: string | null; read: () => void } {
+export function useDivergences(
+  id: string,
+  live: Live,
+): { answer: DivergencesAnswer | null; trouble: string | null; read: () => void } {
   const [answer, setAnswer] = useState<DivergencesAnswer | null>(null)
   const [trouble, setTrouble] = useState<string | null>(null)
   const [asked, setAsked] = useState(0)
@@ -54,14 +57,18 @@ export function Differences({ id, row, live, place, view }: Parts) {
   const [isAdding, setAdding] = useState(false)
   const items = answer?.items ?? []
   const shown = useMemo(
-    () => items.filter(item => (state === 'open' ? item.state === 'divergent' || item.state === 'undecided' : item.state === state)),
+    () =>
+      items.filter(item =>
+        state === 'open' ? item.state === 'divergent' || item.state === 'undecided' : item.state === state,
+      ),
     [items, state],
   )
   const tree = useMemo(() => treeOf(shown), [shown])
   if (row.shadow === 0 && items.length === 0) {
     return (
       <Empty>
-        Nothing is compared: the other side is not asked. Set <code>shadow.percent</code> of the route, and see docs/comparing.md.
+        Nothing is compared: the other side is not asked. Set <code>shadow.percent</code> of the route, and see
+        docs/comparing.md.
       </Empty>
     )
   }
@@ -81,8 +88,14 @@ export function Differences({ id, row, live, place, view }: Parts) {
       <div class="differences">
         <section class="tree" aria-label="Places that differ">
           <div class="bar-of-tools">
-            <select aria-label="State" value={state} onChange={event => setFilter(place, 'state', event.currentTarget.value)}>
-              <option value="open">open: {items.filter(one => one.state === 'divergent' || one.state === 'undecided').length}</option>
+            <select
+              aria-label="State"
+              value={state}
+              onChange={event => setFilter(place, 'state', event.currentTarget.value)}
+            >
+              <option value="open">
+                open: {items.filter(one => one.state === 'divergent' || one.state === 'undecided').length}
+              </option>
               {STATES.map(one => (
                 <option key={one} value={one}>
                   {one}: {items.filter(item => item.state === one).length}
@@ -147,7 +160,16 @@ function Branches({ nodes, place }: { readonly nodes: readonly Node[]; readonly 
   )
 }
 
-const KINDS: Readonly<Record<string, string>> = { missing: '−', extra: '+', value: '≠', type: 'T', order: '⇅', status: '#', header: 'H', body: '▤' }
+const KINDS: Readonly<Record<string, string>> = {
+  missing: '−',
+  extra: '+',
+  value: '≠',
+  type: 'T',
+  order: '⇅',
+  status: '#',
+  header: 'H',
+  body: '▤',
+}
 
 function Leaf({ item, place }: { readonly item: SignatureAnswer; readonly place: Place }) {
   const { signature, kind, severity, state, count, rate, route } = item

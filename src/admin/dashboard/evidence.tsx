@@ -1,12 +1,12 @@
 // What is known about whether new does as well as legacy: answers compared, errors and latency of both sides over each other.
 import { useEffect, useState } from 'preact/hooks'
 import type { RouteView, Status } from '../api.ts'
-import { type Answer, call } from './call.ts'
 import { Empty } from './bits.tsx'
 import { DayBars, useDays } from './burndown.tsx'
+import { type Answer, call } from './call.ts'
 import { Chart } from './chart.tsx'
-import type { Live } from './live.ts'
 import { useDivergences } from './differences.tsx'
+import type { Live } from './live.ts'
 import { placeText } from './place.ts'
 import { countText, millisText, NONE, rateText, ratioText, spanText } from './words.ts'
 
@@ -34,16 +34,17 @@ export function Evidence({ row, view, live }: EvidenceParts) {
       <section aria-labelledby="charts">
         <div class="bar-of-tools">
           <h2 id="charts">Both sides over time</h2>
-          <div class="toggle" role="group" aria-label="Span">
+          <fieldset class="toggle">
+            <legend class="unseen">Span</legend>
             {SPANS.map(one => (
               <button key={one} type="button" aria-pressed={span === one} onClick={() => setSpan(one)}>
                 {one}
               </button>
             ))}
-          </div>
+          </fieldset>
           <span class="legend dim">
-            <i class="line legacy" aria-hidden="true" /> legacy, dashed · <i class="line new" aria-hidden="true" /> new, solid
-            · vertical lines: changes
+            <i class="line legacy" aria-hidden="true" /> legacy, dashed · <i class="line new" aria-hidden="true" /> new,
+            solid · vertical lines: changes
           </span>
         </div>
         {history === null ? <Empty>Asking …</Empty> : <Charts history={history} />}
@@ -78,7 +79,8 @@ function useHistory(id: string, span: string, changes: number): History | null {
 function Charts({ history }: { readonly history: History }) {
   const { legacy, new: fresh } = history.sides
   const seconds = history.stepMs / 1000
-  const perSecond = (side: typeof legacy) => (side?.requests ?? []).map(count => (count === null ? null : count / seconds))
+  const perSecond = (side: typeof legacy) =>
+    (side?.requests ?? []).map(count => (count === null ? null : count / seconds))
   const errors = (side: typeof legacy) =>
     (side?.requests ?? []).map((count, i) => {
       const failed = side?.errors[i]
@@ -86,9 +88,21 @@ function Charts({ history }: { readonly history: History }) {
     })
   return (
     <div class="charts">
-      <Chart title="P95" history={history} legacy={legacy?.p95Ms ?? []} fresh={fresh?.p95Ms ?? []} format={millisText} />
+      <Chart
+        title="P95"
+        history={history}
+        legacy={legacy?.p95Ms ?? []}
+        fresh={fresh?.p95Ms ?? []}
+        format={millisText}
+      />
       <Chart title="Errors" history={history} legacy={errors(legacy)} fresh={errors(fresh)} format={ratioText} />
-      <Chart title="Requests/s" history={history} legacy={perSecond(legacy)} fresh={perSecond(fresh)} format={rateText} />
+      <Chart
+        title="Requests/s"
+        history={history}
+        legacy={perSecond(legacy)}
+        fresh={perSecond(fresh)}
+        format={rateText}
+      />
     </div>
   )
 }
@@ -121,7 +135,8 @@ function Sides({ row, view }: { readonly row: Row; readonly view: RouteView | nu
         <tbody>
           {line('Requests/s', rateText(row.perSecond.legacy), rateText(row.perSecond.new))}
           {line('Errors', ratioText(row.errorRatio.legacy), ratioText(row.errorRatio.new))}
-          {view !== null && line('P50', millisText(view.sides.legacy?.p50Ms ?? null), millisText(view.sides.new?.p50Ms ?? null))}
+          {view !== null &&
+            line('P50', millisText(view.sides.legacy?.p50Ms ?? null), millisText(view.sides.new?.p50Ms ?? null))}
           {line('P95', millisText(row.p95Ms.legacy), millisText(row.p95Ms.new))}
           {view !== null && line('Open tunnels', countText(view.tunnels.legacy), countText(view.tunnels.new))}
         </tbody>
@@ -149,8 +164,8 @@ function Compared({ row, live }: { readonly row: Row; readonly live: Live }) {
         <h2>Answers compared</h2>
         <p>Nothing is compared: the other side is not asked.</p>
         <p class="dim">
-          <code>shadow: {'{ percent: 5 }'}</code> on the route in <code>routes.yaml</code> asks it for 5 % of the safe requests,
-          after the client has its answer.
+          <code>shadow: {'{ percent: 5 }'}</code> on the route in <code>routes.yaml</code> asks it for 5 % of the safe
+          requests, after the client has its answer.
         </p>
       </section>
     )
@@ -193,14 +208,17 @@ function Compared({ row, live }: { readonly row: Row; readonly live: Live }) {
                 <b>{ratioText(rate)}</b>
                 <span class="dim"> of {countText(of)}</span>
               </td>
-              <td class="number">{interval === null ? NONE : `${ratioText(interval[0])} – ${ratioText(interval[1])}`}</td>
+              <td class="number">
+                {interval === null ? NONE : `${ratioText(interval[0])} – ${ratioText(interval[1])}`}
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
       <p class="dim">
-        {countText(totals.eligible)} eligible requests: {countText(totals.not_sampled)} not sampled, {countText(totals.skipped)} skipped,{' '}
-        {countText(totals.dropped)} dropped, {countText(totals.undecided)} undecided, {countText(totals.noise)} noise.
+        {countText(totals.eligible)} eligible requests: {countText(totals.not_sampled)} not sampled,{' '}
+        {countText(totals.skipped)} skipped, {countText(totals.dropped)} dropped, {countText(totals.undecided)}{' '}
+        undecided, {countText(totals.noise)} noise.
       </p>
       {latency.pairs > 0 && (
         <p class="dim">

@@ -37,7 +37,9 @@ export const FleetRow = memo(function FleetRow({ row, scale, who }: RowParts) {
           {template}
         </span>
         {(owner !== null || group !== null) && (
-          <span class="under dim cut">{[owner, group === null ? null : `group ${group}`].filter(one => one !== null).join(' · ')}</span>
+          <span class="under dim cut">
+            {[owner, group === null ? null : `group ${group}`].filter(one => one !== null).join(' · ')}
+          </span>
         )}
       </th>
       <td data-label="Users on new">
@@ -46,7 +48,9 @@ export const FleetRow = memo(function FleetRow({ row, scale, who }: RowParts) {
       <td data-label="Phase, next">
         <Phase row={row} />
         {attention.why !== null && <span class={`under why ${attention.level}`}>{attention.why}</span>}
-        {row.next !== '' && (attention.level !== 'look' || attention.why === null) && <span class="under dim">{row.next}</span>}
+        {row.next !== '' && (attention.level !== 'look' || attention.why === null) && (
+          <span class="under dim">{row.next}</span>
+        )}
       </td>
       <td class="number" data-label="Requests/s">
         <Both legacy={rateText(row.perSecond.legacy)} fresh={rateText(row.perSecond.new)} row={row} />
@@ -68,7 +72,13 @@ export const FleetRow = memo(function FleetRow({ row, scale, who }: RowParts) {
           </span>
         ) : (
           <>
-            <b title={match.interval === null ? '' : `95 %: ${ratioText(match.interval[0])} to ${ratioText(match.interval[1])}`}>
+            <b
+              title={
+                match.interval === null
+                  ? ''
+                  : `95 %: ${ratioText(match.interval[0])} to ${ratioText(match.interval[1])}`
+              }
+            >
               {ratioText(match.rate)}
             </b>
             <span class="under dim">of {countText(match.compared)}</span>

@@ -39,7 +39,10 @@ export function FleetPage({ live, status, place }: FleetParts) {
         <section aria-labelledby="routes">
           <div class="bar-of-tools">
             <h2 id="routes">
-              Routes <span class="dim">{rows.length === status.routes.length ? rows.length : `${rows.length} of ${status.routes.length}`}</span>
+              Routes{' '}
+              <span class="dim">
+                {rows.length === status.routes.length ? rows.length : `${rows.length} of ${status.routes.length}`}
+              </span>
             </h2>
             <input
               type="search"
@@ -95,7 +98,11 @@ export function FleetPage({ live, status, place }: FleetParts) {
       )}
       {status.default !== null && (
         <p class="dim default">
-          What no route matches goes to legacy: {status.default.perSecond.legacy > 0 ? `${status.default.perSecond.legacy} requests/s` : 'nothing in the last minute'}.
+          What no route matches goes to legacy:{' '}
+          {status.default.perSecond.legacy > 0
+            ? `${status.default.perSecond.legacy} requests/s`
+            : 'nothing in the last minute'}
+          .
         </p>
       )}
     </main>
@@ -110,7 +117,17 @@ function fits(row: Row, text: string, need: string, phase: string): boolean {
   return [row.id, row.template, row.owner, row.group].some(part => part?.toLowerCase().includes(wanted) === true)
 }
 
-function Choice({ place, name, label, options }: { readonly place: Place; readonly name: string; readonly label: string; readonly options: readonly string[] }) {
+function Choice({
+  place,
+  name,
+  label,
+  options,
+}: {
+  readonly place: Place
+  readonly name: string
+  readonly label: string
+  readonly options: readonly string[]
+}) {
   return (
     <select
       aria-label={label}
@@ -136,7 +153,10 @@ function Headline({ status, who }: { readonly status: Status; readonly who: Live
   const isAllBack = status.rollbacks.some(({ units }) => units === '*')
   const [level, title] =
     wrong.length > 0
-      ? ['wrong', `${many(wrong.length, 'route is', 'routes are')} ${wrong.every(({ state }) => state === 'rolled-back') ? 'rolled back' : 'wrong'}`]
+      ? [
+          'wrong',
+          `${many(wrong.length, 'route is', 'routes are')} ${wrong.every(({ state }) => state === 'rolled-back') ? 'rolled back' : 'wrong'}`,
+        ]
       : look.length > 0
         ? ['look', `Nothing is wrong. ${many(look.length, 'route wants', 'routes want')} a look`]
         : ['none', 'Nothing is wrong']
@@ -177,7 +197,8 @@ function FirstRun({ status }: { readonly status: Status }) {
           Send traffic through <code>{status.listen}</code>.
         </li>
         <li>
-          <code>banyan doctor</code> says what stands in the way, <code>banyan transparent</code> proves that nothing changes.
+          <code>banyan doctor</code> says what stands in the way, <code>banyan transparent</code> proves that nothing
+          changes.
         </li>
         <li>
           <code>banyan inventory</code> lists what the traffic consists of, <code>banyan init</code> drafts a{' '}

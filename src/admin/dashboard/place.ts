@@ -23,12 +23,7 @@ export function readPlace(hash: string): Place {
   return { route, tab: TABS.find(one => one === tab) ?? 'evidence', signature: signature || null, filters }
 }
 
-export function placeText({
-  route = null,
-  tab = 'evidence',
-  signature = null,
-  filters,
-}: Partial<Place>): string {
+export function placeText({ route = null, tab = 'evidence', signature = null, filters }: Partial<Place>): string {
   const query = filters === undefined || filters.size === 0 ? '' : `?${filters}`
   if (route === null) return `#/${query}`
   const rest = signature !== null ? `/${tab}/${encodeURIComponent(signature)}` : tab === 'evidence' ? '' : `/${tab}`

@@ -1,6 +1,6 @@
 // What a change would do, as Banyan itself reckons it, while it is being typed.
 import { useEffect, useState } from 'preact/hooks'
-import { type Answer, call, Refused } from './call.ts'
+import { type Answer, call, type Refused } from './call.ts'
 import { percentText, rateText } from './words.ts'
 
 export type Preview = Answer<'preview'>
@@ -13,8 +13,14 @@ export interface Asked {
 }
 
 /** null: not there yet. `id` null: everything. */
-export function usePreview(id: string | null, asked: Asked | null): { preview: Preview | null; trouble: string | null } {
-  const [found, setFound] = useState<{ preview: Preview | null; trouble: string | null }>({ preview: null, trouble: null })
+export function usePreview(
+  id: string | null,
+  asked: Asked | null,
+): { preview: Preview | null; trouble: string | null } {
+  const [found, setFound] = useState<{ preview: Preview | null; trouble: string | null }>({
+    preview: null,
+    trouble: null,
+  })
   const key = JSON.stringify(asked)
   useEffect(() => {
     if (asked === null) return
@@ -37,7 +43,13 @@ export function usePreview(id: string | null, asked: Asked | null): { preview: P
   return found
 }
 
-export function PreviewView({ preview, trouble }: { readonly preview: Preview | null; readonly trouble: string | null }) {
+export function PreviewView({
+  preview,
+  trouble,
+}: {
+  readonly preview: Preview | null
+  readonly trouble: string | null
+}) {
   if (trouble !== null) {
     return (
       <p class="trouble" role="alert">

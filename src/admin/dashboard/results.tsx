@@ -15,7 +15,13 @@ export interface Result {
 
 const UNDO_MS = 10_000
 
-export function Results({ results, onDismiss }: { readonly results: readonly Result[]; readonly onDismiss: (number: number) => void }) {
+export function Results({
+  results,
+  onDismiss,
+}: {
+  readonly results: readonly Result[]
+  readonly onDismiss: (number: number) => void
+}) {
   return (
     <div class="results" role="status" aria-live="assertive">
       {results.map(result => (
@@ -64,7 +70,9 @@ function Where({ applied }: { readonly applied: Answer<'setWeight'> }) {
           serve as before.
         </p>
       )}
-      {!durable && <p class="trouble">Not stored yet: the store does not answer. It is in force, and kept until it is stored.</p>}
+      {!durable && (
+        <p class="trouble">Not stored yet: the store does not answer. It is in force, and kept until it is stored.</p>
+      )}
       <details>
         <summary>Where</summary>
         <ul class="plain">

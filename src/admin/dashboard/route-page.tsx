@@ -115,12 +115,16 @@ const STEPS = PHASES.filter(phase => phase !== 'legacy-only')
 
 /** The way of a migration, and where this route is on it. */
 function Stepper({ row }: { readonly row: Status['routes'][number] }) {
-  const at = STEPS.findIndex(phase => phase === row.phase)
+  const at = (STEPS as readonly string[]).indexOf(row.phase)
   return (
     <section class="stepper" aria-label="Phases">
       <ol>
         {STEPS.map((phase, i) => (
-          <li key={phase} class={i < at ? 'past' : i === at ? 'now' : 'to-come'} aria-current={i === at ? 'step' : undefined}>
+          <li
+            key={phase}
+            class={i < at ? 'past' : i === at ? 'now' : 'to-come'}
+            aria-current={i === at ? 'step' : undefined}
+          >
             <span aria-hidden="true">{i < at ? '✓' : i === at ? '●' : '○'}</span> {phase}
           </li>
         ))}

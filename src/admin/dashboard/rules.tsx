@@ -39,10 +39,19 @@ export function RuleForm({ id, item, live, onAdded }: FormParts) {
   const [days, setDays] = useState('30')
   const [tried, setTried] = useState<TriedRule | null>(null)
   const [trouble, setTrouble] = useState<string | null>(null)
-  const paths = text.split('\n').map(line => line.trim()).filter(line => line !== '')
+  const paths = text
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '')
   const rule = { [action]: paths.length === 1 ? paths[0] : paths }
-  const until = days === '' ? {} : { until: new Date(Date.now() + Number(days) * DAY_MS).toISOString().replace(/\.\d+Z$/, 'Z') }
-  const body = { ...rule, reason, ...until, ...(live.who === null || live.who === undefined ? {} : { owner: live.who.name }) }
+  const until =
+    days === '' ? {} : { until: new Date(Date.now() + Number(days) * DAY_MS).toISOString().replace(/\.\d+Z$/, 'Z') }
+  const body = {
+    ...rule,
+    reason,
+    ...until,
+    ...(live.who === null || live.who === undefined ? {} : { owner: live.who.name }),
+  }
   const key = JSON.stringify(rule)
   useEffect(() => {
     if (paths.length === 0) {
@@ -71,14 +80,18 @@ export function RuleForm({ id, item, live, onAdded }: FormParts) {
   }, [id, key])
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
-    const isAdded = await run('addRule', { params: { id }, body }, {
-      title: 'The rule counts from now on',
-      undo: async applied => {
-        const { rule: added } = applied as unknown as { readonly rule: RuleAnswer }
-        await run('removeRule', { params: { id, rule: added.id } }, { title: 'Undone: the rule is gone' })
-        onAdded()
+    const isAdded = await run(
+      'addRule',
+      { params: { id }, body },
+      {
+        title: 'The rule counts from now on',
+        undo: async applied => {
+          const { rule: added } = applied as unknown as { readonly rule: RuleAnswer }
+          await run('removeRule', { params: { id, rule: added.id } }, { title: 'Undone: the rule is gone' })
+          onAdded()
+        },
       },
-    })
+    )
     if (isAdded) {
       setReason('')
       onAdded()
@@ -95,11 +108,24 @@ export function RuleForm({ id, item, live, onAdded }: FormParts) {
         ))}
       </select>
       <label for="rule-paths">Where: a JSONPath, header:NAME or status; one a line</label>
-      <textarea id="rule-paths" rows={Math.min(6, Math.max(1, paths.length))} value={text} spellcheck={false} required onInput={event => setText(event.currentTarget.value)} />
+      <textarea
+        id="rule-paths"
+        rows={Math.min(6, Math.max(1, paths.length))}
+        value={text}
+        spellcheck={false}
+        required
+        onInput={event => setText(event.currentTarget.value)}
+      />
       <div class="row">
         <span class="grow">
           <label for="rule-reason">Why: whoever comes upon it later has to know</label>
-          <input id="rule-reason" value={reason} required maxLength={500} onInput={event => setReason(event.currentTarget.value)} />
+          <input
+            id="rule-reason"
+            value={reason}
+            required
+            maxLength={500}
+            onInput={event => setReason(event.currentTarget.value)}
+          />
         </span>
         <span>
           <label for="rule-until">Counts for</label>
@@ -115,10 +141,18 @@ export function RuleForm({ id, item, live, onAdded }: FormParts) {
       <Tried tried={tried} trouble={trouble} item={item} />
       <details>
         <summary>As CLI / curl</summary>
-        <CopyLines cli={`banyan rules add ${id} ${quoted(JSON.stringify(body))}`} name="addRule" options={{ params: { id }, body }} />
+        <CopyLines
+          cli={`banyan rules add ${id} ${quoted(JSON.stringify(body))}`}
+          name="addRule"
+          options={{ params: { id }, body }}
+        />
       </details>
       <div class="row end">
-        <button type="submit" class="primary" disabled={!may(live.who, 'operate', id) || trouble !== null || paths.length === 0}>
+        <button
+          type="submit"
+          class="primary"
+          disabled={!may(live.who, 'operate', id) || trouble !== null || paths.length === 0}
+        >
           Add the rule
         </button>
       </div>
@@ -127,7 +161,15 @@ export function RuleForm({ id, item, live, onAdded }: FormParts) {
 }
 
 /** Before anything is added. */
-function Tried({ tried, trouble, item }: { readonly tried: TriedRule | null; readonly trouble: string | null; readonly item: SignatureAnswer | null }) {
+function Tried({
+  tried,
+  trouble,
+  item,
+}: {
+  readonly tried: TriedRule | null
+  readonly trouble: string | null
+  readonly item: SignatureAnswer | null
+}) {
   if (trouble !== null) {
     return (
       <p class="trouble" role="alert">
@@ -148,7 +190,8 @@ function Tried({ tried, trouble, item }: { readonly tried: TriedRule | null; rea
         <ul class="plain">
           {others.slice(0, 6).map(({ signature, field, severity, count, whole }) => (
             <li key={signature}>
-              also {field} <span class={`chip ${severity}`}>{severity}</span> {countText(count)}×{whole ? '' : ', some of its places'}
+              also {field} <span class={`chip ${severity}`}>{severity}</span> {countText(count)}×
+              {whole ? '' : ', some of its places'}
             </li>
           ))}
         </ul>
@@ -199,11 +242,15 @@ export function Rules({ id, live }: { readonly id: string; readonly live: Live }
               <tr key={rule.id}>
                 <th scope="row">
                   {rule.text}
-                  {(rule.dead || rule.expired) && <span class="chip">{rule.expired ? 'expired' : 'never hid anything'}</span>}
+                  {(rule.dead || rule.expired) && (
+                    <span class="chip">{rule.expired ? 'expired' : 'never hid anything'}</span>
+                  )}
                 </th>
                 <td>
                   {rule.reason ?? '–'}
-                  <span class="under dim">{rule.owner ?? rule.by ?? (rule.source === 'file' ? 'from the file' : '')}</span>
+                  <span class="under dim">
+                    {rule.owner ?? rule.by ?? (rule.source === 'file' ? 'from the file' : '')}
+                  </span>
                 </td>
                 <td class="number">{countText(rule.hits)}</td>
                 <td>{rule.until === null ? 'no end' : <Moment at={rule.until} />}</td>
@@ -215,7 +262,11 @@ export function Rules({ id, live }: { readonly id: string; readonly live: Live }
                       type="button"
                       disabled={!may(live.who, 'operate', id)}
                       onClick={async () => {
-                        await run('removeRule', { params: { id, rule: rule.id } }, { title: 'The rule is gone: what it hid counts again' })
+                        await run(
+                          'removeRule',
+                          { params: { id, rule: rule.id } },
+                          { title: 'The rule is gone: what it hid counts again' },
+                        )
                         void read()
                       }}
                     >

@@ -33,7 +33,8 @@ export function Setup({ view }: { readonly view: RouteView }) {
             </dd>
             <dt>Weight</dt>
             <dd>
-              file {percentText(weight.declared)} · desired {percentText(weight.desired)} · in force {percentText(weight.effective)}
+              file {percentText(weight.declared)} · desired {percentText(weight.desired)} · in force{' '}
+              {percentText(weight.effective)}
               {set !== null && (
                 <span class="under dim">
                   set by {set.by}, {spanText(Date.now() - set.at)} ago{set.reason === null ? '' : `: ${set.reason}`}
@@ -41,7 +42,8 @@ export function Setup({ view }: { readonly view: RouteView }) {
               )}
               {frozen !== null && (
                 <span class="under dim">
-                  frozen by {frozen.by}, {spanText(Date.now() - frozen.at)} ago{frozen.reason === null ? '' : `: ${frozen.reason}`}
+                  frozen by {frozen.by}, {spanText(Date.now() - frozen.at)} ago
+                  {frozen.reason === null ? '' : `: ${frozen.reason}`}
                 </span>
               )}
             </dd>
@@ -93,8 +95,8 @@ function SideCard({ side, state }: { readonly side: 'legacy' | 'new'; readonly s
         <code>{state.url}</code>
       </p>
       <p class="dim">
-        {countText(state.requests)} requests since the start, {countText(state.errors)} failed · P50 {millisText(state.p50Ms)} · P95{' '}
-        {millisText(state.p95Ms)}
+        {countText(state.requests)} requests since the start, {countText(state.errors)} failed · P50{' '}
+        {millisText(state.p50Ms)} · P95 {millisText(state.p95Ms)}
       </p>
       {!state.tlsVerified && <p class="trouble-soft">Its certificate is not checked.</p>}
       {state.circuit === 'open' && <p class="trouble">Its circuit is open: too many requests had failed.</p>}

@@ -129,7 +129,9 @@ function titleOf(live: Live, route: string | null): string {
 }
 
 function isTyping({ target }: KeyboardEvent): boolean {
-  return target instanceof HTMLElement && (target.matches('input, textarea, select') || target.closest('dialog') !== null)
+  return (
+    target instanceof HTMLElement && (target.matches('input, textarea, select') || target.closest('dialog') !== null)
+  )
 }
 
 /** The first that is on screen; Enter does the rest, so that no single key changes anything. */

@@ -30,7 +30,10 @@ export function Timeline({ id, changes }: { readonly id: string; readonly change
           <li key={entry.seq} class={`entry ${entry.action}`}>
             <Moment at={entry.at} />
             <div>
-              <b>{entry.action}</b> {entry.subject !== id && <span class="dim">on {entry.subject === '*' ? 'everything' : entry.subject}</span>}{' '}
+              <b>{entry.action}</b>{' '}
+              {entry.subject !== id && (
+                <span class="dim">on {entry.subject === '*' ? 'everything' : entry.subject}</span>
+              )}{' '}
               <span class="change">{changeText(entry)}</span>
               <span class="under dim">
                 {entry.actor.name}
@@ -55,7 +58,9 @@ function changeText({ before, after }: Entry): string {
   const [was, is] = [partsOf(before), partsOf(after)]
   const names = [...new Set([...Object.keys(was), ...Object.keys(is)])]
   const changed = names.filter(name => shownValue(was[name]) !== shownValue(is[name]))
-  const text = changed.map(name => `${name === '' ? '' : `${name}: `}${shownValue(was[name])} → ${shownValue(is[name])}`).join(', ')
+  const text = changed
+    .map(name => `${name === '' ? '' : `${name}: `}${shownValue(was[name])} → ${shownValue(is[name])}`)
+    .join(', ')
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }
 

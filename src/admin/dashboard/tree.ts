@@ -52,7 +52,8 @@ function nodesOf({ below }: Growing, path: string): readonly Node[] {
         at = inside
       }
       const inside = nodesOf(at, here)
-      const count = at.items.reduce((sum, item) => sum + item.count, 0) + inside.reduce((sum, node) => sum + node.count, 0)
+      const count =
+        at.items.reduce((sum, item) => sum + item.count, 0) + inside.reduce((sum, node) => sum + node.count, 0)
       return { name: shown, path: here, items: at.items, below: inside, count }
     })
     .sort((one, other) => other.count - one.count || (one.name < other.name ? -1 : 1))

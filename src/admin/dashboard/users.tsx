@@ -32,7 +32,9 @@ export function Users({ id, row, live }: UsersParts) {
     <>
       <div class="columns">
         <Who id={id} />
-        {row.state === 'legacy-only' || row.state === 'new-only' ? null : <PinForm id={id} isMay={isMay} onPinned={read} />}
+        {row.state === 'legacy-only' || row.state === 'new-only' ? null : (
+          <PinForm id={id} isMay={isMay} onPinned={read} />
+        )}
       </div>
       <section aria-labelledby="pins">
         <h2 id="pins">Pinned users</h2>
@@ -76,7 +78,11 @@ export function Users({ id, row, live }: UsersParts) {
                       type="button"
                       disabled={!isMay}
                       onClick={async () => {
-                        await run('unpin', { params: { id }, query: { pin: pin.id } }, { title: 'The pin is taken back' })
+                        await run(
+                          'unpin',
+                          { params: { id }, query: { pin: pin.id } },
+                          { title: 'The pin is taken back' },
+                        )
                         void read()
                       }}
                     >
@@ -98,7 +104,7 @@ function Who({ id }: { readonly id: string }) {
   const [trouble, setTrouble] = useState<string | null>(null)
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
-    const key = valueOf(event, 'who-key')
+    const key = textOf(event, 'who-key')
     try {
       setFound(await call('who', { query: { key } }))
       setTrouble(null)
@@ -106,7 +112,8 @@ function Who({ id }: { readonly id: string }) {
       setTrouble((error as Error).message)
     }
   }
-  const shown = found === null ? [] : [...found.routes].sort((one, other) => Number(other.route === id) - Number(one.route === id))
+  const shown =
+    found === null ? [] : [...found.routes].sort((one, other) => Number(other.route === id) - Number(one.route === id))
   return (
     <section class="card">
       <h2>Where is a user, and why?</h2>
@@ -122,7 +129,8 @@ function Who({ id }: { readonly id: string }) {
         <ul class="plain found">
           {shown.map(({ route, side, why, pin, bucket }) => (
             <li key={route}>
-              <b class="cut">{route}</b> {side === null ? <span class="dim">only a request can tell</span> : <SideName side={side} />}
+              <b class="cut">{route}</b>{' '}
+              {side === null ? <span class="dim">only a request can tell</span> : <SideName side={side} />}
               <span class="under">{why}</span>
               {(bucket !== null || pin !== null) && (
                 <span class="under dim">
@@ -138,7 +146,15 @@ function Who({ id }: { readonly id: string }) {
   )
 }
 
-function PinForm({ id, isMay, onPinned }: { readonly id: string; readonly isMay: boolean; readonly onPinned: () => void }) {
+function PinForm({
+  id,
+  isMay,
+  onPinned,
+}: {
+  readonly id: string
+  readonly isMay: boolean
+  readonly onPinned: () => void
+}) {
   const { run } = useActions()
   const [key, setKey] = useState('')
   const [side, setSide] = useState<'legacy' | 'new'>('new')
@@ -158,11 +174,23 @@ function PinForm({ id, isMay, onPinned }: { readonly id: string; readonly isMay:
       <h2>Pin a user</h2>
       <form onSubmit={submit}>
         <label for="pin-key">Key (only its hash is kept)</label>
-        <input id="pin-key" value={key} required maxLength={1024} autocomplete="off" spellcheck={false} onInput={event => setKey(event.currentTarget.value)} />
+        <input
+          id="pin-key"
+          value={key}
+          required
+          maxLength={1024}
+          autocomplete="off"
+          spellcheck={false}
+          onInput={event => setKey(event.currentTarget.value)}
+        />
         <div class="row">
           <span>
             <label for="pin-side">Side</label>
-            <select id="pin-side" value={side} onChange={event => setSide(event.currentTarget.value as 'legacy' | 'new')}>
+            <select
+              id="pin-side"
+              value={side}
+              onChange={event => setSide(event.currentTarget.value as 'legacy' | 'new')}
+            >
               <option value="new">new</option>
               <option value="legacy">legacy</option>
             </select>
@@ -177,7 +205,13 @@ function PinForm({ id, isMay, onPinned }: { readonly id: string; readonly isMay:
           </span>
           <span class="grow">
             <label for="pin-reason">Why</label>
-            <input id="pin-reason" value={reason} required maxLength={500} onInput={event => setReason(event.currentTarget.value)} />
+            <input
+              id="pin-reason"
+              value={reason}
+              required
+              maxLength={500}
+              onInput={event => setReason(event.currentTarget.value)}
+            />
           </span>
         </div>
         <p class="dim">One user, on this route and its group, at any weight; a rollback still takes everybody.</p>
@@ -190,7 +224,12 @@ function PinForm({ id, isMay, onPinned }: { readonly id: string; readonly isMay:
           />
         </details>
         <div class="row end">
-          <button type="submit" class="primary" disabled={!isMay} title={isMay ? undefined : 'Your token has not the scope operate here'}>
+          <button
+            type="submit"
+            class="primary"
+            disabled={!isMay}
+            title={isMay ? undefined : 'Your token has not the scope operate here'}
+          >
             Pin
           </button>
         </div>
@@ -199,6 +238,6 @@ function PinForm({ id, isMay, onPinned }: { readonly id: string; readonly isMay:
   )
 }
 
-function valueOf(event: SubmitEvent, name: string): string {
+function textOf(event: SubmitEvent, name: string): string {
   return ((event.currentTarget as HTMLFormElement).elements.namedItem(name) as HTMLInputElement).value
 }

@@ -3,12 +3,19 @@ import type { Status } from '../api.ts'
 
 const SHOWN = 3
 
-export function Warnings({ warnings, title = 'Warnings' }: { readonly warnings: Status['warnings']; readonly title?: string }) {
+export function Warnings({
+  warnings,
+  title = 'Warnings',
+}: {
+  readonly warnings: Status['warnings']
+  readonly title?: string
+}) {
   if (warnings.length === 0) return null
   return (
     <details class="warnings" open={warnings.length <= SHOWN}>
       <summary>
-        <span aria-hidden="true">◆</span> {warnings.length} {warnings.length === 1 ? title.replace(/s$/, '').toLowerCase() : title.toLowerCase()}
+        <span aria-hidden="true">◆</span> {warnings.length}{' '}
+        {warnings.length === 1 ? title.replace(/s$/, '').toLowerCase() : title.toLowerCase()}
       </summary>
       <ul>
         {warnings.map(({ code, message, route }) => (

@@ -42,15 +42,25 @@ export function WeightDialog({ id, onClose }: { readonly id: string; readonly on
       setBusy(false)
       return
     }
-    const isSet = await run('setWeight', { params: { id }, body, ifRevision: route.revision }, {
-      title: `${id} is at ${percentText(percent)}`,
-      undo: async ({ revision }) => {
-        const back = { params: { id }, ifRevision: revision }
-        const told = { title: `Undone: ${id} is as it was` }
-        if (before === null) await run('unsetWeight', { ...back, query: { reason: 'undone within ten seconds' } }, told)
-        else await run('setWeight', { ...back, body: { percent: before.percent, reason: 'undone within ten seconds' } }, told)
+    const isSet = await run(
+      'setWeight',
+      { params: { id }, body, ifRevision: route.revision },
+      {
+        title: `${id} is at ${percentText(percent)}`,
+        undo: async ({ revision }) => {
+          const back = { params: { id }, ifRevision: revision }
+          const told = { title: `Undone: ${id} is as it was` }
+          if (before === null)
+            await run('unsetWeight', { ...back, query: { reason: 'undone within ten seconds' } }, told)
+          else
+            await run(
+              'setWeight',
+              { ...back, body: { percent: before.percent, reason: 'undone within ten seconds' } },
+              told,
+            )
+        },
       },
-    })
+    )
     setBusy(false)
     if (isSet) onClose()
   }
@@ -89,9 +99,7 @@ export function WeightDialog({ id, onClose }: { readonly id: string; readonly on
           <label for="reason">Why (kept in the audit log)</label>
           <input id="reason" value={reason} maxLength={500} onInput={event => setReason(event.currentTarget.value)} />
           {percent !== null && <PreviewView preview={preview} trouble={reckoning} />}
-          {meanwhile !== null && (
-            <Meanwhile seen={seen} now={meanwhile} mine={text} />
-          )}
+          {meanwhile !== null && <Meanwhile seen={seen} now={meanwhile} mine={text} />}
           <details>
             <summary>As CLI / curl</summary>
             <CopyLines
