@@ -13,11 +13,14 @@ interface ChartParts {
   readonly legacy: Points
   readonly fresh: Points
   readonly format: (value: number | null) => string
+  /** The axis goes up to this at least: noughts fill no chart. */
+  readonly least: number
 }
 
 const HEIGHT = 190
+const FEWEST = 60
 
-export function Chart({ title, history, legacy, fresh, format }: ChartParts) {
+export function Chart({ title, history, legacy, fresh, format, least }: ChartParts) {
   const place = useRef<HTMLDivElement>(null)
   const drawn = useRef<uPlot | null>(null)
   const markers = useRef(history.markers)
@@ -31,7 +34,7 @@ export function Chart({ title, history, legacy, fresh, format }: ChartParts) {
     const make = () => {
       drawn.current?.destroy()
       drawn.current = new uPlot(
-        optionsOf(element, format, () => markers.current),
+        optionsOf(element, format, least, () => markers.current),
         data,
         element,
       )
@@ -75,14 +78,21 @@ export function Chart({ title, history, legacy, fresh, format }: ChartParts) {
   )
 }
 
-function dataOf({ from, stepMs, effective }: History, legacy: Points, fresh: Points): uPlot.AlignedData {
+/** A young process has little to show: what was before it is left out, but for a few points. */
+function dataOf({ from, stepMs, effective, since }: History, legacy: Points, fresh: Points): uPlot.AlignedData {
   const length = Math.max(legacy.length, fresh.length, effective.length)
-  const times = Array.from({ length }, (_, i) => (from + i * stepMs) / 1000)
-  const filled = (points: Points) => times.map((_, i) => points[i] ?? null)
+  const skipped = Math.max(0, Math.min(length - FEWEST, Math.floor((since - from) / stepMs)))
+  const times = Array.from({ length: length - skipped }, (_, i) => (from + (skipped + i) * stepMs) / 1000)
+  const filled = (points: Points) => times.map((_, i) => points[skipped + i] ?? null)
   return [times, filled(legacy), filled(fresh)]
 }
 
-function optionsOf(place: HTMLElement, format: ChartParts['format'], markers: () => History['markers']): uPlot.Options {
+function optionsOf(
+  place: HTMLElement,
+  format: ChartParts['format'],
+  least: number,
+  markers: () => History['markers'],
+): uPlot.Options {
   const color = colorsOf(place)
   const axis = {
     stroke: color('--dim'),
@@ -96,7 +106,7 @@ function optionsOf(place: HTMLElement, format: ChartParts['format'], markers: ()
     height: HEIGHT,
     tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'UTC'),
     cursor: { y: false, points: { size: 6 } },
-    scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.1, Number.EPSILON)] } },
+    scales: { y: { range: (_, __, max) => [0, Math.max((max ?? 0) * 1.1, least)] } },
     axes: [
       { ...axis, values: (_, ticks) => ticks.map(tick => utcText(tick * 1000).slice(11, 16)), space: 60 },
       { ...axis, values: (_, ticks) => ticks.map(tick => format(tick)), size: 62 },

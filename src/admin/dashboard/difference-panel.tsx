@@ -201,6 +201,11 @@ const SIGNS = { '': '', counts: '≠', other: '~' } as const
 function Beside({ rows, what }: { readonly rows: readonly (Marked | null)[]; readonly what: string }) {
   return (
     <table class="beside" aria-label={`${what} of both answers`}>
+      <colgroup>
+        <col />
+        <col class="sign" />
+        <col />
+      </colgroup>
       <tbody>
         {rows.map((row, i) =>
           row === null ? (

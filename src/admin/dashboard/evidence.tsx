@@ -94,14 +94,23 @@ function Charts({ history }: { readonly history: History }) {
         legacy={legacy?.p95Ms ?? []}
         fresh={fresh?.p95Ms ?? []}
         format={millisText}
+        least={5}
       />
-      <Chart title="Errors" history={history} legacy={errors(legacy)} fresh={errors(fresh)} format={ratioText} />
+      <Chart
+        title="Errors"
+        history={history}
+        legacy={errors(legacy)}
+        fresh={errors(fresh)}
+        format={ratioText}
+        least={0.01}
+      />
       <Chart
         title="Requests/s"
         history={history}
         legacy={perSecond(legacy)}
         fresh={perSecond(fresh)}
         format={rateText}
+        least={1}
       />
     </div>
   )
