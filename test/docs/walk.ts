@@ -38,6 +38,8 @@ export interface Walked {
 }
 
 const BANYAN = join(ROOT, 'bin/banyan.js')
+/** For a page whose `until …` never comes: it shall say which. */
+const LONGEST_BLOCK_MS = 150_000
 
 export async function walk(t: Test, page: string, { instead = {}, env: more = {} }: WalkOptions = {}): Promise<Walked> {
   const directory = temporary(t)
@@ -62,6 +64,7 @@ export async function walk(t: Test, page: string, { instead = {}, env: more = {}
     NEW: fresh,
     PROXY: `http://127.0.0.1:${proxy}`,
     BANYAN_ADMIN: `http://127.0.0.1:${admin}`,
+    HEALTH: `http://127.0.0.1:${health}`,
     ...more,
   }
   const running = runner(directory, env)
@@ -157,14 +160,18 @@ function runner(directory: string, env: NodeJS.ProcessEnv): Runner {
     },
     run: script =>
       new Promise(resolve => {
-        const child = spawn('bash', ['-c', banyan + script], { cwd: directory, env })
+        const child = spawn('bash', ['-c', banyan + script], { cwd: directory, env, detached: true })
         let out = ''
         const hear = (piece: Buffer) => {
           out += piece
         }
         child.stdout.on('data', hear)
         child.stderr.on('data', hear)
-        child.once('close', code => resolve({ code, out }))
+        const limit = setTimeout(() => process.kill(-(child.pid as number), 'SIGKILL'), LONGEST_BLOCK_MS)
+        child.once('close', code => {
+          clearTimeout(limit)
+          resolve({ code, out })
+        })
       }),
   }
 }
