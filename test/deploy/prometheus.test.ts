@@ -115,7 +115,7 @@ t.test('what is checked here finds mistakes', async t => {
 
 t.test('every alert has its section in the runbook, and every section its alert', async t => {
   const guide = textOf('docs/operations.md')
-  const [, chapter = ''] = /^## Alerts$(.*?)^## /ms.exec(guide) ?? []
+  const chapter = guide.split(/^## /m).find(one => one.startsWith('Alerts\n')) ?? ''
   const sections = [...chapter.matchAll(/^### (\w+)$/gm)].map(([, name]) => name!)
   const names = alerts.map(({ alert }) => alert)
   t.same(sections.toSorted(), names.toSorted())
@@ -126,7 +126,7 @@ t.test('every alert has its section in the runbook, and every section its alert'
     t.ok(annotations.summary.length > 0 && annotations.description.length > 0, alert)
     const [, section = ''] = new RegExp(`^### ${alert}$(.*?)^##`, 'ms').exec(`${chapter}\n##`) ?? []
     t.match(section, /`[^`]+`/, `${alert}: a command, or what to look at`)
-    t.match(section, new RegExp(`^\\*\\*${labels.severity}\\*\\*`, 'im'), `${alert}: says its severity`)
+    t.match(section, new RegExp(`^\\*\\*${labels.severity}\\.\\*\\*`, 'im'), `${alert}: says its severity`)
     // What the texts put in must be a label of the result.
     const known = new Set([...selectorsOf(expr).flatMap(({ metric }) => labelsFrom(metric)), ...groupingsOf(expr)])
     for (const [, label] of JSON.stringify(annotations).matchAll(/\$labels\.(\w+)/g))

@@ -15,7 +15,7 @@ export interface Selector {
 const SELECTOR = /\b([a-z][a-z0-9_]*(?::[a-z0-9_:]+)?)\b(?:\{([^}]*)\})?(?!\s*\()/gi
 const MATCHER = /([a-z_]+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"/g
 const GROUPING = /\b(?:by|on|ignoring|without|group_left|group_right)\s*\(([^)]*)\)/g
-const WORDS = new Set(['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan'])
+const WORDS = new Set(['and', 'or', 'unless', 'bool', 'offset', 'group_left', 'group_right', 'by', 'on', 'ignoring'])
 
 /** Every metric that is asked for. */
 export function selectorsOf(expr: string): readonly Selector[] {
@@ -24,8 +24,7 @@ export function selectorsOf(expr: string): readonly Selector[] {
     .replace(/\[[^\]]*\]/g, '')
     .replace(/\boffset \w+/g, '')
   return [...bare.matchAll(SELECTOR)]
-    .filter(([, name = '', labels]) => labels !== undefined || (!WORDS.has(name.toLowerCase()) && !/^[0-9]/.test(name)))
-    .filter(([, name = '']) => !/^(?:by|on|ignoring|without)$/.test(name))
+    .filter(([, name = '']) => !WORDS.has(name))
     .map(([, metric = '', labels = '']) => ({
       metric,
       matchers: new Map([...labels.matchAll(MATCHER)].map(([, label = '', value = '']) => [label, valuesOf(value)])),
