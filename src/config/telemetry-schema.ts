@@ -39,7 +39,8 @@ function tracesUrl() {
 
 function readUrl(given: string): string | Wrong {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase()
-  if (scheme === 'grpc') return new Wrong('OTLP is spoken over HTTP only', 'for example http://collector:4318/v1/traces')
+  if (scheme === 'grpc')
+    return new Wrong('OTLP is spoken over HTTP only', 'for example http://collector:4318/v1/traces')
   if (scheme !== 'http' && scheme !== 'https') return new Wrong('not a URL of http or https')
   if (given.includes('@')) return new Wrong('a URL must not hold a user or password', 'send them in headers')
   const url = URL.canParse(given) && !/[\s\\]/.test(given) ? new URL(given) : null
