@@ -58,7 +58,9 @@ export function createPost(parts: PostParts): { readonly post: Post; close(): vo
           'content-length': body.length,
         },
       }
+      let isAnswered = false
       const request = open(url, options, response => {
+        isAnswered = true
         read(response).then(
           text => resolve(answerOf(response, text, parts.now())),
           () => refused(signal.aborted ? 'timeout' : 'answer_cut'),
@@ -75,7 +77,7 @@ export function createPost(parts: PostParts): { readonly post: Post; close(): vo
         if (isStale && mayRepeat) resolve(attempt(body, signal, false))
         else refused(signal.aborted ? 'timeout' : why)
       })
-      request.on('close', () => refused(signal.aborted ? 'timeout' : 'closed'))
+      request.on('close', () => isAnswered || refused(signal.aborted ? 'timeout' : 'closed'))
       request.end(body)
     })
   }

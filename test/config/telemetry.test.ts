@@ -18,7 +18,8 @@ async function traces(value: object) {
   return config
 }
 
-const wrong = async (value: object) => (await wordsOf({ telemetry: { traces: { endpoint: ENDPOINT, ...value } } })).join()
+const wrong = async (value: object) =>
+  (await wordsOf({ telemetry: { traces: { endpoint: ENDPOINT, ...value } } })).join()
 
 t.test('off, whatever the environment says, unless the file says where to', async t => {
   const { config } = await load({})
@@ -65,7 +66,9 @@ t.test('secrets come from outside, are shown as ***, and are values of a header'
   t.match(shown(config), { telemetry: { traces: { headers: { 'x-key': '***' } } } })
   t.notMatch(JSON.stringify(shown(config)), /hunter2/)
   t.match(await wrong({ headers: { 'X-Key': 'hunter2' } }), /a secret must not stand in the text/)
-  const { mistakes } = await load({ telemetry: { traces: { endpoint: ENDPOINT, headers: { 'X-Key': '$' + '{CUT}' } } } })
+  const { mistakes } = await load({
+    telemetry: { traces: { endpoint: ENDPOINT, headers: { 'X-Key': '$' + '{CUT}' } } },
+  })
   t.match(mistakes, [{ path: '/telemetry/traces/headers/X-Key', message: 'not the value of a header' }])
   t.notMatch(JSON.stringify(mistakes), /hunter2/)
   t.match(await wrong({ headers: { 'X Key': '$' + '{SECRET}' } }), /not the name of a header/)
