@@ -39,6 +39,7 @@ import { createShadowing } from './shadowing.ts'
 import { createSightings } from './sightings.ts'
 import type { Copy } from './store/copy.ts'
 import { directoryOf, openCopy, openSpill, openStore } from './stores.ts'
+import { loadTracing, tracesOf } from './traces.ts'
 import { trafficOf } from './traffic.ts'
 import { type OwnListener, type Refuse, refuseOwn } from './upstream/own-listeners.ts'
 import { VERSION } from './version.ts'
@@ -346,6 +347,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     seed: options.configured.plan.seed ?? control.state().seed,
     salt: randomBytes(4).readUInt32BE(),
     certificateLookMs: options.certificateLookMs ?? null,
+    workers,
+    traces: tracesOf(config.telemetry),
   }
   const ears: Ears = {
     ...shadowing.ears,
@@ -368,6 +371,7 @@ export async function startApp(options: AppOptions): Promise<App> {
           clock,
           random: options.chance.random,
           log,
+          createTracing: await loadTracing(settings.traces),
           self: { instance, worker: 1 },
           first,
         })

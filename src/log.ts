@@ -60,6 +60,8 @@ function accessLine(logger: Logger): (exchange: Exchange) => void {
         route: decision?.route.id ?? null,
         side: decision?.side ?? null,
         reason: decision?.reason ?? null,
+        backend: exchange.backend,
+        backendAddress: exchange.backendAddress,
         method: exchange.method,
         template: decision?.route.template ?? null,
         status: exchange.status,
@@ -88,7 +90,7 @@ function round(ms: number): number {
 
 const ACCESS: PrettyOptions = {
   ignore:
-    'pid,hostname,instance,worker,method,route,template,status,side,reason,ending,ms,backendMs,exchange,trace,failure,phase',
+    'pid,hostname,instance,worker,method,route,template,status,side,reason,backend,backendAddress,ending,ms,backendMs,exchange,trace,failure,phase',
   messageFormat: line => requestText(line),
 }
 

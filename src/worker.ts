@@ -20,6 +20,8 @@ import {
 } from './plane/messages.ts'
 import type { Generation } from './plane/plane.ts'
 import { createTelling, type Telling } from './plane/telling.ts'
+import type { CreateTracing } from './telemetry/tracing.ts'
+import { loadTracing } from './traces.ts'
 
 interface Working {
   readonly beginning: Beginning
@@ -30,6 +32,8 @@ interface Working {
 }
 
 let working: Working | null = null
+/** It begins, and something has to be loaded for it; what comes meanwhile waits. */
+let loading: Promise<void> | null = null
 /** It was told to end. */
 let isLeaving = false
 
@@ -44,7 +48,18 @@ function generationOf({ state }: GenerationText, plan: Plan): Generation {
   return { snapshot, state, configured: { plan } as Generation['configured'] }
 }
 
-function begin(beginning: Beginning): null {
+function begin(beginning: Beginning): Soon<null> {
+  const { traces } = beginning.settings
+  if (traces === null) return beginWith(beginning, null)
+  const begins = loadTracing(traces).then(createTracing => beginWith(beginning, createTracing))
+  const over = () => {
+    loading = null
+  }
+  loading = begins.then(over, over)
+  return begins
+}
+
+function beginWith(beginning: Beginning, createTracing: CreateTracing | null): null {
   const { generation, share, instance, settings } = beginning
   if (generation.configured === null) throw new Error('a worker begins with a configuration')
   const plan = planFrom(generation.configured, share)
@@ -57,6 +72,7 @@ function begin(beginning: Beginning): null {
     sharedClock: { monotonic: () => performance.timeOrigin + performance.now() },
     random: systemChance.random,
     log,
+    createTracing,
     self: { instance, worker: share.worker },
     first: generationOf(generation, plan),
   })
@@ -125,12 +141,17 @@ function leave(): void {
   setImmediate(() => process.disconnect())
 }
 
-process.on('message', (message: ToWorker) => {
+function take(message: ToWorker): void {
   if ('id' in message) void answer(message)
   else if (message.type === 'restart') begun().plane.restartShares(message.routes)
   else if (message.type === 'suspend') begun().plane.suspend(message.suspended)
   else if (message.type === 'resume') begun().plane.resume(message.route, message.template)
   else begun().plane.beginDrain()
+}
+
+process.on('message', (message: ToWorker) => {
+  if (loading === null) take(message)
+  else void loading.then(() => take(message))
 })
 send({ type: 'up' })
 

@@ -10,6 +10,7 @@ export function exchange(decision: Decision | null, more: Partial<Exchange> = {}
   return {
     id: '1',
     traceId: '0af7651916cd43dd8448eb211c80319c',
+    trace: null,
     method: 'GET',
     decision,
     status: 200,
@@ -18,6 +19,8 @@ export function exchange(decision: Decision | null, more: Partial<Exchange> = {}
     totalMs: 12,
     backendMs: decision === null ? null : 10,
     overheadMs: decision === null ? null : 0.2,
+    backend: decision?.route.sides[decision.side]?.name ?? null,
+    backendAddress: decision === null ? null : '10.0.0.1:8080',
     address: '192.0.2.1',
     ...more,
   }

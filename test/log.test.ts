@@ -51,7 +51,7 @@ t.test('the access log: one line a request, only words of ours in it', async t =
   log.access?.(exchange(decided(orders, 'new'), { totalMs: 1.23456, backendMs: 1.0001 }))
   const failed = { status: 502, ending: 'error' as const, failure: failure('new', 'reset') }
   log.access?.(exchange(decided(orders, 'new', 'override'), failed))
-  log.access?.(exchange(null, { status: 404, backendMs: null }))
+  log.access?.(exchange(null, { status: 404, traceId: null, backendMs: null }))
   log.flush()
   const [first, second, third] = lines(text())
   const { time: _, level: _level, instance: _instance, ...said } = first
@@ -60,6 +60,8 @@ t.test('the access log: one line a request, only words of ours in it', async t =
     route: 'orders',
     side: 'new',
     reason: 'weight',
+    backend: 'new',
+    backendAddress: '10.0.0.1:8080',
     method: 'GET',
     template: '/orders/:id',
     status: 200,
@@ -70,7 +72,16 @@ t.test('the access log: one line a request, only words of ours in it', async t =
     trace: '0af7651916cd43dd8448eb211c80319c',
   })
   t.match(second, { reason: 'override', status: 502, ending: 'error', failure: 'backend_reset', phase: 'headers' })
-  t.match(third, { route: null, side: null, template: null, status: 404, backendMs: null })
+  const none = {
+    route: null,
+    side: null,
+    backend: null,
+    backendAddress: null,
+    template: null,
+    trace: null,
+    backendMs: null,
+  }
+  t.match(third, { ...none, status: 404 })
 })
 
 t.test('off is null: by its own switch, or by a level above it', async t => {
@@ -89,6 +100,29 @@ t.test('pretty: for people, a line without JSON', async t => {
   log.flush()
   t.match(text(), /WARN.*held at 0 %[\s\S]*orders/)
   t.notMatch(text(), /^\{/)
+})
+
+t.test('pretty: an access line in short', async t => {
+  const { log, text } = logTo(t, { format: 'pretty' })
+  log.access?.(exchange(decided(route(0, matching('/orders/:id'), { id: 'orders' }), 'new')))
+  log.flush()
+  t.match(text(), /INFO.*GET \/orders\/:id 200 orders new \(weight\) 12 ms/)
+  t.notMatch(text(), /backend|trace|10\.0\.0\.1/)
+})
+
+t.test('every field of an access line is in the runbook, and no other', async t => {
+  const { log, text } = logTo(t)
+  const orders = route(0, matching('/orders/:id'), { id: 'orders' })
+  log.access?.(exchange(decided(orders, 'new'), { failure: failure('new', 'reset') }))
+  log.flush()
+  const { time: _, level: _level, instance: _instance, msg: _msg, ...said } = lines(text())[0]
+  const page = readFileSync(join(import.meta.dirname, '../docs/operations.md'), 'utf8')
+  const table = /\*\*The access log\*\*[\s\S]*?\n\n(\|[\s\S]*?)\n\n/.exec(page)?.[1] ?? ''
+  const documented = table
+    .split('\n')
+    .slice(2)
+    .flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name))
+  t.same(documented.sort(), Object.keys(said).sort())
 })
 
 t.test('a log that cannot be written costs its lines, not the process', async t => {

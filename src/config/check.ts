@@ -8,6 +8,7 @@ import { checkBackends } from './check-backends.ts'
 import { type Checked, type Data, type Listener, list, mapping, named, type Path } from './check-data.ts'
 import { checkFleet } from './check-fleet.ts'
 import { checkDefault, checkDefaults, checkRoutes } from './check-routes.ts'
+import { checkTelemetry } from './check-telemetry.ts'
 import { checkGroups } from './check-users.ts'
 import { nearest } from './hint.ts'
 import type { Finding } from './mistakes.ts'
@@ -28,6 +29,7 @@ export function check(data: unknown, placeOf: (path: Path) => string, now: Epoch
     ...checkAdmin(checked),
     ...checkProxy(mapping(whole.proxy), now),
     ...checkFleet(checked),
+    ...checkTelemetry(checked),
     ...checkBackends(checked),
     ...checkDefault(checked),
     ...checkDefaults(checked),

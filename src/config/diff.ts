@@ -17,6 +17,7 @@ const AT_START = [
   '/store',
   '/log',
   '/metrics',
+  '/telemetry',
   '/proxy/workers',
   '/fleet',
 ]

@@ -17,6 +17,7 @@ import {
   type SideConfig,
 } from './route-schema.ts'
 import { store } from './store-form.ts'
+import { telemetry } from './telemetry-schema.ts'
 import { percent, secret, spreading, text } from './values.ts'
 
 const root = z.strictObject({
@@ -70,6 +71,7 @@ const root = z.strictObject({
     })
     .describe('the log, on stdout')
     .prefault({}),
+  telemetry: telemetry.describe('what others collect of the traffic').prefault({}),
   metrics: z
     .strictObject({
       perRoute: z

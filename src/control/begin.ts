@@ -131,7 +131,9 @@ async function beginFresh(parts: BeginParts, plan: Plan): Promise<ControlState> 
   }
   await parts.commit(first, draft, 0)
   if (held.length > 0) {
-    parts.log('warn', `fresh store: ${held.join(', ')} held at 0 % until a weight is set (split.firstStart: hold)`)
+    parts.log('warn', `fresh store: ${held.join(', ')} held at 0 % until a weight is set (split.firstStart: hold)`, {
+      routes: held,
+    })
   }
   return first
 }

@@ -307,7 +307,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     owed = [...owed, one]
     const here = swap(since)
     const { rollback, draft } = one
-    log('warn', `rollback ${draft.subject}, of another instance`, { by: draft.actor.name, rollback: rollback.id })
+    log('warn', `rollback ${draft.subject}, of another instance`, {
+      ...concerned(draft.subject),
+      by: draft.actor.name,
+      rollback: rollback.id,
+    })
     const { subject, reason, at, revision } = draft
     const ms = clock.monotonic() - since
     parts.changed({
@@ -431,6 +435,11 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     else if (healthy) await saveOwed().catch(() => {})
   }
 
+  /** For the log: a token, or everything, is no route. */
+  function concerned(subject: string): { readonly route?: string } {
+    return plan.byId.has(subject) ? { route: subject } : {}
+  }
+
   /** A rollback that cannot be read was in force all the same: everything goes to legacy until somebody has looked. */
   function damaged(error: unknown): readonly Owed[] {
     log('error', 'the local file of rollbacks is damaged: everything is rolled back', { error: String(error) })
@@ -464,7 +473,8 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
     trigger: Rollback['trigger'] | null,
   ): void {
     const { type, actor, reason } = command
-    log(type === 'rollback' ? 'warn' : 'info', `${type} ${change.subject}`, { by: actor.name, revision, reason, ms })
+    const details = { ...concerned(change.subject), by: actor.name, revision, reason, ms }
+    log(type === 'rollback' ? 'warn' : 'info', `${type} ${change.subject}`, details)
     const told = { action: type, subject: change.subject, by: actor.name, reason, revision, at, ms, trigger }
     parts.changed({ ...told, ...weightsOf(change) })
   }

@@ -5,6 +5,7 @@ import { type Exchange, FAILURE_KINDS, type FailureKind, TOKEN_RESULTS } from '.
 import { LIMITS, NO_ENTRIES, type Note } from '../model/note.ts'
 import type { RouteId, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { SPAN_RESULTS, type SpanResult } from '../model/trace.ts'
 import type { Bytes } from '../model/units.ts'
 import { type Count, Series, type Timing, Timings, timedAs, type Written } from './series.ts'
 
@@ -22,6 +23,8 @@ export interface TrafficMetrics {
   tunnel(route: RouteId, side: Side, change: 1 | -1): void
   /** A side was asked as a shadow. */
   asked(route: RouteId, side: Side, asked: Asked): void
+  /** So many spans of traces have ended so. */
+  spans(result: SpanResult, times: number): void
   /** Up to date. */
   registry(): Registry
 }
@@ -98,6 +101,11 @@ export function createTrafficMetrics(parts: TrafficMetricsParts): TrafficMetrics
   )
   for (const what of NO_ENTRIES) noEntries.of([what])
   registry.registerMetric(noEntries as unknown as Metric)
+  const spans = new Series('banyan_spans_total', 'Spans of traces by what became of them (telemetry.traces)', [
+    'result',
+  ])
+  for (const result of SPAN_RESULTS) spans.of([result])
+  registry.registerMetric(spans as unknown as Metric)
   const tokens = new Series(
     'banyan_tokens_total',
     'Signed pins and links that requests carried, by whether they counted',
@@ -240,6 +248,9 @@ export function createTrafficMetrics(parts: TrafficMetricsParts): TrafficMetrics
     asked(route, side, asked) {
       if (asked.kind === 'answer') shadowOf(route)[side].add(asked.ms / 1000)
       else if (!asked.ours) errors.of([route, side, 'shadow', asked.failure]).value++
+    },
+    spans(result, times) {
+      spans.of([result]).value += times
     },
     registry() {
       prepare()

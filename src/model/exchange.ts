@@ -1,5 +1,6 @@
 // The words for one client request: its head, the decision about it, and what came of it.
 import type { Quirk, Route, Side } from './route.ts'
+import type { Trace } from './trace.ts'
 import type { Bytes, Milliseconds } from './units.ts'
 
 /** Flat pairs name, value, name, value …: order, case and repetition are part of what is kept and compared. */
@@ -166,7 +167,10 @@ export interface Failure {
 /** Everything that is said about one finished client request. */
 export interface Exchange {
   readonly id: string
-  readonly traceId: string
+  /** Of its valid `traceparent`, or ours; null: it was refused, and had none. */
+  readonly traceId: string | null
+  /** null: it is not recorded. */
+  readonly trace: Trace | null
   readonly method: string
   /** null: nothing matched. */
   readonly decision: Decision | null
@@ -180,6 +184,9 @@ export interface Exchange {
   readonly backendMs: Milliseconds | null
   /** Time that the proxy added before the request's head was written; null when nothing was written. */
   readonly overheadMs: Milliseconds | null
+  /** Name of the backend that was to answer last, and `host:port` of its address; null: none was asked. */
+  readonly backend: string | null
+  readonly backendAddress: string | null
   readonly address: string
 }
 

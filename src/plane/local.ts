@@ -19,6 +19,7 @@ import { plainOriginal } from '../proxy/plain.ts'
 import { createProxyServer } from '../proxy/server.ts'
 import { createSampling } from '../sampling.ts'
 import { Suspensions } from '../shadow/suspensions.ts'
+import type { ClosableTracing, CreateTracing } from '../telemetry/tracing.ts'
 import { createTraffic } from '../traffic.ts'
 import { ask } from '../upstream/ask.ts'
 import { createConnect } from '../upstream/connect.ts'
@@ -27,11 +28,15 @@ import { couldBeUs } from '../upstream/own-address.ts'
 import { type OwnListener, refuseOwn } from '../upstream/own-listeners.ts'
 import { lookupSystem } from '../upstream/resolver.ts'
 import { createServices } from '../upstream/services.ts'
+import { VERSION } from '../version.ts'
 import { createShadowDesk } from './desk.ts'
 import type { Ears, Generation, Plane, PlaneSettings } from './plane.ts'
 
 /** What is seen of every exchange is told as often. */
 const TELL_MS: Milliseconds = 1_000
+
+/** At the end, for spans that have not gone yet. */
+const LAST_SPANS_MS: Milliseconds = 1_000
 
 export interface LocalPlaneParts {
   readonly settings: PlaneSettings
@@ -42,6 +47,8 @@ export interface LocalPlaneParts {
   /** 0 ≤ … < 1. */
   readonly random: () => number
   readonly log: Log
+  /** Loaded where `settings.traces` says so. */
+  readonly createTracing?: CreateTracing | null
   /** Who this is, where it says what runs where. */
   readonly self: Pick<Applied['appliedBy'][number], 'instance' | 'worker'>
   readonly first: Generation
@@ -82,6 +89,7 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
   const watch = createWatch({ clock: parts.sharedClock ?? clock, salt: settings.salt })
   const proxyPort = { current: settings.listen.port }
   const { access } = log
+  const tracing = tracingOf()
   let mayBegin = true
   const mayAsk = () => mayBegin
   const proxyParts: ProxyParts = {
@@ -97,7 +105,9 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
       metrics.exchange(exchange)
       traffic.exchange(exchange)
       access?.(exchange)
+      tracing?.exchange(exchange)
     },
+    tracing,
     samples: createSampling(clock, random),
     watch: watch.exchange,
     sample: ears.sample,
@@ -110,8 +120,8 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
       traffic.tunnel(route, side, change)
     },
     unnamedForwarder: ears.forwarder,
-    broken: error =>
-      log.line('error', 'a request failed inside the proxy', { error: String((error as Error).stack ?? error) }),
+    broken: (error, of) =>
+      log.line('error', 'a request failed inside the proxy', { ...of, error: String((error as Error).stack ?? error) }),
     clock,
     ids: createIds(),
     loopMark: derived('banyan loop mark').slice(0, 16),
@@ -155,6 +165,26 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
   const tellWatched = () => ears.watched(watch.take())
   const telling = setInterval(tellWatched, TELL_MS)
   telling.unref()
+
+  function tracingOf(): ClosableTracing | null {
+    const { traces } = settings
+    if (traces === null || parts.createTracing == null) return null
+    // Spans of ours that come back to us would make spans.
+    const listeners = (): readonly OwnListener[] => [
+      ...own,
+      { key: 'proxy.listen', host: settings.listen.host, port: proxyPort.current },
+    ]
+    return parts.createTracing({
+      settings: traces,
+      version: VERSION,
+      instance: settings.workers === 1 ? self.instance : `${self.instance}/${self.worker}`,
+      clock,
+      random,
+      refuse: refuseOwn({ who: 'telemetry.traces.endpoint', own: listeners, clock, log: log.line }),
+      counted: metrics.spans,
+      log: log.line,
+    })
+  }
 
   let reached: Reached = { appliedBy: [{ ...self, ms: 0 }], pending: [] }
 
@@ -227,6 +257,8 @@ export function createLocalPlane(parts: LocalPlaneParts): LocalPlane {
       keyLists.close()
       await desk.close()
       services.destroy()
+      // Last: shadows have spans, too.
+      await tracing?.close(LAST_SPANS_MS)
     },
   }
 }

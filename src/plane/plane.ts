@@ -9,6 +9,7 @@ import type { Sample } from '../model/exchange.ts'
 import type { Note } from '../model/note.ts'
 import type { Route, RouteId, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import type { TracesSettings } from '../model/trace.ts'
 import type { EpochMs, Milliseconds, Revision } from '../model/units.ts'
 import type { PlainRequest } from '../proxy/plain.ts'
 import type { Ledger } from '../shadow/ledger.ts'
@@ -122,4 +123,8 @@ export interface PlaneSettings {
   /** Makes hashes of session ids say nothing outside of this deployment. */
   readonly salt: number
   readonly certificateLookMs: Milliseconds | null
+  /** Processes that serve. */
+  readonly workers: number
+  /** null: off. */
+  readonly traces: TracesSettings | null
 }

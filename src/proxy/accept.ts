@@ -1,10 +1,12 @@
 // From a request's head to a decision: checks what its framing alone does not forbid, finds out who asks, matches, decides.
 import type { Decision, RequestHead } from '../model/exchange.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import type { Trace } from '../model/trace.ts'
 import type { Milliseconds } from '../model/units.ts'
 import type { Request } from '../wire/head.ts'
 import type { Forwarded } from './client.ts'
 import type { ProxyParts } from './parts.ts'
+import { beginTrace } from './tracing.ts'
 
 /** A request that somebody will serve. */
 export interface Accepted {
@@ -13,6 +15,8 @@ export interface Accepted {
   readonly traceId: string
   /** Ours, for a client that sent none; `''` when it did. */
   readonly traceparent: string
+  /** null: it is not recorded. */
+  readonly trace: Trace | null
   readonly snapshot: Snapshot
   readonly head: RequestHead
   readonly request: Request
@@ -25,6 +29,8 @@ export interface Refused {
   readonly refused: string
   readonly detail: string
   readonly id: string
+  readonly traceId: string | null
+  readonly trace: Trace | null
   readonly method: string
   readonly address: string
 }
@@ -41,7 +47,11 @@ export function accept(
   const snapshot = parts.current()
   const { fields, method } = request
   const forwarded = forwardedBy(snapshot)
-  const refuse = ({ refused, detail }: Wrong): Refused => ({ refused, detail, id, method, address: forwarded.client })
+  const refuse = ({ refused, detail }: Wrong): Refused => {
+    const { trace, given } = beginTrace(parts, { fields, at, scheme: forwarded.proto, weight: null })
+    const traceId = trace?.traceId ?? given?.traceId ?? null
+    return { refused, detail, id, traceId, trace, method, address: forwarded.client }
+  }
   const target = originForm(request, secure)
   if (typeof target !== 'string') return refuse(target)
   const long = overLimits(parts, snapshot, request)
@@ -70,10 +80,9 @@ export function accept(
   if (decision.heard !== null) {
     for (const { what, result } of decision.heard) parts.note({ kind: 'token', route: decision.route.id, what, result })
   }
-  const given = traceOf(fields.traceparent)
-  const traceId = given ?? parts.ids.trace()
-  const traceparent = fields.traceparent === null ? `00-${traceId}-${parts.ids.span()}-01` : ''
-  return { at, id, traceId, traceparent, snapshot, head, request, forwarded, decision }
+  const weight = snapshot.splits[decision.route.index]?.effective ?? null
+  const { traceId, traceparent, trace } = beginTrace(parts, { fields, at, scheme: forwarded.proto, weight })
+  return { at, id, traceId, traceparent, trace, snapshot, head, request, forwarded, decision }
 }
 
 interface Wrong {
@@ -130,9 +139,4 @@ function hostName(host: string): string {
   const name = colon > host.lastIndexOf(']') ? host.slice(0, colon) : host
   // With the dot of the root behind it, it is the same name.
   return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
-}
-
-/** The trace id of a well-formed `traceparent` (W3C Trace Context), else null. */
-function traceOf(value: string | null): string | null {
-  return value === null ? null : (/^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(value)?.[1] ?? null)
 }

@@ -308,7 +308,7 @@ export class ClientConnection implements Client {
       this.#refuse(error.code, error.message)
       return
     }
-    this.#listener.parts.broken(error)
+    this.#listener.parts.broken(error, null)
     if (this.#serving !== null) this.#serving.broken(error)
     else this.#refuse('internal', 'something went wrong in the proxy')
   }
@@ -319,26 +319,28 @@ export class ClientConnection implements Client {
     const id = parts.ids.exchange()
     const answer = problem(code, detail, id)
     this.#socket.write(problemAnswer(answer, UNKNOWN_ASK, null, true), 'latin1')
-    this.#tellRefused(id, '', answer.status, this.#peer.address)
+    this.#tellRefused({ id, traceId: null, trace: null, method: '', address: this.#peer.address }, answer.status)
     this.#linger()
   }
 
-  #refuseRequest({ refused, detail, id, method, address }: Refused, { fields, minor }: Request): void {
+  #refuseRequest(refused: Refused, { fields, minor }: Request): void {
     const { parts } = this.#listener
-    const answer = problem(refused, detail, id)
+    const { id, method } = refused
+    const answer = problem(refused.refused, refused.detail, id)
     // Where the request itself was sane, the connection may go on.
     const stays =
       answer.status === 404 && this.#reader === null && minor === 1 && !fields.closes && !this.#listener.closesAnswers()
     const ask = askOf(fields.list, method)
     this.#socket.write(problemAnswer(answer, ask, parts.current().plan.errorPage, !stays), 'latin1')
-    this.#tellRefused(id, method, answer.status, address)
+    this.#tellRefused(refused, answer.status)
     this.over(stays)
   }
 
-  #tellRefused(id: string, method: string, status: number, address: string): void {
+  #tellRefused({ id, traceId, trace, method, address }: Omit<Refused, 'refused' | 'detail'>, status: number): void {
     this.#listener.parts.observe({
       id,
-      traceId: '',
+      traceId,
+      trace,
       method,
       decision: null,
       status,
@@ -347,6 +349,8 @@ export class ClientConnection implements Client {
       totalMs: 0,
       backendMs: null,
       overheadMs: null,
+      backend: null,
+      backendAddress: null,
       address,
     })
   }

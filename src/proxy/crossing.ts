@@ -24,6 +24,7 @@ import {
   withoutOwnAuthority,
 } from './leaks.ts'
 import type { ProxyParts } from './parts.ts'
+import { toldBy } from './tracing.ts'
 import { isUpgrade } from './tunnel.ts'
 
 /** What differs between a shadow's copy and the request: cookies that stay behind, conditions, what the route wants. */
@@ -39,14 +40,17 @@ interface Asked {
   readonly framing: Framing
   /** null: it is the request itself. */
   readonly copy: CopyChanges | null
+  /** Of our question, where it is recorded and told. */
+  readonly spanId: string | null
 }
 
 /** The request as one side gets it. */
 export function sideRequest(
   parts: Pick<ProxyParts, 'couldBeUs' | 'loopMark'>,
-  { request, head, forwarded, traceparent, snapshot }: Accepted,
-  { decision, backend, framing, copy }: Asked,
+  accepted: Accepted,
+  { decision, backend, framing, copy, spanId }: Asked,
 ): Pick<Outgoing, 'method' | 'head' | 'upgrade' | 'expects' | 'stick'> {
+  const { request, head, forwarded, snapshot } = accepted
   const { route, side } = decision
   const rewrite = route.rewrites[side]
   const own = rewrite?.cookies ?? null
@@ -76,7 +80,7 @@ export function sideRequest(
     expects,
     withheld: route.override?.header?.name ?? null,
     hidesLinks: takesLinks,
-    traceparent,
+    traceparent: spanId === null ? accepted.traceparent : toldBy(accepted, spanId),
     loopMark: parts.couldBeUs(backend) ? parts.loopMark : null,
     changes: copy?.headers ?? rewrite?.headers ?? null,
     cookie: request.fields.hasCookie ? value => copied(cookiesForSide(value, own, other), copy) : null,

@@ -56,7 +56,7 @@ export interface RequestRewrite {
   readonly withheld: string | null
   /** Signed links are kept back: their header, and their parameter in Referer. */
   readonly hidesLinks: boolean
-  /** Value for a traceparent where the client sent none. */
+  /** Value for a traceparent, instead of the client's; `''`: that stays as it is. */
   readonly traceparent: string
   /** Mark that lets us know our own request again; null: this backend cannot be us. */
   readonly loopMark: string | null
@@ -86,6 +86,9 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
         } else if (rewrite.condition !== null && isCondition(lower)) {
           line = lineOf(list[2 * i] as string, rewrite.condition(lower, value))
         }
+        break
+      case 'trace':
+        if (rewrite.traceparent !== '') line = lineOf(list[2 * i] as string, rewrite.traceparent)
         break
       case 'host':
         if (rewrite.host !== null) line = `${list[2 * i]}: ${rewrite.host}\r\n`
@@ -153,7 +156,7 @@ function ownLines(fields: Fields, rewrite: RequestRewrite, given: Given | null):
   let own = ''
   if (fields.hosts === 0) own += `Host: ${rewrite.host ?? rewrite.missingHost}\r\n`
   if (framing.kind === 'length' && fields.isChunked) own += `Content-Length: ${framing.bytes}\r\n`
-  if (fields.traceparent === null && changes?.remove.has('traceparent') !== true)
+  if (fields.traceparent === null && rewrite.traceparent !== '' && changes?.remove.has('traceparent') !== true)
     own += `traceparent: ${rewrite.traceparent}\r\n`
   if (rewrite.loopMark !== null) own += `${LOOP_HEADER}: ${rewrite.loopMark}\r\n`
   own += forwardedLines(given, forwarded, fields.host, changes?.remove ?? NOTHING)

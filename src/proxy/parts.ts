@@ -3,6 +3,7 @@ import type { Exchange, RequestHead, Sample } from '../model/exchange.ts'
 import type { Note } from '../model/note.ts'
 import type { Backend, Side } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import type { Tracing } from '../model/trace.ts'
 import type { Clock } from '../model/units.ts'
 import type { BeginCopying } from '../shadow/original.ts'
 import type { Outgoing, Receiver, Sending } from '../upstream/sending.ts'
@@ -32,6 +33,8 @@ export interface ProxyParts {
   /** One more try is within the backend's budget. */
   readonly allowsRetry: (backend: Backend) => boolean
   readonly observe: (exchange: Exchange) => void
+  /** null: traces are off. */
+  readonly tracing: Tracing | null
   /** The same of those that were accepted, with their head. */
   readonly watch: (exchange: Exchange, head: RequestHead) => void
   /** Asked once an exchange is over: how many it stands for when it is looked at closely; 0: it is not. */
@@ -41,8 +44,8 @@ export interface ProxyParts {
   readonly tunnel: (route: string, side: Side, change: 1 | -1) => void
   /** A peer that forwards for others and is not named in `clientIp`. */
   readonly unnamedForwarder: (peer: string) => void
-  /** An exception while one request was served: a fault of ours, for the log. */
-  readonly broken: (error: unknown) => void
+  /** An exception while one request was served: a fault of ours, for the log, with which request it was. */
+  readonly broken: (error: unknown, of: Readonly<Record<'route' | 'exchange' | 'trace', string>> | null) => void
   readonly clock: Clock
   readonly ids: Ids
   /** Marks our own requests towards a backend that could be ourselves. */

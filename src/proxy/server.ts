@@ -171,7 +171,7 @@ export function createProxyServer(parts: ProxyParts, options: ListenerOptions): 
         server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
           server.off('error', reject)
           // Running out of descriptors must not end the process: those who wait are taken when there are some again.
-          server.on('error', error => parts.broken(error))
+          server.on('error', error => parts.broken(error, null))
           const address = server.address()
           resolve({
             host: options.host,

@@ -22,6 +22,7 @@ import { askOf, type Problem, problem, problemAnswer } from './respond.ts'
 import { wantsBack, wantsFallback, wantsOtherSide, wantsRetry } from './second-chance.ts'
 import type { Open } from './spread.ts'
 import { headersAsGiven, Tapped } from './tap.ts'
+import { beginDispatch, overOf } from './tracing.ts'
 import { agreesTo, isUpgrade, openTunnel, type Tunnel } from './tunnel.ts'
 
 /** A backend that neither continues nor answers gets the body after this. */
@@ -364,7 +365,8 @@ export class Serving implements Receiver {
   broken(error: unknown): void {
     this.#asked?.giveUp()
     this.#asked = null
-    this.#parts.broken(error)
+    const { id, traceId } = this.#accepted
+    this.#parts.broken(error, { route: this.#placement.decision.route.id, exchange: id, trace: traceId })
     if (this.#reply.hasBegun) this.#reply.cut()
     else this.#answer(problem('internal', 'something went wrong in the proxy', this.#accepted.id))
   }
@@ -374,8 +376,10 @@ export class Serving implements Receiver {
   /** Asks the decided side. */
   #ask(avoid: string | null, fresh: boolean): void {
     const { decision } = this.#placement
-    const backend = decision.route.sides[decision.side]
-    if (backend === null) throw new Error(`route ${decision.route.id} has no ${decision.side} side`)
+    const { route, side } = decision
+    const backend = route.sides[side]
+    if (backend === null) throw new Error(`route ${route.id} has no ${side} side`)
+    this.#address = null
     const { at } = this.#accepted
     const now = this.#askedAt === 0 ? at : this.#parts.clock.monotonic()
     const spentMs = fresh ? now - this.#askedAt : 0
@@ -390,10 +394,19 @@ export class Serving implements Receiver {
     // It was open for the side that failed; who is asked now takes it when it has a connection.
     this.#client.holdBody()
     const framing = this.#body.outFraming
+    const attempt = fresh ? 'retry' : this.#diverted ? 'fallback' : 'first'
+    const asking = beginDispatch(this.#parts, this.#accepted, {
+      role: 'primary',
+      attempt,
+      route: route.id,
+      side,
+      backend,
+    })
+    const spanId = asking?.spanId ?? null
     this.#asked = this.#parts.ask(
       {
-        ...sideRequest(this.#parts, this.#accepted, { decision, backend, framing, copy: null }),
-        side: decision.side,
+        ...sideRequest(this.#parts, this.#accepted, { decision, backend, framing, copy: null, spanId }),
+        side,
         backend,
         framing,
         binds: this.#accepted.request.fields.binds,
@@ -401,6 +414,7 @@ export class Serving implements Receiver {
         avoid,
         fresh,
         spentMs,
+        over: asking === null ? null : overOf(asking),
       },
       this,
     )
@@ -500,19 +514,22 @@ export class Serving implements Receiver {
   }
 
   #tell(ending: Ending, totalMs: Milliseconds): void {
-    const { at, id, traceId, head } = this.#accepted
-    const { startedAt } = this.#placement
+    const { at, id, traceId, trace, head } = this.#accepted
+    const { startedAt, decision } = this.#placement
     const exchange: Exchange = {
       id,
       traceId,
+      trace,
       method: head.method,
-      decision: this.#placement.decision,
+      decision,
       status: this.#reply.status,
       ending,
       failure: this.#failed,
       totalMs,
       backendMs: this.#backendMs,
       overheadMs: startedAt === null ? null : startedAt - at,
+      backend: this.#askedAt === 0 ? null : (decision.route.sides[decision.side]?.name ?? null),
+      backendAddress: this.#address,
       address: head.address,
     }
     this.#parts.observe(exchange)

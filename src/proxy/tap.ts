@@ -11,6 +11,7 @@ import { SHADOW_HEADER } from '../wire/names.ts'
 import type { Accepted } from './accept.ts'
 import { type AnswerCrossing, answerCrossing, type CopyChanges, ownLocation, sideRequest } from './crossing.ts'
 import type { ProxyParts } from './parts.ts'
+import { beginDispatch } from './tracing.ts'
 import { isUpgrade } from './tunnel.ts'
 
 /** Conditions and ranges: the other side's validators mean nothing to this one. */
@@ -68,7 +69,15 @@ export class Tapped implements Original {
     const framing = body === null ? NO_BODY : { kind: 'length' as const, bytes: body.length }
     const decision = { ...this.#accepted.decision, side }
     const copy = copyChanges(route, side)
-    const request = sideRequest(this.#parts, this.#accepted, { decision, backend, framing, copy })
+    const asking = beginDispatch(this.#parts, this.#accepted, {
+      role: 'shadow',
+      attempt: 'first',
+      route: route.id,
+      side,
+      backend,
+    })
+    const spanId = asking?.spanId ?? null
+    const request = sideRequest(this.#parts, this.#accepted, { decision, backend, framing, copy, spanId })
     // Field by field: what is spread is slow to make, and this is made for every request.
     const question = {
       side,
@@ -82,6 +91,11 @@ export class Tapped implements Original {
       stick: request.stick,
     }
     const asked = await this.#parts.askShadow(question, body, bounds)
+    asking?.over({
+      status: asked.kind === 'answer' ? asked.answer.status : null,
+      failure: asked.kind === 'failure' ? asked.failure.kind : null,
+      address: null,
+    })
     if (asked.kind === 'full') return asked
     if (asked.kind === 'failure') {
       const { kind } = asked.failure

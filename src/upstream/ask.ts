@@ -32,7 +32,7 @@ export type AskOutcome =
   | { readonly kind: 'full' }
 
 /** What the caller fills in beside the backend, which is the shadow's own: its patience is another. */
-export type Question = Omit<Outgoing, 'backend' | 'pins' | 'avoid' | 'fresh' | 'spentMs'> & {
+export type Question = Omit<Outgoing, 'backend' | 'pins' | 'avoid' | 'fresh' | 'spentMs' | 'over'> & {
   readonly backend: Backend
 }
 
@@ -103,6 +103,7 @@ class Asking implements Receiver {
       avoid: null,
       fresh,
       spentMs,
+      over: null,
     }
     this.#sending = forward(this.#parts.serviceOf(backend), outgoing, this)
     this.#sending.send()

@@ -348,6 +348,7 @@ class Forwarding implements Sending, Wanting, ConnectionUser, Lenience {
     this.#leave?.()
     if (this.#connection === null) this.#place?.pool.forget(this)
     this.#place?.over(outcome)
+    this.#outgoing.over?.(outcome, this.#place?.address ?? null, this.#connection !== null)
     return receiver
   }
 }

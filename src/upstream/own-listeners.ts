@@ -23,13 +23,15 @@ export type Ends = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress'>
 export type Refuse = (ends: Ends) => Error | null
 
 export interface RefuseParts {
+  /** Who leads there, for the log. */
+  readonly who?: string
   /** They become known one after the other, as they begin. */
   readonly own: () => readonly OwnListener[]
   readonly clock: Pick<Clock, 'monotonic'>
   readonly log: (level: 'error', message: string, details: Record<string, unknown>) => void
 }
 
-export function refuseOwn({ own, clock, log }: RefuseParts): Refuse {
+export function refuseOwn({ who = 'a backend', own, clock, log }: RefuseParts): Refuse {
   let loggedAt: Milliseconds | null = null
   return function refuse(ends) {
     const found = own().find(listener => endsAt(listener, ends))
@@ -37,7 +39,7 @@ export function refuseOwn({ own, clock, log }: RefuseParts): Refuse {
     const now = clock.monotonic()
     if (loggedAt === null || now - loggedAt >= LOG_EVERY_MS) {
       loggedAt = now
-      log('error', `a backend leads to our own listener (${found.key}): its connections are closed, unused`, {
+      log('error', `${who} leads to our own listener (${found.key}): its connections are closed, unused`, {
         address: `${ends.remoteAddress}:${ends.remotePort}`,
       })
     }

@@ -7,7 +7,7 @@ import type { Milliseconds } from '../model/units.ts'
 import type { Framing } from '../wire/framing.ts'
 import type { Answer } from '../wire/head.ts'
 import type { Pins } from './pins.ts'
-import type { Place } from './service.ts'
+import type { Outcome, Place } from './service.ts'
 
 export interface Outgoing {
   readonly side: Side
@@ -32,6 +32,11 @@ export interface Outgoing {
   readonly fresh: boolean
   /** What the first try has taken of `timeouts.total`; 0 for a first one. */
   readonly spentMs: Milliseconds
+  /**
+   * Told once, with what came of it, and the address that a place was had at; `written`: something may have reached it. null:
+   * nobody follows it.
+   */
+  readonly over: ((outcome: Outcome, address: string | null, written: boolean) => void) | null
 }
 
 /** Who hears what comes of it. After `end`, `upgraded` or `failed` nothing more is called. */

@@ -138,7 +138,8 @@ function heed(fields: Fields, { kind }: Known, value: string, lenience: Lenience
       fields.hasCookie = true
       return
     case 'trace':
-      fields.traceparent ??= value
+      // Two are none: malformed, together.
+      fields.traceparent = fields.traceparent === null ? value : `${fields.traceparent}, ${value}`
       return
     case 'loop':
       fields.loopMark = fields.loopMark === null ? value : `${fields.loopMark}, ${value}`

@@ -111,6 +111,8 @@ export async function openPlane(
     seed: 'test-seed',
     salt: 7,
     certificateLookMs: null,
+    workers: 1,
+    traces: null,
   }
   const parts: PlaneParts = { settings, ears, first: generation(first, { revision: 1 }) }
   const plane = make(t, parts)

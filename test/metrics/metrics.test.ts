@@ -42,6 +42,7 @@ const PROMISED: Readonly<Record<string, readonly [type: string, labels: readonly
   banyan_slow_clients_total: ['counter', ['phase']],
   banyan_shed_total: ['counter', ['what']],
   banyan_no_entry_total: ['counter', ['what']],
+  banyan_spans_total: ['counter', ['result']],
   banyan_retries_total: ['counter', ['side', 'result']],
   banyan_tokens_total: ['counter', ['route', 'what', 'result']],
   banyan_legacy_leaks_total: ['counter', ['route', 'side', 'where']],

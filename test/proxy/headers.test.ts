@@ -32,7 +32,8 @@ function sent(lines: readonly string[], more: Partial<RequestRewrite> = {}): str
     expects: false,
     withheld: null,
     hidesLinks: false,
-    traceparent: '00-t-s-01',
+    // As `accept` makes it.
+    traceparent: lines.some(line => /^traceparent:/i.test(line)) ? '' : '00-t-s-01',
     loopMark: null,
     changes: null,
     cookie: null,
@@ -58,6 +59,15 @@ t.test('what Connection names is dropped, but never framing, Host or what we wri
     sent(['Host: a', named, 'X-Hop: 1', 'Content-Length: 3', 'Cookie: c=1'], { framing: { kind: 'length', bytes: 3 } }),
     [...['Host: a', 'Content-Length: 3', 'traceparent: 00-t-s-01'], ...ours],
   )
+})
+
+t.test('traceparent: ours where there is none, instead of the client’s where it is told, else as it came', async t => {
+  const client = ['Host: a', 'TraceParent:  p', 'tracestate: a=b']
+  t.same(sent(client, { traceparent: '' }), [...client, ...ours])
+  t.same(sent(client, { traceparent: 'q' }), ['Host: a', 'TraceParent: q', 'tracestate: a=b', ...ours])
+  t.same(sent(['Host: a'], { traceparent: 'q' }), ['Host: a', 'traceparent: q', ...ours])
+  const changes = { remove: new Set(['traceparent']), set: [['traceparent', 's']] as const }
+  t.same(sent(client, { traceparent: 'q', changes }), ['Host: a', 'tracestate: a=b', ...ours, 'traceparent: s'])
 })
 
 t.test('framing is written by what is sent', async t => {
