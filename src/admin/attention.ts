@@ -124,12 +124,12 @@ function slowerText({ sides }: RouteTraffic): string | null {
 }
 
 /** As things stand without an autopilot: what an operator does next, and what that waits for. */
-export function nextOf(of: Attended, { level, why }: RouteShort['attention']): string {
+export function nextOf(of: Attended, { level }: RouteShort['attention']): string {
   const { phase, split, match } = of
   if (phase === 'legacy-only') return 'give it a new side in the configuration'
   if (phase === 'retired') return 'nothing: it has no legacy side any more'
   if (split.rolledBack) return 'restore, once the cause is mended'
-  if (level === 'wrong' && split.effective > 0) return `mend it, or roll back: ${why ?? ''}`
+  if (level === 'wrong' && split.effective > 0) return 'roll back, or mend it'
   if (split.held) return 'set a weight: held at first start'
   if (phase === 'full') return retireText(of)
   const seen = comparedText(match)

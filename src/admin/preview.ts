@@ -10,6 +10,7 @@ import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
 import { isSafe } from '../routing/decide.ts'
 import type { PreviewView } from './api.ts'
 import { headroomOf, type Moved, perSecondOf } from './preview-traffic.ts'
+import { problemOf } from './problems.ts'
 import type { Seen } from './views.ts'
 
 export interface Asked {
@@ -69,7 +70,8 @@ function outcomeOf(asked: Asked, { plan, state, now }: Seen): Outcome {
     return { change: reduce(state, commandOf(asked), plan, { at: now, revision: state.revision + 1 }), refused: null }
   } catch (error) {
     if (!(error instanceof BanyanError)) throw error
-    return { change: null, refused: { code: error.code, detail: error.message, hint: error.hint } }
+    const { code, status } = problemOf(error)
+    return { change: null, refused: { code, status, detail: error.message, hint: error.hint } }
   }
 }
 
@@ -82,12 +84,7 @@ function commandOf({ action, route, percent, rollbacks, ifRevision, actor }: Ask
   if (action === 'restore') return { type: 'restore', route: id, rollbacks, percent, ...said }
   const one = id as RouteId
   if (action !== 'weight') return { type: action, route: one, ...said }
-  if (percent === null) {
-    throw new BanyanError('invalid', '/percent: it is needed to preview a weight', {
-      hint: 'percent, 0 to 100',
-      details: { errors: [{ pointer: '/percent', message: 'must be there' }] },
-    })
-  }
+  if (percent === null) throw new BanyanError('invalid', '/percent: a weight needs one', { hint: '0 to 100' })
   return { type: 'set-weight', route: one, percent, ...said }
 }
 
