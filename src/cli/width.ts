@@ -2,8 +2,8 @@
 
 const PLAIN = /^[\x20-\x7e]*$/
 const NONE = /^[\p{Mn}\p{Me}]$/u
-/** Shown as a picture by default, or one half of a flag. */
-const PICTURE = /^[\p{Emoji_Presentation}\p{Regional_Indicator}]$/u
+/** Shown as a picture by default; two halves of a flag are one of two columns. */
+const PICTURE = /^(?!\p{Regional_Indicator})\p{Emoji_Presentation}$/u
 /** East Asian wide and full-width (UAX 11), by blocks. */
 const WIDE: readonly (readonly [from: number, to: number])[] = [
   [0x1100, 0x115f],

@@ -231,7 +231,7 @@ async function readPages(client: Client, { limit, before, route }: AuditFlags): 
     const answer: AnswerOf<'audit'> = await client.call('audit', { query })
     entries.push(...answer.entries)
     next = answer.next
-  } while (next !== null && entries.length < limit)
+  } while (route !== undefined && next !== null && entries.length < limit)
   return { entries, next }
 }
 

@@ -43,7 +43,7 @@ const columns: readonly FleetColumn[] = [
   { title: '', goes: 0, of: markOf, style: styleOf },
   { title: 'ROUTE', goes: 0, cut: true, of: route => route.id, style: styleOf },
   { title: 'PHASE', goes: 3, of: phaseText, style: route => (route.state === 'rolled-back' ? 'red' : null) },
-  { title: 'SPLIT desired|observed', goes: 5, of: barOf },
+  { title: 'SPLIT', goes: 5, of: barOf },
   { title: 'DES/OBS', goes: 0, right: true, of: splitText },
   { title: 'RPS new/leg', goes: 6, right: true, of: route => pair(rate, route.perSecond) },
   { title: 'ERR% new/leg', goes: 2, right: true, of: route => pair(errorText, route.errorRatio) },
@@ -57,7 +57,7 @@ export function fleetView(status: Status, look: Look, rows: number | null): read
   const routes = rowsOf(status).toSorted(byNeed)
   const head = [...headView(status, look), ...sentences(status, routes, look), '']
   if (routes.length === 0) return [...head, 'no routes, and no default backend']
-  const room = rows === null ? routes.length : Math.max(FEWEST_ROWS, rows - head.length - 2)
+  const room = rows === null ? routes.length : Math.max(FEWEST_ROWS, rows - head.length - 1)
   const shown = routes.length <= room ? routes : routes.slice(0, room - 1)
   const left = routes.length - shown.length
   return [
