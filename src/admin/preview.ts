@@ -34,8 +34,10 @@ export function previewOf(asked: Asked, seen: Seen, isVisible: (route: Route) =>
     from: splitOf(plan, one, state, seen.now),
     to: splitOf(plan, one, next, seen.now),
   }))
-  // Of everything, what stays as it is says nothing.
-  const shown = moved.filter(one => isVisible(one.route) && (route !== null || isOther(one)))
+  // Of everything, what stays as it is says nothing, unless it ought not to.
+  const unreached = ({ sides }: Route) => asked.action === 'rollback' && sides.legacy === null
+  const isShown = (one: Moved) => route !== null || isOther(one) || unreached(one.route)
+  const shown = moved.filter(one => isVisible(one.route) && isShown(one))
   const rates = new Map(moved.map(one => [one.route.id, perSecondOf(one, seen)]))
   const cut = asked.action === 'rollback' && change !== null ? plan.rollbackTunnels : null
   const reached = asked.action === 'rollback' ? moved.filter(one => one.route.sides.legacy !== null) : moved
@@ -89,7 +91,7 @@ function commandOf({ action, route, percent, rollbacks, ifRevision, actor }: Ask
 }
 
 function isOther({ from, to }: Moved): boolean {
-  return from.effective !== to.effective || from.desired !== to.desired || from.rolledBack !== to.rolledBack
+  return from.effective !== to.effective || from.desired !== to.desired
 }
 
 function saysOf(asked: Asked, change: Change | null, moved: readonly Moved[], seen: Seen): string {
