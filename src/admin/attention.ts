@@ -28,8 +28,8 @@ export interface Attended {
 const FEWEST_REQUESTS = 20
 /** New fails more often than so many times what legacy does: whoever migrates accepts a little. */
 const TOLERATED = 1.5
-/** Nats; looked at each second in each route, so a chance of one in ten thousand. */
-const SURE = Math.log(10_000)
+/** Nats: by chance it happens in one minute of a thousand at most, and only where new fails so much more often already. */
+const SURE = Math.log(1000)
 /** A side that is alone fails clearly from here on. */
 const FAILS = 0.05
 /** For a P95. */

@@ -42,12 +42,12 @@ interface FleetColumn extends Column<RouteShort> {
 const columns: readonly FleetColumn[] = [
   { title: '', goes: 0, of: markOf, style: styleOf },
   { title: 'ROUTE', goes: 0, cut: true, of: route => route.id, style: styleOf },
-  { title: 'PHASE', goes: 3, of: phaseText, style: route => (route.state === 'rolled-back' ? 'red' : null) },
+  { title: 'PHASE', goes: 2, of: phaseText, style: route => (route.state === 'rolled-back' ? 'red' : null) },
   { title: 'SPLIT', goes: 5, of: barOf },
   { title: 'DES/OBS', goes: 0, right: true, of: splitText },
   { title: 'RPS new/leg', goes: 6, right: true, of: route => pair(rate, route.perSecond) },
-  { title: 'ERR% new/leg', goes: 2, right: true, of: route => pair(errorText, route.errorRatio) },
-  { title: 'P95 new/leg', goes: 7, right: true, of: route => pair(millis, route.p95Ms) },
+  { title: 'ERR% new/leg', goes: 3, right: true, of: route => pair(errorText, route.errorRatio) },
+  { title: 'P95ms new/leg', goes: 7, right: true, of: route => pair(timeText, route.p95Ms) },
   { title: 'MATCH', goes: 4, right: true, of: matchText },
   { title: 'NEXT / WAITING FOR', goes: 1, cut: true, of: route => route.next },
 ]
@@ -183,10 +183,9 @@ export function barOf({ desired, effective, observed, state }: RouteShort): stri
   return Array.from({ length: BAR }, (_, i) => (i === tick ? '|' : i < filled ? '█' : '░')).join('')
 }
 
-function splitText({ desired, effective, observed, state }: RouteShort): string {
+function splitText({ desired, observed, state }: RouteShort): string {
   if (state === 'legacy-only' || state === 'new-only') return '–'
-  const held = desired === effective ? '' : ` (${percent(effective)} in force)`
-  return `${percent(desired)}/${percent(observed)}${held}`
+  return `${percent(desired)}/${percent(observed === null ? null : Number(observed.toFixed(1)))}`
 }
 
 function pair<T>(text: (value: T) => string, { legacy, new: fresh }: { readonly legacy: T; readonly new: T }): string {
@@ -195,6 +194,10 @@ function pair<T>(text: (value: T) => string, { legacy, new: fresh }: { readonly 
 
 function errorText(ratio: number | null): string {
   return ratio === null ? orNothing(null) : (ratio * 100).toFixed(2)
+}
+
+function timeText(ms: number | null): string {
+  return millis(ms).replace('ms', '')
 }
 
 function matchText({ match }: RouteShort): string {
