@@ -71,6 +71,10 @@ function interrupts(): AbortSignal {
   return interrupted.signal
 }
 
-process.exitCode = await runCli(process.argv.slice(2), { ...io, parts, interrupts })
+function atEnd(run: () => void): void {
+  process.once('exit', run)
+}
+
+process.exitCode = await runCli(process.argv.slice(2), { ...io, parts, interrupts, atEnd })
 // A drained server may leave timers of libraries behind; everything that matters is closed and flushed.
 if (process.argv[2] === 'start' || process.argv[2] === 'demo') process.exit()

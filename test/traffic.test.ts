@@ -20,7 +20,17 @@ function make(monotonic = 600_000) {
 
 t.test('nothing yet: zeros, and null where there is no answer', async t => {
   const { of } = make()
-  const nothing = { requests: 0, errors: 0, perSecond: 0, errorRatio: null, p50Ms: null, p95Ms: null, lastError: null }
+  const recent = { requests: 0, errors: 0, movable: 0 }
+  const nothing = {
+    recent,
+    requests: 0,
+    errors: 0,
+    perSecond: 0,
+    errorRatio: null,
+    p50Ms: null,
+    p95Ms: null,
+    lastError: null,
+  }
   t.same(of(), {
     reasons: {},
     sides: { legacy: nothing, new: nothing },
@@ -153,4 +163,19 @@ t.test('what it answers is a copy, and asking about nobody makes nobody', async 
   for (let i = 0; i < 1_000; i++) traffic.of(`random-${i}`)
   traffic.exchange(exchange(null, { status: 404 }))
   t.same(traffic.of('_none').reasons, {})
+})
+
+t.test('movable: what weight decides, or would without the rollback; writes that stay with legacy do not', async t => {
+  const { serve, traffic, of } = make()
+  serve('legacy')
+  serve('new', {}, 'override')
+  t.equal(of().sides.legacy.recent.movable, 1)
+  t.equal(of().sides.new.recent.movable, 0)
+  traffic.restartShare('orders')
+  t.equal(of().sides.legacy.recent.movable, 1, 'a rate is of the last minute, whatever changed')
+  const separate = { ...orders, data: 'separate' as const }
+  for (const method of ['GET', 'POST']) traffic.exchange(exchange(decided(separate, 'legacy', 'rollback'), { method }))
+  t.equal(of().sides.legacy.recent.movable, 2)
+  traffic.exchange(exchange(decided(orders, 'legacy', 'rollback'), { method: 'POST' }))
+  t.equal(of().sides.legacy.recent.movable, 3)
 })

@@ -334,9 +334,9 @@ const Move = (what: string) => z.object({ from: z.number(), to: z.number() }).de
 export const PreviewView = z.object({
   revision: z.number().int().describe('by which it was reckoned: pass it as `If-Match` of the call itself'),
   refused: z
-    .object({ code: z.string(), detail: z.string(), hint: z.string().nullable() })
+    .object({ code: z.string(), status: z.number().int(), detail: z.string(), hint: z.string().nullable() })
     .nullable()
-    .describe('what the call itself would be refused with'),
+    .describe('what the call itself would be refused with; `status`: of HTTP'),
   changes: z.boolean().describe('false: it says what is so already, or is refused'),
   says: z.string().describe('in one sentence'),
   routes: z.array(

@@ -28,8 +28,8 @@ export interface Attended {
 const FEWEST_REQUESTS = 20
 /** New fails more often than so many times what legacy does: whoever migrates accepts a little. */
 const TOLERATED = 1.5
-/** Nats; looked at each second in each route, so a chance of one in ten thousand. */
-const SURE = Math.log(10_000)
+/** Nats: by chance it happens in one minute of a thousand at most, and only where new fails so much more often already. */
+const SURE = Math.log(1000)
 /** A side that is alone fails clearly from here on. */
 const FAILS = 0.05
 /** For a P95. */
@@ -124,12 +124,12 @@ function slowerText({ sides }: RouteTraffic): string | null {
 }
 
 /** As things stand without an autopilot: what an operator does next, and what that waits for. */
-export function nextOf(of: Attended, { level, why }: RouteShort['attention']): string {
+export function nextOf(of: Attended, { level }: RouteShort['attention']): string {
   const { phase, split, match } = of
   if (phase === 'legacy-only') return 'give it a new side in the configuration'
   if (phase === 'retired') return 'nothing: it has no legacy side any more'
   if (split.rolledBack) return 'restore, once the cause is mended'
-  if (level === 'wrong' && split.effective > 0) return `mend it, or roll back: ${why ?? ''}`
+  if (level === 'wrong' && split.effective > 0) return 'roll back, or mend it'
   if (split.held) return 'set a weight: held at first start'
   if (phase === 'full') return retireText(of)
   const seen = comparedText(match)

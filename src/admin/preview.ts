@@ -10,6 +10,7 @@ import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
 import { isSafe } from '../routing/decide.ts'
 import type { PreviewView } from './api.ts'
 import { headroomOf, type Moved, perSecondOf } from './preview-traffic.ts'
+import { problemOf } from './problems.ts'
 import type { Seen } from './views.ts'
 
 export interface Asked {
@@ -33,8 +34,10 @@ export function previewOf(asked: Asked, seen: Seen, isVisible: (route: Route) =>
     from: splitOf(plan, one, state, seen.now),
     to: splitOf(plan, one, next, seen.now),
   }))
-  // Of everything, what stays as it is says nothing.
-  const shown = moved.filter(one => isVisible(one.route) && (route !== null || isOther(one)))
+  // Of everything, what stays as it is says nothing, unless it ought not to.
+  const unreached = ({ sides }: Route) => asked.action === 'rollback' && sides.legacy === null
+  const isShown = (one: Moved) => route !== null || isOther(one) || unreached(one.route)
+  const shown = moved.filter(one => isVisible(one.route) && isShown(one))
   const rates = new Map(moved.map(one => [one.route.id, perSecondOf(one, seen)]))
   const cut = asked.action === 'rollback' && change !== null ? plan.rollbackTunnels : null
   const reached = asked.action === 'rollback' ? moved.filter(one => one.route.sides.legacy !== null) : moved
@@ -69,7 +72,8 @@ function outcomeOf(asked: Asked, { plan, state, now }: Seen): Outcome {
     return { change: reduce(state, commandOf(asked), plan, { at: now, revision: state.revision + 1 }), refused: null }
   } catch (error) {
     if (!(error instanceof BanyanError)) throw error
-    return { change: null, refused: { code: error.code, detail: error.message, hint: error.hint } }
+    const { code, status } = problemOf(error)
+    return { change: null, refused: { code, status, detail: error.message, hint: error.hint } }
   }
 }
 
@@ -82,17 +86,12 @@ function commandOf({ action, route, percent, rollbacks, ifRevision, actor }: Ask
   if (action === 'restore') return { type: 'restore', route: id, rollbacks, percent, ...said }
   const one = id as RouteId
   if (action !== 'weight') return { type: action, route: one, ...said }
-  if (percent === null) {
-    throw new BanyanError('invalid', '/percent: it is needed to preview a weight', {
-      hint: 'percent, 0 to 100',
-      details: { errors: [{ pointer: '/percent', message: 'must be there' }] },
-    })
-  }
+  if (percent === null) throw new BanyanError('invalid', '/percent: a weight needs one', { hint: '0 to 100' })
   return { type: 'set-weight', route: one, percent, ...said }
 }
 
 function isOther({ from, to }: Moved): boolean {
-  return from.effective !== to.effective || from.desired !== to.desired || from.rolledBack !== to.rolledBack
+  return from.effective !== to.effective || from.desired !== to.desired
 }
 
 function saysOf(asked: Asked, change: Change | null, moved: readonly Moved[], seen: Seen): string {

@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, string>> = {
   '/tokens': 'banyan token list',
 }
 
+export function exitByStatus(status: number): ExitCode {
+  return EXIT_BY_STATUS[status] ?? EXIT.error
+}
+
 const UNREACHABLE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'there is no such host',
@@ -101,7 +105,7 @@ function refused(operation: Operation, received: Received, answer: unknown, opti
   const problem = Problem.partial().safeParse(answer)
   const said = problem.success ? problem.data : {}
   const detail = said.detail ?? said.title
-  const exit = EXIT_BY_STATUS[status] ?? EXIT.error
+  const exit = exitByStatus(status)
   const notes = [
     ...(said.errors ?? [])
       .filter(one => !isSaidBy(detail, one))

@@ -26,6 +26,8 @@ export interface CliIo {
   readonly signal?: AbortSignal
   /** Takes Ctrl-C over for a command that has something to say when it is stopped; the second one ends the process. */
   interrupts?(): AbortSignal
+  /** Runs when the process ends, whatever ends it but a kill: for what a terminal was told and has to be told back. */
+  atEnd?(run: () => void): void
 }
 
 /** What only a higher floor can do. Numbers that come back are exit codes. */

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { EpochMs, Milliseconds, Percent } from '../model/units.ts'
 import type { CliIo, CliStream } from './io.ts'
+import { beginningOf, columnsOf } from './width.ts'
 
 export type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold'
 export type Paint = (style: Style | null, text: string) => string
@@ -75,7 +76,7 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
     columns
       .map((column, i) => {
         const text = cut(texts[i]!, widths[i]!)
-        const space = ' '.repeat(widths[i]! - lengthOf(text))
+        const space = ' '.repeat(widths[i]! - columnsOf(text))
         const painted = look.paint(styleOf(column), text)
         if (column.right === true) return space + painted
         return i === columns.length - 1 ? painted : painted + space
@@ -142,7 +143,7 @@ function flow(pieces: readonly string[], gap: string, width: number, indent: str
   let line = ''
   for (const piece of pieces) {
     const joined = line === '' ? `${lines.length === 0 ? indent : indent + INDENT}${piece}` : `${line}${gap}${piece}`
-    if (line === '' || lengthOf(stripVTControlCharacters(joined)) <= width) {
+    if (line === '' || columnsOf(stripVTControlCharacters(joined)) <= width) {
       line = joined
       continue
     }
@@ -202,7 +203,7 @@ export function orNothing(text: string | null): string {
 
 /** Cuts to `width` columns; the last one is then …. */
 export function cut(text: string, width: number): string {
-  return lengthOf(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`
+  return columnsOf(text) <= width ? text : `${beginningOf(text, width - 1)}…`
 }
 
 function fit<Row>(
@@ -211,7 +212,7 @@ function fit<Row>(
   width: number | null,
 ): readonly number[] {
   const widths = columns.map((column, i) =>
-    cells.reduce((most, row) => Math.max(most, lengthOf(row[i]!)), lengthOf(column.title)),
+    cells.reduce((most, row) => Math.max(most, columnsOf(row[i]!)), columnsOf(column.title)),
   )
   if (width === null) return widths
   for (let over = total(widths) - width; over > 0; over--) {
@@ -227,10 +228,6 @@ function fit<Row>(
 
 function total(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1)
-}
-
-function lengthOf(text: string): number {
-  return [...text].length
 }
 
 function escapeHazard(hazard: string): string {

@@ -27,7 +27,8 @@ export interface Session {
   /** A line on stderr; escaped here. */
   say(text: string): void
   warn(text: string): void
-  client(): Promise<Client>
+  /** `over`: ends a call that is under way; absent: only the end of the whole does. */
+  client(over?: AbortSignal): Promise<Client>
   /** `--timeout`. */
   timeoutMs(): Milliseconds
   /** Like `over`, and from now on Ctrl-C ends the work instead of the process: what is known so far is printed. */
@@ -40,6 +41,7 @@ export interface Session {
 
 export function createSession(io: CliIo, flags: () => GlobalFlags): Session {
   const closed = new AbortController()
+  let interrupted: AbortSignal | null = null
   const session: Session = {
     io,
     over: io.signal === undefined ? closed.signal : AbortSignal.any([closed.signal, io.signal]),
@@ -51,17 +53,23 @@ export function createSession(io: CliIo, flags: () => GlobalFlags): Session {
     talk: text => err(text),
     say: text => err(`${safe(text)}\n`),
     warn: text => err(`${lookOf(io, io.stderr, flags().color).paint('yellow', 'warning')}: ${safe(text)}\n`),
-    async client() {
+    async client(over) {
       const admin = findAdmin(flags(), io.env)
       const token = await findToken(flags(), io)
       const { timeout } = flags()
       // Not `over`: a change that was asked for is not given up because nobody reads its answer.
-      return createClient({ admin, token, timeoutMs: timeout, version: io.parts.version, signal: io.signal ?? null })
+      return createClient({
+        admin,
+        token,
+        timeoutMs: timeout,
+        version: io.parts.version,
+        signal: over ?? io.signal ?? null,
+      })
     },
     timeoutMs: () => flags().timeout,
     interruptible() {
-      const interrupted = io.interrupts?.()
-      return interrupted === undefined ? session.over : AbortSignal.any([session.over, interrupted])
+      interrupted ??= io.interrupts?.() ?? null
+      return interrupted === null ? session.over : AbortSignal.any([session.over, interrupted])
     },
     action:
       run =>

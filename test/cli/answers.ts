@@ -128,7 +128,7 @@ export const rolledBackStatus = {
 
 export const preview = {
   revision: 42,
-  refused: null as { code: string; detail: string; hint: string | null } | null,
+  refused: null as { code: string; status: number; detail: string; hint: string | null } | null,
   changes: true,
   says: 'about 5 % of users move from legacy to new; those on new stay',
   routes: [

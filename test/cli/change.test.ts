@@ -1,6 +1,6 @@
 // weight, rollback, restore, freeze: what is sent, what is said afterwards, and the exit codes.
 import t from 'tap'
-import { AT, applied, problem, restored, rollback, rolledBack, route, routes } from './answers.ts'
+import { AT, applied, preview, problem, restored, rollback, rolledBack, route, routes } from './answers.ts'
 import { fakeAdmin, reply, run } from './fake-admin.ts'
 
 const IN_FORCE = 'revision 43 · in force on 2 workers of 1 instance (a) in 3.1ms · durable'
@@ -214,4 +214,64 @@ t.test('a change is not given up because nobody reads its answer', async t => {
   }
   t.equal((await run(admin, ['rollback'], { onWrite })).code, 0)
   t.equal(admin.seen.length, 1)
+})
+
+t.test('--dry-run: what it would do, by the preview, and nothing else is called', async t => {
+  const admin = await fakeAdmin({ 'POST /routes/orders/preview': preview, 'POST /preview': preview })
+  t.teardown(() => admin.close())
+  const rows: readonly (readonly [argv: readonly string[], path: string, body: object])[] = [
+    [['weight', 'orders', '30'], '/routes/orders/preview', { action: 'weight', percent: 30 }],
+    [['weight', 'orders', '--unset'], '/routes/orders/preview', { action: 'unset-weight' }],
+    [['rollback', 'orders'], '/routes/orders/preview', { action: 'rollback' }],
+    [['rollback'], '/preview', { action: 'rollback' }],
+    [['restore'], '/preview', { action: 'restore' }],
+    [
+      ['restore', 'orders', '--rollback', 'rb-7', '--percent', '5'],
+      '/routes/orders/preview',
+      { action: 'restore', rollbacks: ['rb-7'], percent: 5 },
+    ],
+    [['freeze', 'orders'], '/routes/orders/preview', { action: 'freeze' }],
+    [['unfreeze', 'orders', '--if-revision', '42'], '/routes/orders/preview', { action: 'unfreeze' }],
+  ]
+  for (const [argv, path, body] of rows) {
+    const { code, out, err } = await run(admin, [...argv, '--dry-run'])
+    t.equal(code, 0, err)
+    t.match(admin.seen.at(-1), { method: 'POST', path })
+    t.same(admin.seen.at(-1)?.body, body)
+    t.match(out, /^would: about 5 % of users move from legacy to new; those on new stay\n/)
+    t.match(
+      out,
+      /orders +25% → 30% +25% → 30% +12\.3 → 11\.5 +4\.1 → 4\.9 +new \(orders-v2\): 3 of 40 places taken, about 5 then/,
+    )
+    t.match(out, /orders: 2 support pins win over the weight\n/)
+    t.match(out, /nothing was changed · revision 42/)
+  }
+  t.equal(admin.seen.length, rows.length)
+  t.equal(admin.seen.at(-1)?.headers['if-match'], '"42"')
+  t.same(JSON.parse((await run(admin, ['freeze', 'orders', '--dry-run', '--json'])).out), preview)
+})
+
+t.test('--dry-run of what would be refused: the exit code of the call itself', async t => {
+  for (const [status, code] of [
+    [412, 6],
+    [409, 6],
+    [404, 1],
+    [400, 2],
+  ] as const) {
+    const refused = {
+      code: 'stale_revision',
+      status,
+      detail: 'revision 7 is not the current one',
+      hint: 'read it again',
+    }
+    const admin = await fakeAdmin({ 'POST /routes/orders/preview': { ...preview, refused } })
+    const ran = await run(admin, ['weight', 'orders', '5', '--dry-run', '--if-revision', '7'])
+    t.equal(ran.code, code)
+    t.equal(ran.out, '')
+    t.match(
+      ran.err,
+      /^banyan: it would be refused: revision 7 is not the current one\n {2}read it again\n {2}the revision is now 42/,
+    )
+    await admin.close()
+  }
 })

@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly cwd?: string
   readonly parts?: Partial<CliParts>
   readonly signal?: AbortSignal
+  readonly interrupts?: () => AbortSignal
+  readonly atEnd?: (run: () => void) => void
   /** Called with every write, before it is kept. */
   readonly onWrite?: (text: string) => void
 }
@@ -147,6 +149,8 @@ export async function run(
       ...options.parts,
     },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.interrupts === undefined ? {} : { interrupts: options.interrupts }),
+    ...(options.atEnd === undefined ? {} : { atEnd: options.atEnd }),
   }
   const code = await runCli(argv, io)
   return { code, out, err }

@@ -373,3 +373,25 @@ t.test('nothing that a server says reaches the terminal as a control', async t =
     }
   }
 })
+
+t.test('audit of one route: short pages are put together', async t => {
+  const [entry] = audit.entries
+  const page = (seqs: readonly number[], next: number | null) => ({
+    entries: seqs.map(seq => ({ ...entry, seq })),
+    next,
+  })
+  const pages = [page([90], 80), page([], 70), page([60, 50], 50)]
+  const admin = await fakeAdmin({ 'GET /audit': response => reply(response, 200, pages.shift()) })
+  t.teardown(() => admin.close())
+  const { out, err } = await run(admin, ['audit', '--route', 'orders', '--limit', '3', '--json'])
+  t.same(
+    JSON.parse(out).entries.map(({ seq }: { seq: number }) => seq),
+    [90, 60, 50],
+  )
+  t.same(
+    admin.seen.map(({ path }) => path),
+    ['/audit?limit=3&route=orders', '/audit?limit=2&before=80&route=orders', '/audit?limit=2&before=70&route=orders'],
+  )
+  t.match(err, /older ones: banyan audit --route orders --before 50/)
+  t.equal((await run(admin, ['audit', '--route', 'No_Id'])).code, 2)
+})

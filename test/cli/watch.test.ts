@@ -31,9 +31,10 @@ t.test('a terminal is drawn over', async t => {
   t.teardown(() => admin.close())
   const { code, out } = await run(admin, quick, { tty: true, columns: 140, signal, onWrite })
   t.equal(code, 0)
-  t.ok(out.startsWith('\x1b[2J\x1b[H'))
+  t.ok(out.startsWith('\x1b[?25l\x1b[2J\x1b[H'), 'the cursor is hidden')
   t.equal(out.split('\x1b[H').length, 3, 'two frames')
-  t.ok(out.endsWith('\x1b[J'))
+  t.equal(out.split('\x1b[2J').length, 2, 'cleared once: then each frame is drawn over the last one')
+  t.ok(out.endsWith('\x1b[J\x1b[?25h'), 'and is shown again')
   t.match(out, /orders/)
 })
 
@@ -58,7 +59,7 @@ t.test('a pipe gets lines', async t => {
   t.equal(lines[0], '2026-01-02T13:12:00Z instance=a state=ready revision=42 rollbacks=0 warnings=0')
   t.equal(
     lines[1],
-    '2026-01-02T13:12:00Z route=orders state=split declared=5% desired=25% effective=25% observed=24.84% shadow=10% legacy=12.3/s,1.00%,13ms new=4.1/s,0.00%,9.9ms',
+    '2026-01-02T13:12:00Z route=orders state=split declared=5% desired=25% effective=25% observed=24.84% shadow=10% legacy=12.3/s,1.00%,13ms new=4.1/s,0.00%,9.9ms phase=growth match=99.00% attention=none next="3 divergences to look at"',
   )
 })
 
@@ -99,7 +100,11 @@ t.test('a proxy that is away is waited for; a token that is refused is not', asy
   }
   const { code, out } = await run(admin, quick, { tty: true, columns: 140, signal: controller.signal, onWrite })
   t.equal(code, 0)
-  t.match(out, /STALE\S*: http:\S+ cannot be reached/, 'the last frame stays, marked')
+  t.match(out, /STALE \(as of \ds ago\): http:\S+ cannot be reached/, 'the last frame stays, marked')
+  const stale = out.split('\x1b[H').find(frame => frame.includes('STALE')) ?? ''
+  t.match(stale.split('\n').find(line => line.includes('orders')) ?? '', '\x1b[2m', 'and grey')
+  t.notMatch(stale, '\x1b[1m', 'without other colours')
+  t.notMatch(out.split('\x1b[H').at(-1), 'STALE', 'it comes back by itself')
   t.equal(asked, 3)
 
   const closed = await fakeAdmin({ 'GET /status': response => reply(response, 403, problem(403, 'scope', 'no')) })
@@ -120,4 +125,35 @@ t.test('a reader that goes away ends it quietly', async t => {
   t.equal(code, 0)
   t.equal(err, '')
   t.equal(writes, 2)
+})
+
+t.test('the cursor comes back whatever ends it', async t => {
+  const refused = await fakeAdmin({ 'GET /status': response => reply(response, 403, problem(403, 'forbidden', 'no')) })
+  t.teardown(() => refused.close())
+  const { code, out } = await run(refused, quick, { tty: true })
+  t.equal(code, 7)
+  t.ok(out.endsWith('\x1b[?25h'))
+})
+
+t.test('Ctrl-C ends a look that is under way', async t => {
+  const interrupted = new AbortController()
+  const admin = await fakeAdmin({ 'GET /status': () => interrupted.abort() })
+  t.teardown(() => admin.close())
+  const { code, out } = await run(admin, quick, { tty: true, interrupts: () => interrupted.signal })
+  t.equal(code, 0)
+  t.ok(out.endsWith('\x1b[?25h'))
+})
+
+t.test('an end that nobody can catch shows the cursor, once', async t => {
+  const controller = new AbortController()
+  const ends: (() => void)[] = []
+  const admin = await fakeAdmin({
+    'GET /status': () => {
+      for (const end of ends) end()
+      controller.abort()
+    },
+  })
+  t.teardown(() => admin.close())
+  const { out } = await run(admin, quick, { tty: true, signal: controller.signal, atEnd: end => ends.push(end) })
+  t.equal(out.split('\x1b[?25h').length, 2)
 })

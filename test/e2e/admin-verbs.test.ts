@@ -56,6 +56,12 @@ t.test('every operation answers what its schema says, in many states', async t =
   const { lastError } = (await api('GET', '/routes/dead')).json.sides.new
   t.match(lastError, { code: 'backend_connect', detail: /ECONNREFUSED/ })
 
+  for (const action of ['weight', 'unset-weight', 'freeze', 'unfreeze', 'rollback', 'restore']) {
+    for (const id of ['orders', 'cart', 'old', 'fresh']) {
+      await api('POST', `/routes/${id}/preview`, { action, ...(action === 'weight' ? { percent: 40 } : {}) })
+    }
+  }
+  for (const action of ['rollback', 'restore']) await api('POST', '/preview', { action })
   await api('POST', '/restore', {})
   await api('POST', '/routes/orders/unfreeze', {})
   await api('DELETE', '/routes/orders/weight?reason=done')
@@ -66,6 +72,7 @@ t.test('every operation answers what its schema says, in many states', async t =
   await api('GET', '/tokens')
   await api('DELETE', `/tokens/${made.token.id}`)
   await api('GET', '/audit')
+  await api('GET', '/audit?route=orders')
   await api('GET', '/audit/verify')
   await api('GET', '/doctor')
   await api('GET', '/inventory')

@@ -407,3 +407,23 @@ t.test('what nobody has seen for too long goes; so do exemplars', async t => {
   one.save()
   t.equal([...one.kept.keys()].filter(key => key.includes('signature')).length, 1)
 })
+
+t.test('in brief: the same match and the same faults as in full, a moment old at most', async t => {
+  const { ledger, clock, compare } = world()
+  const orders = route('orders')
+  t.equal(ledger.brief('orders'), null)
+  for (let i = 0; i < 30; i++) compare(orders, MATCH)
+  compare(orders, different(place('/a', { kind: 'missing', severity: 'high' }), place('/b', { kind: 'missing' })))
+  t.match(ledger.brief('orders'), { match: { of: 31, count: 30 }, divergent: 2, worst: 'high' })
+  const full = ledger.view('orders', EVERYTHING)
+  t.same(ledger.brief('orders')?.match, full.match)
+  t.equal(full.items.filter(({ state }) => state === 'divergent').length, 2)
+  compare(orders, different(place('/c', { kind: 'extra' })))
+  t.equal(ledger.brief('orders')?.divergent, 2, 'not judged anew for each who looks')
+  clock.at += 2_000
+  t.equal(ledger.brief('orders')?.divergent, 3)
+  for (const { signature } of full.items) ledger.acknowledge(signature)
+  t.match(ledger.brief('orders'), { divergent: 1, worst: 'medium' }, 'what somebody did shows at once')
+  ledger.retain(new Set())
+  t.equal(ledger.brief('orders'), null)
+})

@@ -3,6 +3,7 @@ import { CliError, EXIT } from '../io.ts'
 import { count, safe } from '../print.ts'
 import type { Session } from '../session.ts'
 import { requestLinesOf } from './har.ts'
+import { createReadProgress } from './read-progress.ts'
 import { createSelector, type Selection, type SelectionCounts } from './select.ts'
 
 export interface InputFlags {
@@ -22,7 +23,15 @@ export async function selectFrom(session: Session, flags: InputFlags, over: Abor
     host: flags.host ?? null,
     limit: flags.limit,
   })
-  for await (const line of requestLinesOf(flags.from, session.io, over)) selector.add(line)
+  const progress = await createReadProgress(session, flags.from)
+  try {
+    for await (const line of requestLinesOf(flags.from, session.io, over)) {
+      selector.add(line)
+      progress.line(line)
+    }
+  } finally {
+    progress.end()
+  }
   const selection = selector.select()
   for (const line of inputView(selection.counts, selection.requests.length)) session.say(line)
   if (selection.requests.length === 0) {

@@ -8,11 +8,13 @@ import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
 import { collectList, readPercent, readRevision } from '../values.ts'
 import { appliedText, judgeApplied } from '../views/applied.ts'
+import { dryRun, dryRunOption } from './dry-run.ts'
 import { examples } from './help.ts'
 
 interface ChangeFlags {
   readonly reason?: string
   readonly ifRevision?: number
+  readonly dryRun?: true
   readonly json?: true
 }
 
@@ -53,6 +55,7 @@ function addWeight(program: Command, session: Session): void {
     .option('--unset', "return to the file's weight")
     .addOption(reasonOption())
     .addOption(revisionOption())
+    .addOption(dryRunOption())
     .option('--json', "the API's answer")
     .action(
       session.action(async (route: string, wanted: number | undefined, flags: WeightFlags) => {
@@ -60,6 +63,11 @@ function addWeight(program: Command, session: Session): void {
           throw new CliError(EXIT.usage, 'give either a percent or --unset', {
             notes: [`banyan weight ${route} 5`, `banyan weight ${route} --unset`],
           })
+        }
+        if (flags.dryRun === true) {
+          const wish =
+            wanted === undefined ? { action: 'unset-weight' as const } : { action: 'weight' as const, percent: wanted }
+          return dryRun(session, route, wish, flags)
         }
         const client = await session.client()
         const params = { id: route }
@@ -82,6 +90,7 @@ function addWeight(program: Command, session: Session): void {
     'banyan weight orders 0.25 --reason "first users"',
     'banyan weight orders 25% --if-revision 42',
     'banyan weight orders --unset',
+    'banyan weight orders 50 --dry-run',
   ])
 }
 
@@ -95,9 +104,11 @@ function addRollback(program: Command, session: Session): void {
       'Everything of a route and its group, or of every route, to legacy at once. Asks nothing, waits for nothing, and may be repeated.',
     )
     .addOption(reasonOption())
+    .addOption(dryRunOption())
     .option('--json', "the API's answer")
     .action(
       session.action(async (route: string | undefined, flags: ChangeFlags) => {
+        if (flags.dryRun === true) return dryRun(session, route, { action: 'rollback' }, flags)
         const client = await session.client()
         const answer = await (route === undefined
           ? client.call('rollbackAll', { body: bodyOf(flags) })
@@ -127,7 +138,12 @@ function addRollback(program: Command, session: Session): void {
         return code
       }),
     )
-  examples(rollback, ['banyan rollback orders', 'banyan rollback', 'banyan rollback orders --reason "5xx since 10:02"'])
+  examples(rollback, [
+    'banyan rollback orders',
+    'banyan rollback',
+    'banyan rollback --dry-run',
+    'banyan rollback orders --reason "5xx since 10:02"',
+  ])
 }
 
 function addRestore(program: Command, session: Session): void {
@@ -145,21 +161,25 @@ function addRestore(program: Command, session: Session): void {
     .addOption(new Option('--percent <percent>', 'and set this weight (one route only)').argParser(readPercent))
     .addOption(reasonOption())
     .addOption(revisionOption())
+    .addOption(dryRunOption())
     .option('--json', "the API's answer")
     .action(
       session.action(async (route: string | undefined, flags: RestoreFlags) => {
         if (route === undefined && flags.percent !== undefined) {
           throw new CliError(EXIT.usage, '--percent needs a route', { notes: ['banyan restore orders --percent 5'] })
         }
+        const chosen = flags.rollback.length === 0 ? {} : { rollbacks: flags.rollback }
+        const raised = flags.percent === undefined ? {} : { percent: flags.percent }
+        if (flags.dryRun === true) return dryRun(session, route, { action: 'restore', ...chosen, ...raised }, flags)
         const client = await session.client()
         const { ifRevision } = flags
-        const body = { ...(flags.rollback.length === 0 ? {} : { rollbacks: flags.rollback }), ...bodyOf(flags) }
+        const body = { ...chosen, ...bodyOf(flags) }
         const answer = await (route === undefined
           ? client.call('restoreAll', { body, ifRevision })
           : aboutRoute(client, route, () =>
               client.call('restore', {
                 params: { id: route },
-                body: { ...body, ...(flags.percent === undefined ? {} : { percent: flags.percent }) },
+                body: { ...body, ...raised },
                 ifRevision,
               }),
             ))
@@ -194,9 +214,11 @@ function addFreeze(program: Command, session: Session, verb: 'freeze' | 'unfreez
     .description(`${meaning.charAt(0).toUpperCase()}${meaning.slice(1)}. Concerns the route and its group.`)
     .addOption(reasonOption())
     .addOption(revisionOption())
+    .addOption(dryRunOption())
     .option('--json', "the API's answer")
     .action(
       session.action(async (route: string, flags: ChangeFlags) => {
+        if (flags.dryRun === true) return dryRun(session, route, { action: verb }, flags)
         const client = await session.client()
         const applied = await aboutRoute(client, route, () =>
           client.call(verb, { params: { id: route }, body: bodyOf(flags), ifRevision: flags.ifRevision }),

@@ -73,7 +73,7 @@ export function addDivergenceCommands(program: Command, session: Session): void 
 }
 
 async function list(session: Session, route: string | undefined, flags: Flags): Promise<number> {
-  const client = await session.client()
+  const client = await session.client(flags.watch === true ? session.interruptible() : undefined)
   const isJson = flags.json === true
   /** By route: what else there is, which an answer does not tell. */
   const listed = new Map<string, Listed>()

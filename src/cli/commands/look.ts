@@ -9,6 +9,7 @@ import { json } from '../print.ts'
 import { aboutRoute } from '../route-id.ts'
 import type { Session } from '../session.ts'
 import { collectHeaders, readLimit, readSequence, readTimer } from '../values.ts'
+import { fleetView } from '../views/fleet.ts'
 import { auditView, explainView } from '../views/records.ts'
 import { routesView, routeView } from '../views/routes.ts'
 import { plainStatus, statusView } from '../views/status.ts'
@@ -31,6 +32,7 @@ interface ExplainFlags {
 interface AuditFlags {
   readonly limit: number
   readonly before?: number
+  readonly route?: string
   readonly all?: true
   readonly json?: true
 }
@@ -62,12 +64,13 @@ function addStatus(program: Command, session: Session): void {
     .option('--json', "the API's answer")
     .action(
       session.action(async (flags: StatusFlags) => {
-        const client = await session.client()
         if (flags.watch === true) {
+          const client = await session.client(session.interruptible())
           const ask = () => client.call('status')
-          const watched = { ask, frame: statusView, plain: plainStatus }
+          const watched = { ask, frame: fleetView, plain: plainStatus }
           return watch(session, watched, { intervalMs: flags.interval, json: flags.json === true })
         }
+        const client = await session.client()
         const answer = await client.call('status')
         if (flags.json === true) session.json(answer)
         else session.data(statusView(answer, session.look()))
@@ -166,6 +169,7 @@ function addAudit(program: Command, session: Session): void {
     .description('Show who changed what, when and why, newest first.')
     .addOption(new Option('-n, --limit <number>', 'how many').argParser(readLimit).default(100))
     .addOption(new Option('--before <seq>', 'only older ones than this entry').argParser(readSequence))
+    .option('--route <id>', 'only what concerns this route: itself, its group, or everything')
     .addOption(
       new Option('--all', 'every entry, one JSON object per line: to keep it elsewhere').conflicts(['limit', 'json']),
     )
@@ -175,16 +179,18 @@ function addAudit(program: Command, session: Session): void {
       session.action(async (flags: AuditFlags) => {
         refuseWords(audit)
         const client = await session.client()
-        if (flags.all === true) return printAll(session, client, flags.before)
-        const answer = await client.call('audit', { query: { limit: flags.limit, before: flags.before } })
+        if (flags.all === true) return printAll(session, client, flags)
+        const answer = await readPages(client, flags)
         if (flags.json === true) session.json(answer)
         else session.data(auditView(answer.entries, session.look()))
-        if (answer.next !== null) session.say(`older ones: banyan audit --before ${answer.next}`)
+        const of = flags.route === undefined ? '' : ` --route ${flags.route}`
+        if (answer.next !== null) session.say(`older ones: banyan audit${of} --before ${answer.next}`)
         return EXIT.done
       }),
     )
   examples(audit, [
     'banyan audit',
+    'banyan audit --route orders',
     'banyan audit --limit 20 --json',
     'banyan audit --all > audit.ndjson',
     'banyan audit verify',
@@ -216,11 +222,24 @@ function addAudit(program: Command, session: Session): void {
   examples(verify, ['banyan audit verify'])
 }
 
+/** Of one route a page may be short though more is to come. */
+async function readPages(client: Client, { limit, before, route }: AuditFlags): Promise<AnswerOf<'audit'>> {
+  const entries: AnswerOf<'audit'>['entries'] = []
+  let next: number | null | undefined = before
+  do {
+    const query = { limit: limit - entries.length, before: next, route }
+    const answer: AnswerOf<'audit'> = await client.call('audit', { query })
+    entries.push(...answer.entries)
+    next = answer.next
+  } while (route !== undefined && next !== null && entries.length < limit)
+  return { entries, next }
+}
+
 /** Newest first, page by page: an entry that is written meanwhile is not in it. */
-async function printAll(session: Session, client: Client, before: number | undefined): Promise<ExitCode> {
+async function printAll(session: Session, client: Client, { before, route }: AuditFlags): Promise<ExitCode> {
   let next: number | null | undefined = before
   while (next !== null && !session.over.aborted) {
-    const answer: AnswerOf<'audit'> = await client.call('audit', { query: { limit: 1000, before: next } })
+    const answer: AnswerOf<'audit'> = await client.call('audit', { query: { limit: 1000, before: next, route } })
     if (answer.entries.length > 0) session.data(answer.entries.map(entry => json(entry, 0)))
     next = answer.next
   }

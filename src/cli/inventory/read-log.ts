@@ -1,13 +1,10 @@
 // Access logs → an inventory: line by line, however large they are, and an account of the lines that could not be read.
-import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { BROKEN, type BrokenReason, isBroken, type LogReading, parseLogLine } from '../../inventory/access-log.ts'
 import { seenInLog } from '../../inventory/recorder.ts'
 import { type Inventory, Sketch } from '../../inventory/sketch.ts'
-import type { Bytes, Milliseconds } from '../../model/units.ts'
 import { linesOf } from '../asking/lines.ts'
+import { createReadProgress } from '../asking/read-progress.ts'
 import { CliError, EXIT } from '../io.ts'
-import { rate, span } from '../print.ts'
 import type { Session } from '../session.ts'
 
 /** Lines that could not be read, by why. */
@@ -32,9 +29,6 @@ export interface ReadLog {
 }
 
 const FIRST = 3
-const DRAW_MS = 200
-/** Lines between two looks at the clock. */
-const EVERY = 2048
 
 export async function readLogs(
   session: Session,
@@ -47,7 +41,7 @@ export async function readLogs(
   }
   const sketch = new Sketch()
   const broken = new Map<BrokenReason, { count: number; readonly first: string[] }>()
-  const progress = createProgress(session, await sizeOf(session, files))
+  const progress = await createReadProgress(session, files)
   let lines = 0
   let taken = 0
   try {
@@ -65,7 +59,7 @@ export async function readLogs(
           taken++
           sketch.take(seenInLog(read))
         }
-        progress.line(line.length + 1)
+        progress.line(line)
       }
       lines += number
     }
@@ -105,51 +99,4 @@ export function brokenNotes(broken: readonly BrokenLines[]): readonly string[] {
     ({ reason, count, first }) =>
       `${count} ${count === 1 ? 'line' : 'lines'}: ${BROKEN[reason]} (${first.join(', ')}${count > first.length ? ', …' : ''})`,
   )
-}
-
-/** null: one of them has none that is known, or is packed. */
-async function sizeOf({ io }: Session, files: readonly string[]): Promise<Bytes | null> {
-  let size = 0
-  for (const file of files) {
-    if (file === '-' || file.endsWith('.gz')) return null
-    const found = await stat(resolve(io.cwd, file)).catch(() => null)
-    if (found === null || !found.isFile()) return null
-    size += found.size
-  }
-  return size
-}
-
-interface Progress {
-  line(bytes: Bytes): void
-  /** Clears what was drawn. */
-  end(): void
-}
-
-/** On a terminal only. Bytes are counted as characters: near enough for an estimate. */
-function createProgress(session: Session, size: Bytes | null): Progress {
-  const { stderr, env } = session.io
-  const live = stderr.isTTY === true && env.TERM !== 'dumb'
-  const startedAt = performance.now()
-  let drawnAt: Milliseconds = startedAt
-  let lines = 0
-  let bytes = 0
-  let drawn = false
-  return {
-    line(length) {
-      lines++
-      bytes += length
-      if (!live || lines % EVERY !== 0) return
-      const now = performance.now()
-      if (now - drawnAt < DRAW_MS) return
-      drawnAt = now
-      drawn = true
-      const seconds = (now - startedAt) / 1000
-      const share = size === null || size === 0 ? null : Math.min(1, bytes / size)
-      const left = share === null ? '' : `, ${Math.floor(share * 100)}%, ${span((seconds / share) * (1 - share))} left`
-      session.talk(`\r${lines} lines, ${rate(lines / seconds)} a second${left}\x1b[K`)
-    },
-    end() {
-      if (drawn) session.talk('\r\x1b[K')
-    },
-  }
 }

@@ -1,9 +1,11 @@
 // The fleet at a glance, for people: what is declared, wanted, in force and seen, both sides, rollbacks, warnings.
 import type { Status } from '../../admin/api.ts'
+import { byNeed } from '../../model/attention.ts'
 import {
   type Column,
   count,
   cut,
+  json,
   type Look,
   millis,
   moment,
@@ -58,6 +60,7 @@ export function statusView(status: Status, look: Look): readonly string[] {
     ...headView(status, look),
     '',
     ...routesView(status, look),
+    ...section('Needs somebody', look, attentionView(status, look)),
     ...section('Rollbacks in force', look, status.rollbacks.length > 0 ? rollbacksView(status.rollbacks, look) : []),
     ...section('Warnings', look, warningsView(status.warnings, look)),
   ]
@@ -85,7 +88,7 @@ export function plainStatus(status: Status): readonly string[] {
     `${at} instance=${safe(status.instance)} state=${safe(status.state)} revision=${status.revision} rollbacks=${status.rollbacks.length} warnings=${status.warnings.length}`,
     ...rowsOf(status).map(
       route =>
-        `${at} route=${safe(route.id)} state=${safe(route.state)} declared=${percent(route.declared)} desired=${percent(route.desired)} effective=${percent(route.effective)} observed=${percent(route.observed)} shadow=${percent(route.shadow)} legacy=${rate(route.perSecond.legacy)}/s,${ratio(route.errorRatio.legacy)},${millis(route.p95Ms.legacy)} new=${rate(route.perSecond.new)}/s,${ratio(route.errorRatio.new)},${millis(route.p95Ms.new)}`,
+        `${at} route=${safe(route.id)} state=${safe(route.state)} declared=${percent(route.declared)} desired=${percent(route.desired)} effective=${percent(route.effective)} observed=${percent(route.observed)} shadow=${percent(route.shadow)} legacy=${rate(route.perSecond.legacy)}/s,${ratio(route.errorRatio.legacy)},${millis(route.p95Ms.legacy)} new=${rate(route.perSecond.new)}/s,${ratio(route.errorRatio.new)},${millis(route.p95Ms.new)} phase=${safe(route.phase)} match=${ratio(route.match?.rate ?? null)} attention=${safe(route.attention.level)} next=${json(route.next, 0)}`,
     ),
   ]
 }
@@ -95,7 +98,7 @@ const SILENT_MS = 3_000
 
 function headView(status: Status, look: Look): readonly string[] {
   const { config, store, workers, replicas } = status
-  const behind = workers.filter(worker => worker.revision !== status.revision)
+  const behind = behindOf(status)
   const lines = [
     `${look.paint('bold', 'banyan')} ${safe(status.version)} · ${look.paint(status.state === 'ready' ? 'green' : 'yellow', safe(status.state))} · instance ${safe(status.instance)} · revision ${status.revision} · up ${span(status.uptimeSeconds)}${status.listen === '' ? '' : ` · listens on ${safe(status.listen)}`}`,
     `configuration ${safe(config.file ?? 'without a file')} of ${moment(config.loadedAt)} · store ${safe(store.kind)}${store.healthy ? '' : look.paint('red', ' NOT HEALTHY')} · ${count(workers.length, 'worker')}${behind.length === 0 ? '' : look.paint('yellow', `, ${behind.map(worker => `worker ${worker.worker} still on revision ${worker.revision}`).join(', ')}`)}`,
@@ -113,6 +116,11 @@ function headView(status: Status, look: Look): readonly string[] {
     lines.push(`replicas: ${replicas.map(one => replicaText(one, replicas, look)).join(', ')}`)
   }
   return lines
+}
+
+/** Workers that run another revision. */
+export function behindOf({ workers, revision }: Status): Status['workers'] {
+  return workers.filter(worker => worker.revision !== revision)
 }
 
 function replicaText(
@@ -133,7 +141,7 @@ function replicaText(
 }
 
 /** The routes, and below them what none of them matches. */
-function rowsOf(status: Status): readonly RouteShort[] {
+export function rowsOf(status: Status): readonly RouteShort[] {
   return status.default === null ? status.routes : [...status.routes, status.default]
 }
 
@@ -175,6 +183,19 @@ function cardOf(route: RouteShort, look: Look): readonly string[] {
 function unitsOf({ units, restored }: Rollback): string {
   if (units !== '*') return units.filter(unit => !restored.includes(unit)).join(', ')
   return restored.length === 0 ? 'every route' : `every route but ${restored.join(', ')}`
+}
+
+const LEVEL_STYLES: Readonly<Record<string, Style>> = { wrong: 'red', look: 'yellow' }
+
+/** First what needs somebody most. */
+function attentionView(status: Status, look: Look): readonly string[] {
+  return rowsOf(status)
+    .filter(({ attention }) => attention.why !== null)
+    .toSorted(byNeed)
+    .map(({ id, attention: { level, why }, next }) => {
+      const mark = look.paint(LEVEL_STYLES[level] ?? null, level)
+      return `${mark} ${look.paint('bold', safe(id))}: ${safe(why ?? '')} (next: ${safe(next)})`
+    })
 }
 
 function warningsView(warnings: Status['warnings'], look: Look): readonly string[] {
