@@ -1,5 +1,5 @@
-// Writes docs/reference/ from the schemas, the metrics list and the command line, and docs/conformance.md from the list of
-// wire cases, so that they cannot drift. Run by `npm run reference`; test/docs/reference.test.ts fails when a page is not up
+// Writes docs/reference/ from the schemas, the metrics list and the command line, docs/conformance.md from the list of wire
+// cases, and deploy/grafana from docs/grafana, so that they cannot drift. Run by `npm run reference`; test/docs/reference.test.ts fails when a page is not up
 // to date.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,6 +15,7 @@ import { createTrafficMetrics } from '../src/metrics/traffic.ts'
 import type { Snapshot } from '../src/model/snapshot.ts'
 import { VERSION } from '../src/version.ts'
 import { conformancePage } from '../test/e2e/wire/page.ts'
+import { monitoringFiles } from './grafana/pages.ts'
 
 /** Every page by its file name. */
 export async function pages(): Promise<Readonly<Record<string, string>>> {
@@ -25,6 +26,7 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
     'metrics.md': await metricsPage(),
     'cli.md': cliPage(),
     '../conformance.md': conformancePage(),
+    ...Object.fromEntries(Object.entries(monitoringFiles()).map(([path, text]) => [`../../${path}`, text])),
   }
 }
 
@@ -42,7 +44,7 @@ function apiPage(): string {
   ]
   for (const operation of Object.values<Operation>(operations)) {
     out.push(`## ${operation.method} ${operation.path.replace(/:([a-z]+)/g, '{$1}')}`, '', `${operation.summary}.`, '')
-    const notes = [operation.scope === null ? 'No token needed.' : `Scope \`${operation.scope}\`.`]
+    const notes = [operation.scope === null ? 'No `Authorization` needed.' : `Scope \`${operation.scope}\`.`]
     if (operation.conditional) notes.push('`If-Match` is honoured: 412 when stale.')
     out.push(notes.join(' '), '')
     for (const [title, schema] of [

@@ -16,6 +16,7 @@ import { type Chance, compileSnapshot } from './config/compile.ts'
 import { createLive, type Swappable } from './config/live.ts'
 import type { Configured } from './configured.ts'
 import { type Control, type ControlParts, openControl, rollbackId } from './control/control.ts'
+import { createDecisions } from './decisions.ts'
 import { createDoctor } from './doctor/doctor.ts'
 import { ensureFirstToken } from './first-token.ts'
 import { createInstances, inheritRecords } from './instances.ts'
@@ -238,6 +239,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     seed: () => randomBytes(24).toString('base64url'),
     changed(event) {
       acts?.own(event.revision)
+      decisions.heard(event)
       events.publish('change', event)
       const { plan } = current()
       const changed = plan.byId.get(event.subject)
@@ -258,6 +260,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     },
     log: log.line,
   }
+  const decisions = createDecisions({
+    store,
+    stored: () => opened.control?.stored() ?? 0,
+    plan: () => current().plan,
+    log: log.line,
+  })
   const control: Control = await whenItAnswers(() => openControl(controlParts, options.configured.plan)).catch(
     async error => {
       await instances?.close()
@@ -397,6 +405,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   // From now on others may bring something.
   opened.plane = plane
   opened.control = control
+  decisions.look()
   const storeView = () => ({
     kind: store.kind,
     healthy: control.healthy(),
@@ -423,6 +432,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     shadowing.swapped()
     keyLists?.swapped()
     acts?.look()
+    decisions.look()
     return reached
   }
 
@@ -432,6 +442,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     tokens: () => control.state().tokens,
     environmentToken: options.adminToken === null ? null : hashOf(options.adminToken),
     hosts: config.admin.hosts,
+    seed: () => control.plan().seed ?? control.state().seed,
+    behindTls: config.admin.behindTls,
     auth: config.admin.auth ?? null,
   }
   const accessControl = createAccess(accessParts)
@@ -449,6 +461,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     receiver: config.fleet.listen === null ? (instances?.receiver ?? null) : null,
     inventory: inventory.view,
     shadow: shadowing.face,
+    decided: decisions.read,
     charts,
     clock,
     access: accessControl,
@@ -577,6 +590,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await charts.close()
     await plane.end()
     await acts?.settled()
+    await decisions.settled()
     await shadowing.close()
     await Promise.allSettled([admin.close(), sides?.close(), health.close()])
     await control.close()

@@ -21,6 +21,8 @@ const PER_SECOND = 60
 /** So that a dry run has seen enough sooner. */
 const DRY_PER_SECOND = 200
 const LEARN_MS = 90_000
+/** Longer than the demo. */
+const VALUES_MS = 24 * 60 * 60_000
 const TELL_EVERY_MS = 10_000
 /** The demo ends by itself: nobody's machine is kept busy over a weekend. */
 const LONGEST_MS = 60 * 60_000
@@ -99,7 +101,10 @@ routes:
     sticky: [header:x-user-id]
     override: { from: [127.0.0.0/8], links: true }
     shadow: { percent: 100, maxRps: { legacy: 100 } }   # whoever answers: the other side is asked, too, and compared
-    compare: { noise: { percent: 30 } }                 # so many are asked twice, to learn how a side differs from itself
+    compare:
+      noise: { percent: 30 }                            # so many are asked twice, to learn how a side differs from itself
+      values: redacted                                  # keep both answers of an example, without secrets; its data is made up
+      valuesUntil: ${new Date(systemClock.now() + VALUES_MS).toISOString().replace(/\.\d+Z$/, 'Z')}
     owner: team-orders
   - id: customers
     match: { path: /customers/*, methods: [GET] }
@@ -140,7 +145,8 @@ A strangler migration, running on this machine:
   legacy service   ${legacy}    snake_case, cents, some XML, own SQLite database
   new service      ${fresh}    the rewrite, own database, three planted faults
   the proxy        ${proxy}    40 users, ${PER_SECOND} requests a second, ${weight} % of them on new for /orders/*
-  admin API        ${admin}    health and metrics: ${health}
+  dashboard        ${admin}    sign in with the token in ${join(directory, 'admin.token')}
+  admin API        ${api}    health and metrics: ${health}
   configuration    ${file}
 
 In a second terminal, in this checkout (installed: \`banyan\` instead of \`npx banyan\`):

@@ -173,6 +173,7 @@ export async function createShadowing(parts: ShadowingParts): Promise<Shadowing>
       },
     },
     face: {
+      brief: ledger.brief,
       view: async (route, query) => ledger.view(route, query, await othersOf(route)),
       signature: async id => ledger.signature(id, await othersOf(null)),
       acknowledge: ledger.acknowledge,

@@ -7,6 +7,7 @@ import { type Decision, type Exchange, isForced } from './model/exchange.ts'
 import { LATENCY_BUCKETS, latencyBucket, latencyQuantile } from './model/latency.ts'
 import type { RouteId, Side } from './model/route.ts'
 import type { Clock, EpochMs, Milliseconds } from './model/units.ts'
+import { isSafe } from './routing/decide.ts'
 
 const SLOT_MS = 10_000
 const SLOTS = 6
@@ -16,6 +17,8 @@ export interface SideTraffic {
   readonly requests: number
   readonly errors: number
   readonly perSecond: number
+  /** Of the last minute. `movable`: requests whose side a weight decides, or would if no rollback were in force. */
+  readonly recent: { readonly requests: number; readonly errors: number; readonly movable: number }
   /** Of the last minute; null without traffic. */
   readonly errorRatio: number | null
   readonly p50Ms: Milliseconds | null
@@ -60,7 +63,7 @@ export interface SideReading {
   readonly errors: number
   readonly perSecond: number
   /** Of the last minute; counts by `latencyBucket`. */
-  readonly recent: { readonly requests: number; readonly errors: number; readonly latencies: readonly number[] }
+  readonly recent: SideTraffic['recent'] & { readonly latencies: readonly number[] }
   readonly lastError: SideTraffic['lastError']
 }
 
@@ -82,6 +85,7 @@ interface Slot {
   requests: number
   errors: number
   readonly latencies: Uint32Array
+  movable: number
   drawn: number
   drawnNew: number
 }
@@ -149,12 +153,9 @@ export function createTraffic(clock: Clock): Traffic {
         slot.errors++
       }
       if (failure !== null) side.lastError = { at: clock.now(), code: failure.code, detail: failure.detail }
-      // A pinned user was drawn once.
-      if (
-        decision.reason === 'weight' ||
-        decision.reason === 'frozen' ||
-        (decision.reason === 'pin' && !isForced(decision))
-      ) {
+      const isDrawn = isByWeight(decision)
+      if (isDrawn || wouldBeDrawn(decision, exchange.method)) slot.movable++
+      if (isDrawn) {
         slot.drawn++
         if (decision.side === 'new') slot.drawnNew++
       }
@@ -187,6 +188,17 @@ export function createTraffic(clock: Clock): Traffic {
   }
 }
 
+/** A pinned user was drawn once. */
+function isByWeight(decision: Decision): boolean {
+  const { reason } = decision
+  return reason === 'weight' || reason === 'frozen' || (reason === 'pin' && !isForced(decision))
+}
+
+/** If the rollback were not; about, for some of them would be said otherwise. */
+function wouldBeDrawn({ reason, route }: Decision, method: string): boolean {
+  return reason === 'rollback' && (route.data !== 'separate' || isSafe(method))
+}
+
 /** What several processes have seen of one route. */
 export function trafficOf(readings: readonly RouteReading[]): RouteTraffic {
   const reasons: Record<string, number> = {}
@@ -213,12 +225,14 @@ export function trafficOf(readings: readonly RouteReading[]): RouteTraffic {
 function sideTrafficOf(readings: readonly SideReading[]): SideTraffic {
   const requests = sum(readings, ({ recent }) => recent.requests)
   const errors = sum(readings, ({ recent }) => recent.errors)
+  const movable = sum(readings, ({ recent }) => recent.movable)
   const latencies = readings.map(({ recent }) => recent.latencies)
   const failed = readings.flatMap(({ lastError }) => (lastError === null ? [] : [lastError]))
   return {
     requests: sum(readings, reading => reading.requests),
     errors: sum(readings, reading => reading.errors),
     perSecond: Math.round(sum(readings, ({ perSecond }) => perSecond) * 100) / 100,
+    recent: { requests, errors, movable },
     errorRatio: requests === 0 ? null : errors / requests,
     p50Ms: latencyQuantile(latencies, requests, 0.5),
     p95Ms: latencyQuantile(latencies, requests, 0.95),
@@ -239,12 +253,21 @@ function slotAt(side: KeptSide, now: Milliseconds): Slot {
   const index = number % SLOTS
   let slot = side.slots[index]
   if (slot === undefined) {
-    slot = { number, requests: 0, errors: 0, latencies: new Uint32Array(LATENCY_BUCKETS), drawn: 0, drawnNew: 0 }
+    slot = {
+      number,
+      requests: 0,
+      errors: 0,
+      latencies: new Uint32Array(LATENCY_BUCKETS),
+      movable: 0,
+      drawn: 0,
+      drawnNew: 0,
+    }
     side.slots[index] = slot
   } else if (slot.number !== number) {
     slot.number = number
     slot.requests = 0
     slot.errors = 0
+    slot.movable = 0
     slot.drawn = 0
     slot.drawnNew = 0
     slot.latencies.fill(0)
@@ -291,7 +314,12 @@ function sideReadingOf(side: KeptSide, now: Milliseconds): SideReading {
     requests: side.requests,
     errors: side.errors,
     perSecond: sinceMs <= 0 ? 0 : Math.round((requests / (sinceMs / 1000)) * 100) / 100,
-    recent: { requests, errors: sum(slots, slot => slot.errors), latencies },
+    recent: {
+      requests,
+      errors: sum(slots, slot => slot.errors),
+      movable: sum(slots, slot => slot.movable),
+      latencies,
+    },
     lastError: side.lastError,
   }
 }

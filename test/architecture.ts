@@ -41,6 +41,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'ids.ts': 6,
   'instances.ts': 6,
   'configured.ts': 6,
+  'decisions.ts': 6,
   'first-token.ts': 6,
   'listen.ts': 6,
   'reload.ts': 6,

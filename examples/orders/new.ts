@@ -22,6 +22,8 @@ export interface NewOptions {
   readonly clock?: () => number
   /** How a slow answer waits. Default a timer. */
   readonly wait?: (ms: number) => Promise<unknown>
+  /** As it is once its team has mended the three faults. Default false. */
+  readonly mended?: boolean
 }
 
 export interface NewService {
@@ -67,6 +69,8 @@ interface Context {
   readonly query: URLSearchParams
   readonly cookies: string
   readonly body: string
+  /** Without the planted faults. */
+  readonly mended: boolean
 }
 
 interface Reply {
@@ -112,7 +116,7 @@ const ENDPOINTS: readonly Endpoint[] = [
 
 /** Starts the service on 127.0.0.1. Rejects when the port is taken or the directory cannot be written. */
 export async function startNew(options: NewOptions): Promise<NewService> {
-  const { slow = { percent: 0, ms: 0 }, seed = 1, clock = Date.now, wait = waitQuietly } = options
+  const { slow = { percent: 0, ms: 0 }, seed = 1, clock = Date.now, wait = waitQuietly, mended = false } = options
   const random = createRandom(seed)
   const db = openDatabase(options.directory)
 
@@ -122,7 +126,7 @@ export async function startNew(options: NewOptions): Promise<NewService> {
       if (request.url !== '/health' && random() * 100 < slow.percent) await wait(slow.ms)
       const body = request.method === 'POST' ? await readBody(request) : ''
       if (response.destroyed) return
-      answer = route(db, new Date(clock()), request, body)
+      answer = route({ db, now: new Date(clock()), body, mended }, request)
     } catch (error) {
       if (response.destroyed) return
       answer = replyToError(error)
@@ -150,7 +154,9 @@ export async function startNew(options: NewOptions): Promise<NewService> {
   return { url: `http://127.0.0.1:${port}`, port, close }
 }
 
-function route(db: DatabaseSync, now: Date, request: IncomingMessage, body: string): Reply {
+type Given = Pick<Context, 'db' | 'now' | 'body' | 'mended'>
+
+function route(given: Given, request: IncomingMessage): Reply {
   const [path = '', search = ''] = (request.url ?? '').split('?', 2)
   const method = request.method === 'HEAD' ? 'GET' : request.method
   const candidates = ENDPOINTS.filter(endpoint => endpoint.path.test(path))
@@ -162,7 +168,7 @@ function route(db: DatabaseSync, now: Date, request: IncomingMessage, body: stri
   }
   const id = Number(endpoint.path.exec(path)?.[1])
   const query = new URLSearchParams(search)
-  return endpoint.handle({ db, now, id, query, cookies: request.headers.cookie ?? '', body })
+  return endpoint.handle({ ...given, id, query, cookies: request.headers.cookie ?? '' })
 }
 
 function login({ db, now, query }: Context): Reply {
@@ -179,7 +185,7 @@ function login({ db, now, query }: Context): Reply {
   return json(200, { customer_id: id, name: customer.name }, { 'set-cookie': cookie })
 }
 
-function listOrders({ db, now, query }: Context): Reply {
+function listOrders({ db, now, query, mended }: Context): Reply {
   const status = query.get('status')
   if (status !== null && !ORDER_STATUSES.some(known => known === status)) {
     throw new HttpError(400, 'bad_request', `status is one of ${ORDER_STATUSES.join(', ')}.`)
@@ -192,16 +198,18 @@ function listOrders({ db, now, query }: Context): Reply {
     )
     .all({ status, n: PAGE_SIZE + 1, skip: (Number(page) - 1) * PAGE_SIZE })
   const next_page = rows.length > PAGE_SIZE ? Number(page) + 1 : null
-  const orders = rows.slice(0, PAGE_SIZE).map(({ id, document }) => toListWire(Number(id), parseOrder(document)))
+  const orders = rows
+    .slice(0, PAGE_SIZE)
+    .map(({ id, document }) => toListWire(Number(id), parseOrder(document), mended))
   return json(200, { ...stamp(now), page: Number(page), next_page, orders })
 }
 
-function getOrder({ db, now, id }: Context): Reply {
-  return json(200, { ...stamp(now), ...toWire(id, loadOrder(db, id)) })
+function getOrder({ db, now, id, mended }: Context): Reply {
+  return json(200, { ...stamp(now), ...toWire(id, loadOrder(db, id, mended), mended) })
 }
 
-function getInvoice({ db, id }: Context): Reply {
-  const order = loadOrder(db, id)
+function getInvoice({ db, id, mended }: Context): Reply {
+  const order = loadOrder(db, id, mended)
   const lines = order.items.map(({ sku, title, quantity, unitPrice }) => {
     const attributes = `sku="${escapeXml(sku)}" quantity="${quantity}" unit_price_cents="${cents(unitPrice)}"`
     return `    <line ${attributes}>${escapeXml(title)}</line>`
@@ -215,14 +223,14 @@ function getInvoice({ db, id }: Context): Reply {
     ...lines,
     '  </lines>',
     `  <tax_percent>${Math.round(order.taxRate * 100)}</tax_percent>`,
-    `  <total_cents>${cents(totalOf(order))}</total_cents>`,
+    `  <total_cents>${cents(totalOf(order, mended))}</total_cents>`,
     '</invoice>',
     '',
   ]
   return reply(200, 'application/xml; charset=utf-8', invoice.join('\n'))
 }
 
-function createOrder({ db, now, cookies, body }: Context): Reply {
+function createOrder({ db, now, cookies, body, mended }: Context): Reply {
   const { customer_id = sessionCustomer(db, now, cookies), lines } = parseObject(body)
   const customer = loadCustomer(db, customer_id)
   if (customer === null) throw new HttpError(400, 'bad_request', 'customer_id is not one of ours.')
@@ -239,19 +247,19 @@ function createOrder({ db, now, cookies, body }: Context): Reply {
     cancelReason: null,
   }
   const id = Number(db.prepare('INSERT INTO orders (document) VALUES (?)').run(JSON.stringify(order)).lastInsertRowid)
-  return json(201, { ...stamp(now), ...toWire(id, order) }, { location: `/orders/${id}` })
+  return json(201, { ...stamp(now), ...toWire(id, order, mended) }, { location: `/orders/${id}` })
 }
 
-function cancelOrder({ db, now, id, body }: Context): Reply {
+function cancelOrder({ db, now, id, body, mended }: Context): Reply {
   const { reason = 'no reason given' } = body === '' ? {} : parseObject(body)
   if (typeof reason !== 'string' || reason.length > 200) {
     throw new HttpError(400, 'bad_request', 'reason is a text of at most 200 characters.')
   }
-  const order = loadOrder(db, id)
+  const order = loadOrder(db, id, mended)
   if (order.status !== 'open') throw new HttpError(409, 'not_open', `This order is ${order.status}.`)
   const cancelled: Order = { ...order, status: 'cancelled', cancelledAt: isoSeconds(now), cancelReason: reason }
   db.prepare('UPDATE orders SET document = ? WHERE id = ?').run(JSON.stringify(cancelled), id)
-  return json(200, { ...stamp(now), ...toWire(id, cancelled) })
+  return json(200, { ...stamp(now), ...toWire(id, cancelled, mended) })
 }
 
 function getCustomer({ db, id }: Context): Reply {
@@ -264,9 +272,9 @@ function getCustomer({ db, id }: Context): Reply {
 /**
  * PLANTED FAULT 1, a wrong status: an unknown order is refused like any other bad input, with 400. Legacy says 404.
  */
-function loadOrder(db: DatabaseSync, id: number): Order {
+function loadOrder(db: DatabaseSync, id: number, mended: boolean): Order {
   const row = db.prepare('SELECT document FROM orders WHERE id = ?').get(id)
-  if (row === undefined) throw new HttpError(400, 'unknown_order', `There is no order ${id}.`)
+  if (row === undefined) throw new HttpError(mended ? 404 : 400, 'unknown_order', `There is no order ${id}.`)
   return parseOrder(row.document)
 }
 
@@ -274,7 +282,11 @@ function loadOrder(db: DatabaseSync, id: number): Order {
  * PLANTED FAULT 2, a rounding error: tax is rounded on every item, in floating point. Legacy rounds once, on the sum,
  * in integers. Most totals agree; some orders are a cent off.
  */
-function totalOf(order: Order): number {
+function totalOf(order: Order, mended: boolean): number {
+  if (mended) {
+    const net = order.items.reduce((sum, { quantity, unitPrice }) => sum + quantity * cents(unitPrice), 0)
+    return (net + Math.round((net * Math.round(order.taxRate * 100)) / 100)) / 100
+  }
   let total = 0
   for (const { quantity, unitPrice } of order.items) {
     const net = quantity * unitPrice
@@ -284,25 +296,26 @@ function totalOf(order: Order): number {
 }
 
 /** PLANTED FAULT 3, a missing field: `cancel_reason` is stored with every cancelled order, but was forgotten here. */
-function toWire(id: number, order: Order): object {
+function toWire(id: number, order: Order, mended: boolean): object {
   return {
     id,
     customer_id: order.customerId,
     status: order.status,
     placed_at: order.placedAt,
     tax_percent: Math.round(order.taxRate * 100),
-    total_cents: cents(totalOf(order)),
+    total_cents: cents(totalOf(order, mended)),
     currency: 'EUR',
     lines: order.items.map(({ sku, title, quantity, unitPrice }) => {
       return { sku, title, quantity, unit_price_cents: cents(unitPrice) }
     }),
     ...(order.status === 'cancelled' ? { cancelled_at: order.cancelledAt } : {}),
+    ...(order.status === 'cancelled' && mended ? { cancel_reason: order.cancelReason } : {}),
   }
 }
 
-function toListWire(id: number, order: Order): object {
+function toListWire(id: number, order: Order, mended: boolean): object {
   const { customerId, status, placedAt } = order
-  return { id, customer_id: customerId, status, placed_at: placedAt, total_cents: cents(totalOf(order)) }
+  return { id, customer_id: customerId, status, placed_at: placedAt, total_cents: cents(totalOf(order, mended)) }
 }
 
 function parseOrder(document: unknown): Order {
@@ -427,9 +440,13 @@ function waitQuietly(ms: number): Promise<unknown> {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { port: { type: 'string', default: '3002' }, db: { type: 'string', default: '.banyan/orders' } },
+    options: {
+      port: { type: 'string', default: '3002' },
+      db: { type: 'string', default: '.banyan/orders' },
+      mended: { type: 'boolean', default: false },
+    },
   })
-  const service = await startNew({ port: Number(values.port), directory: values.db })
+  const service = await startNew({ port: Number(values.port), directory: values.db, mended: values.mended })
   console.log(`new orders on ${service.url}, data in ${join(values.db, 'new.db')}, Ctrl-C stops it`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void service.close())
 }

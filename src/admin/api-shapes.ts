@@ -1,5 +1,7 @@
 // What the admin API answers: the shapes of status, routes, rollbacks, audit, tokens, users. The operations in `api.ts` name them.
 import { z } from 'zod'
+import { LEVELS, PHASES } from '../model/attention.ts'
+import { SEVERITIES } from '../model/comparison.ts'
 import { SCOPES } from '../model/control.ts'
 import { Applied, moment, percent, side } from './api-words.ts'
 
@@ -120,6 +122,21 @@ export const RouteView = z.object({
 })
 export type RouteView = z.infer<typeof RouteView>
 
+/** What operators do about who serves a route. */
+export const DECISIONS = ['set-weight', 'unset-weight', 'freeze', 'unfreeze', 'rollback', 'restore'] as const
+
+const Decision = z
+  .object({
+    at: moment,
+    by: z.string(),
+    action: z.enum(DECISIONS),
+    reason: z.string().nullable(),
+    from: percent.nullable().describe('the operators’ weight before; null: the file’s'),
+    to: percent.nullable().describe('and after'),
+  })
+  .describe('the last change of weight, rollback, restore or freeze: of the route, its group, or everything')
+export type Decision = z.infer<typeof Decision>
+
 export const RouteShort = z.object({
   id: z.string(),
   template: z.string(),
@@ -134,7 +151,29 @@ export const RouteShort = z.object({
   perSecond: z.object({ legacy: z.number(), new: z.number() }),
   errorRatio: z.object({ legacy: z.number().nullable(), new: z.number().nullable() }),
   p95Ms: z.object({ legacy: z.number().nullable(), new: z.number().nullable() }),
+  phase: z
+    .enum(PHASES)
+    .describe(
+      'how far it has come, by the weight in force: canary up to 10 %, retired: it has no legacy side any more',
+    ),
+  match: z
+    .object({
+      compared: z.number().int().describe('comparisons that were decided, by this instance'),
+      rate: z.number().nullable().describe('0 to 1'),
+      interval: z.tuple([z.number(), z.number()]).nullable().describe('95 %, and it may be looked at at any time'),
+      divergent: z.number().int().describe('divergences that are open: fields, not requests'),
+      worst: z.enum(SEVERITIES).nullable().describe('of those'),
+    })
+    .nullable()
+    .describe('null: it is not shadowed'),
+  attention: z
+    .object({ level: z.enum(LEVELS), why: z.string().nullable().describe('the sentence to read first') })
+    .describe('wrong: users are hurt, or kept from new; look: somebody should look at it'),
+  next: z.string().describe('what moves next, and what it waits for'),
+  lastDecision: Decision.nullable().describe('null: none is known'),
 })
+
+export type RouteShort = z.infer<typeof RouteShort>
 
 const Warning = z.object({ code: z.string(), message: z.string(), route: z.string().nullable() })
 
@@ -290,6 +329,47 @@ export const InventoryView = z.object({
 })
 export type InventoryView = z.infer<typeof InventoryView>
 
+const Move = (what: string) => z.object({ from: z.number(), to: z.number() }).describe(what)
+
+export const PreviewView = z.object({
+  revision: z.number().int().describe('by which it was reckoned: pass it as `If-Match` of the call itself'),
+  refused: z
+    .object({ code: z.string(), detail: z.string(), hint: z.string().nullable() })
+    .nullable()
+    .describe('what the call itself would be refused with'),
+  changes: z.boolean().describe('false: it says what is so already, or is refused'),
+  says: z.string().describe('in one sentence'),
+  routes: z.array(
+    z.object({
+      id: z.string(),
+      effective: Move('percent in force'),
+      desired: Move('percent'),
+      perSecond: z
+        .object({ legacy: Move('requests a second'), new: Move('requests a second') })
+        .nullable()
+        .describe('as the last minute lets expect; null: there was no traffic'),
+      headroom: z
+        .object({
+          side: z.enum(['legacy', 'new']),
+          backend: z.string(),
+          limit: z.number().int().describe('its maxConcurrent'),
+          inside: z.number().int().describe('requests in it now'),
+          wouldNeed: z.number().int().nullable().describe('places, about; null: there was no traffic to reckon with'),
+        })
+        .nullable()
+        .describe('of the backend that gets more; null: it has no limit, or none gets more'),
+      notes: z.array(z.string()).describe('what else to know'),
+    }),
+  ),
+  tunnels: z
+    .object({
+      open: z.number().int().describe('WebSockets and event streams on new'),
+      overMs: z.number().nullable().describe('in how many ms they are cut, one after another; null: they are kept'),
+    })
+    .describe('what is open on new, and what becomes of it'),
+})
+export type PreviewView = z.infer<typeof PreviewView>
+
 export const PinView = z.object({
   id: z.string(),
   key: z.string().describe('first 8 hex of the SHA-256 of the key'),
@@ -328,3 +408,20 @@ export const LinkView = Applied.extend({
   header: z.object({ name: z.string(), value: z.string() }).describe('for tools'),
 })
 export type LinkView = z.infer<typeof LinkView>
+
+const reachable = z.array(z.string()).nullable()
+
+/** Who calls, and what they may do: for a page that offers only that. */
+export const SessionView = z.object({
+  name: z.string().describe('as the audit log calls them'),
+  scopes: z.array(z.enum(SCOPES)).describe('with those that they include'),
+  routes: reachable.describe('that they may see; null: all'),
+  reach: z.partialRecord(z.enum(SCOPES), reachable).describe('by scope: the routes for which they have it; null: all'),
+  via: z.enum(['session', 'token', 'sso']),
+  expiresAt: moment.nullable().describe('of the session or the token; null: not by time'),
+  page: z
+    .string()
+    .nullable()
+    .describe('answer to signing in only: to be kept by the page and sent as `X-Banyan-CSRF` with every call'),
+})
+export type SessionView = z.infer<typeof SessionView>

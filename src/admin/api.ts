@@ -13,9 +13,11 @@ import {
   InventoryView,
   LinkView,
   PinView,
+  PreviewView,
   Restored,
   RolledBack,
   RouteView,
+  SessionView,
   Status,
   TokenView,
   WhoView,
@@ -37,16 +39,20 @@ export { BurndownView, HistoryView, TrafficEvent } from './api-charts.ts'
 export { Checked, MistakeView } from './api-config.ts'
 export {
   AuditEntry,
+  DECISIONS,
+  type Decision,
   Diagnosis,
   Explanation,
   InventoryView,
   LinkView,
   PinView,
+  PreviewView,
   Problem,
   Restored,
   RolledBack,
   RouteShort,
   RouteView,
+  SessionView,
   Status,
   TokenView,
   WhoView,
@@ -54,6 +60,12 @@ export {
 export { Applied, type Operation } from './api-words.ts'
 
 const nothing = z.strictObject({})
+
+const PreviewBody = z.strictObject({
+  action: z.enum(['weight', 'unset-weight', 'freeze', 'unfreeze', 'rollback', 'restore']),
+  percent: percent.optional().describe('of weight, which needs it, and of restore'),
+  rollbacks: z.array(z.string()).max(100).optional().describe('of restore: only these'),
+})
 
 /** Every operation by name. Paths are below `/api/v1`, with `:name` for parameters. */
 export const operations = {
@@ -159,6 +171,28 @@ export const operations = {
     answer: Restored,
     conditional: true,
   },
+  preview: {
+    method: 'POST',
+    path: '/routes/:id/preview',
+    summary: 'What such a change of the route (and its group) would do; nothing is changed, and nothing logged',
+    scope: 'read',
+    params: RouteParams,
+    body: PreviewBody,
+    answer: PreviewView,
+    conditional: true,
+  },
+  previewAll: {
+    method: 'POST',
+    path: '/preview',
+    summary: 'The same of a rollback or restore of everything',
+    scope: 'read',
+    body: z.strictObject({
+      action: z.enum(['rollback', 'restore']),
+      rollbacks: z.array(z.string()).max(100).optional().describe('of restore'),
+    }),
+    answer: PreviewView,
+    conditional: true,
+  },
   pins: {
     method: 'GET',
     path: '/routes/:id/pins',
@@ -256,6 +290,11 @@ export const operations = {
     query: z.strictObject({
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       before: z.coerce.number().int().min(1).optional(),
+      route: RouteParams.shape.id
+        .optional()
+        .describe(
+          'only what concerns this route: itself, its group, or everything; a page may be short, `next` counts',
+        ),
     }),
     answer: z.object({
       entries: z.array(AuditEntry),
@@ -316,6 +355,30 @@ export const operations = {
     params: z.object({ id: z.string().max(64) }),
     query: z.strictObject({ reason: reason.optional() }),
     answer: Applied,
+  },
+  signIn: {
+    method: 'POST',
+    path: '/session',
+    summary: 'Sign a browser in by a token: a cookie, and in the answer the other half of the session',
+    scope: null,
+    body: z.strictObject({
+      token: z.string().trim().min(1).max(512).describe('a token, of 1 to 512 characters'),
+    }),
+    answer: SessionView,
+  },
+  session: {
+    method: 'GET',
+    path: '/session',
+    summary: 'Who calls, and what they may do',
+    scope: 'read',
+    answer: SessionView,
+  },
+  signOut: {
+    method: 'DELETE',
+    path: '/session',
+    summary: 'End the session of this browser',
+    scope: 'read',
+    answer: z.object({ signedOut: z.boolean().describe('false: whoever called did not come by a session') }),
   },
   rotateSeed: {
     method: 'POST',

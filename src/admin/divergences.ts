@@ -6,7 +6,15 @@ import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
 import { hashOfKey } from '../routing/cohorts.ts'
-import type { NoiseView, PlaceState, PlaceView, RouteShadowView, SignatureView, Suspension } from '../shadow/view.ts'
+import type {
+  NoiseView,
+  PlaceState,
+  PlaceView,
+  RouteShadowView,
+  ShadowBrief,
+  SignatureView,
+  Suspension,
+} from '../shadow/view.ts'
 import { requireScope } from './access.ts'
 import type { CompareCall, ExemplarView, Replayed, SignatureAnswer } from './api-compare.ts'
 import type { Call, Handler } from './handlers.ts'
@@ -30,6 +38,8 @@ export interface ShadowQuery {
 
 /** What the rest of the house hands to these calls. */
 export interface ShadowFace {
+  /** Of what this instance found, for all routes and often; null: nothing was compared. */
+  brief(route: RouteId): ShadowBrief | null
   view(route: RouteId, query: ShadowQuery): Soon<RouteShadowView>
   signature(id: string): Soon<SignatureView | null>
   acknowledge(id: string): Soon<unknown>
@@ -48,7 +58,7 @@ export interface ShadowFace {
 export interface DivergenceParts {
   readonly control: Control
   readonly clock: Clock
-  readonly shadow: ShadowFace
+  readonly shadow: Omit<ShadowFace, 'brief'>
   /** What every change carries. */
   readonly said: (call: Call) => { readonly actor: Call['actor']; readonly reason: string | null }
 }

@@ -9,19 +9,31 @@ import type { Inventory } from '../inventory/sketch.ts'
 import { type Actor, type AuditEntry, isInForce, type Rollback, type Token } from '../model/control.ts'
 import { BanyanError, type Mistake } from '../model/errors.ts'
 import type { RequestHead } from '../model/exchange.ts'
-import type { Backend, RouteId } from '../model/route.ts'
+import type { Backend, Route, RouteId } from '../model/route.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
 import { ROLLBACK_SPREAD_MS } from '../proxy/spread.ts'
 import type { RouteTraffic } from '../traffic.ts'
 import { type Caller, createSecret, hashOf, requireScope } from './access.ts'
 import type { OperationName, Status } from './api.ts'
+import { aboutRoute, readAudit } from './audit.ts'
 import { type ChartFace, createChartHandlers } from './charts.ts'
 import { createDivergenceHandlers, type ShadowFace } from './divergences.ts'
 import { effective } from './effective.ts'
-import { lookedAt } from './route-of.ts'
+import { previewOf } from './preview.ts'
+import { lookedAt, routeOf } from './route-of.ts'
+import { describeCaller } from './scopes.ts'
 import { createUserHandlers } from './users.ts'
-import { type BackendHealth, type Seen, shortDefault, shortRoute, viewRollback, viewRoute } from './views.ts'
+import {
+  type BackendHealth,
+  type LastDecisions,
+  type Seen,
+  seenNow,
+  shortDefault,
+  shortRoute,
+  viewRollback,
+  viewRoute,
+} from './views.ts'
 
 export interface ConfigChange {
   readonly path: string
@@ -43,6 +55,8 @@ export interface AdminParts {
   readonly receiver: Receiver | null
   readonly inventory: () => Inventory
   readonly shadow: ShadowFace
+  /** What operators did last about a route. */
+  readonly decided: () => (route: Route) => LastDecisions
   readonly charts: ChartFace
   readonly clock: Clock
   readonly audit: {
@@ -97,23 +111,20 @@ export interface Call {
 
 export type Handler = (call: Call) => unknown
 
-/** `events` and `openapi` are the server's own. */
-export type Handled = Exclude<OperationName, 'events' | 'openapi'>
+/** The rest is the server's own. */
+export type Handled = Exclude<OperationName, 'events' | 'openapi' | 'signIn' | 'signOut'>
 
 export interface HandlerParts extends AdminParts {
   /** When a token was last shown to this process. */
   readonly lastUsed: (tokenId: string) => EpochMs | null
 }
 
-/** What routes are shown from. */
-export function seenOf({ control, current, traffic, health }: AdminParts): Seen {
-  return { plan: control.plan(), state: control.state(), snapshot: current(), traffic: traffic(), health: health() }
-}
-
 export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Handler>> {
   const { control } = parts
 
-  const seen = () => seenOf(parts)
+  function seen(warnings: Status['warnings'] = []): Seen {
+    return seenNow(parts, warnings)
+  }
 
   function visible(call: Call) {
     return control.plan().routes.filter(route => call.caller.routes?.has(route.id) ?? true)
@@ -182,14 +193,20 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
     return { ...applied, ended, remaining: remaining.map(one => one.id) }
   }
 
+  function preview(call: Call, route: Route | null) {
+    const { action, percent = null, rollbacks = null } = call.body
+    const asked = { action, route, percent, rollbacks, ifRevision: call.ifRevision, actor: call.actor }
+    return previewOf(asked, seen(), one => shows(call, one.id))
+  }
+
   return {
     ...createUserHandlers({ control, current: parts.current, clock: parts.clock, proxyUrl: parts.proxyUrl, said }),
     ...createDivergenceHandlers({ control, clock: parts.clock, shadow: parts.shadow, said }),
     ...createChartHandlers({ control, clock: parts.clock, charts: parts.charts, audit: parts.audit.page }),
     status(call) {
-      const now = seen()
-      const state = control.state()
       const own = parts.process()
+      const now = seen(own.warnings)
+      const { state } = now
       const { fallback } = now.plan
       const status: Status = {
         product: 'banyan',
@@ -232,6 +249,8 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
     rollbackAll: call => rollBack(call, null),
     restore: call => restore(call, call.params.id as RouteId),
     restoreAll: call => restore(call, null),
+    preview: call => preview(call, routeOf(control, call)),
+    previewAll: call => preview(call, null),
     explain(call) {
       const head = headOf(call.body)
       const found = parts.current().explain(head)
@@ -263,11 +282,11 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
     },
     doctor: call => parts.doctor(call.caller.routes),
     inventory: () => parts.inventory(),
-    async audit(call) {
-      const limit = call.query.limit as number
-      const entries = await parts.audit.page({ limit, before: call.query.before ?? null })
-      const oldest = entries.at(-1)
-      return { entries, next: entries.length === limit && oldest !== undefined && oldest.seq > 1 ? oldest.seq : null }
+    audit(call) {
+      const { limit, before = null, route = null } = call.query
+      requireScope(call.caller, 'read', route, control.plan())
+      const concerns = route === null ? null : aboutRoute(route, control.plan(), call.caller.routes !== null)
+      return readAudit(parts.audit.page, { limit, before, concerns })
     },
     auditVerify: () => parts.audit.verify(),
     config(call) {
@@ -287,6 +306,7 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
       const { outcome, changes, warnings } = await parts.config.reload(call.actor, said(call).reason)
       return { ...outcome.applied, instance: parts.process().instance, changes, warnings }
     },
+    session: call => ({ ...describeCaller(call.caller), page: null }),
     tokens: () => ({ tokens: control.state().tokens.map(token => viewToken(token, parts.lastUsed(token.id))) }),
     async createToken(call) {
       const { name, scopes, routes, expiresInSeconds } = call.body

@@ -78,7 +78,7 @@ export function createHeaderLogin(options: HeaderLoginOptions): HeaderLogin {
       grants.length === 0
         ? `${SSO}${name} is logged in, and admin.auth grants nothing to it or its groups (${listed(said)})`
         : `${SSO}${name} has ${scopes.join(', ')}`
-    return callerOf({ name: `${SSO}${name}`, tokenId: null, has }, grants)
+    return callerOf({ name: `${SSO}${name}`, tokenId: null, has, via: 'sso', expiresAt: null }, grants)
   }
 
   return {

@@ -7,11 +7,14 @@ export function healthOf(
   addresses: readonly AddressState[],
   backends: readonly BackendState[],
 ): (backend: Backend) => BackendHealth {
+  // Asked for each side of each route.
+  const states = new Map(backends.map(one => [one.backend, one]))
+  const byBackend = Map.groupBy(addresses, ({ backend }) => backend)
   return function healthOfBackend({ name, origins }) {
-    const state = backends.find(one => one.backend === name)
+    const state = states.get(name)
     return {
-      addresses: addresses
-        .filter(one => one.backend === name && origins.includes(one.origin))
+      addresses: (byBackend.get(name) ?? [])
+        .filter(one => origins.includes(one.origin))
         .map(({ address, healthy, why, inFlight, connections, share, lastFailure }) => ({
           address,
           healthy,

@@ -1,8 +1,10 @@
 // Who calls and what they may: scopes that include each other, each for every route or for some.
-import type { Scope } from '../model/control.ts'
+import { SCOPES, type Scope } from '../model/control.ts'
 import { BanyanError } from '../model/errors.ts'
 import type { RouteId } from '../model/route.ts'
 import type { Plan } from '../model/snapshot.ts'
+import type { EpochMs } from '../model/units.ts'
+import type { SessionView } from './api.ts'
 
 const INCLUDES: Readonly<Record<Scope, readonly Scope[]>> = {
   admin: ['admin', 'operate', 'rollback', 'bodies', 'read'],
@@ -19,14 +21,22 @@ export interface Grant {
   readonly routes: readonly RouteId[] | null
 }
 
-/** Who calls, and what they may do. */
-export interface Caller {
+/** Who calls. */
+export interface Who {
   /** What the audit log calls them: a token's name, or `sso:` and the name of a person. No token has a `:` in its name. */
   readonly name: string
   /** null: no token was shown, a proxy in front said who it is. */
   readonly tokenId: string | null
   /** For a refusal: what they have. */
   readonly has: string
+  /** `sso`: a proxy in front said who it is. */
+  readonly via: 'token' | 'session' | 'sso'
+  /** Of the token or the session. */
+  readonly expiresAt: EpochMs | null
+}
+
+/** And what they may do. */
+export interface Caller extends Who {
   /** On some route at least. */
   may(scope: Scope): boolean
   mayOn(scope: Scope, route: RouteId): boolean
@@ -37,10 +47,7 @@ export interface Caller {
 }
 
 /** @param said how the grants are called in a refusal, as `the token has read` */
-export function callerOf(
-  who: { readonly name: string; readonly tokenId: string | null; readonly has: string },
-  grants: readonly Grant[],
-): Caller {
+export function callerOf(who: Who, grants: readonly Grant[]): Caller {
   const reaches = new Map<Scope, ReadonlySet<RouteId> | null>()
   for (const { scopes, routes } of grants) {
     for (const scope of new Set(scopes.flatMap(one => INCLUDES[one]))) {
@@ -59,6 +66,14 @@ export function callerOf(
     reach,
     routes: reach('read'),
   }
+}
+
+/** For a page that offers only what its caller may do. */
+export function describeCaller({ name, via, expiresAt, may, reach, routes }: Caller): Omit<SessionView, 'page'> {
+  const list = (found: ReadonlySet<RouteId> | null) => (found === null ? null : [...found])
+  const scopes = SCOPES.filter(may)
+  const reaches = Object.fromEntries(scopes.map(scope => [scope, list(reach(scope))]))
+  return { name, scopes, routes: list(routes), reach: reaches, via, expiresAt }
 }
 
 /** Throws `forbidden` unless the caller has the scope, be it for one route only. */

@@ -9,14 +9,16 @@ import { type Operation, type OperationName, operations } from './api.ts'
 import { type Bounds, bound, endRest, isBehind, timesOf } from './bounds.ts'
 import type { Events } from './events.ts'
 import { fleetRoute } from './fleet.ts'
-import { type AdminParts, createHandlers, type Handled, type Handler, seenOf } from './handlers.ts'
+import { type AdminParts, createHandlers, type Handled, type Handler } from './handlers.ts'
 import { takeJsonOnly } from './json-body.ts'
 import { createLive } from './live.ts'
 import { NO_SCHEMAS } from './no-schemas.ts'
 import { openApi } from './openapi.ts'
+import { servePages } from './pages.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
-import { trafficEvent } from './views.ts'
+import { createSessionCalls, SIGN_IN_BYTES } from './session-calls.ts'
+import { seenNow, trafficEvent } from './views.ts'
 
 const BASE = '/api/v1'
 const WHERE = `the API is described at ${BASE}/openapi.json`
@@ -36,18 +38,24 @@ const HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 }
 
-/** Lists, the doctor, who and burndown are filtered to the caller's routes; explain and calls about one divergence ask again for its route. */
+/** Lists, the doctor, who and burndown are filtered to the caller's routes; explain, the audit log and calls about one divergence ask again for its route. */
 const OPEN: ReadonlySet<OperationName> = new Set([
   'status',
   'routes',
   'explain',
+  'audit',
   'doctor',
   'who',
+  'session',
+  'signOut',
   'divergence',
   'acknowledge',
   'replay',
   'burndown',
 ])
+
+/** Reckoned with what was seen lately, though they have a body. */
+const LOOK: ReadonlySet<OperationName> = new Set(['preview', 'previewAll'])
 
 export interface AdminServerParts extends AdminParts {
   readonly bounds: Bounds
@@ -81,11 +89,12 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   const live = createLive({
     events: parts.events,
     look: parts.look,
-    view: () => trafficEvent(seenOf(parts), parts.clock.now()),
+    view: () => trafficEvent(seenNow(parts, parts.process().warnings), parts.clock.now()),
     log: parts.log,
   })
   app.addHook('onClose', async () => live.close())
   let description: Buffer | null = null
+  const sessionCalls = createSessionCalls({ access: parts.access, log: parts.log, refuse: answerProblem })
   const callers = new WeakMap<FastifyRequest, Caller>()
 
   const entitled = bound(app, parts.bounds)
@@ -102,6 +111,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     if (request.is404) throw notHere(request, reply)
   })
   if (parts.receiver !== null) void app.register(fleetRoute({ receiver: parts.receiver, log: parts.log }))
+  servePages(app)
   app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
 
   function notHere(request: FastifyRequest, reply: FastifyReply): BanyanError {
@@ -132,15 +142,19 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       method: operation.method,
       exposeHeadRoute: name !== 'events',
       url: `${BASE}${operation.path}`,
-      bodyLimit: name === 'configCheck' ? CONFIG_BYTES : BODY_BYTES,
-      // Before the body is read: nothing of a request is looked at for somebody without a token.
-      onRequest: async request => admit(name, operation, request),
+      bodyLimit: bodyBytesOf(name),
+      // Before the body is read: nothing of a request is looked at for somebody without a token, but who brings it there.
+      onRequest: async (request, reply) => admit(name, operation, request, reply),
       handler: (request, reply) => serve(name, operation, request, reply),
     })
   }
 
-  function admit(name: OperationName, operation: Operation, request: FastifyRequest): void {
+  function admit(name: OperationName, operation: Operation, request: FastifyRequest, reply: FastifyReply): void {
     if (name === 'openapi') return
+    if (name === 'signIn') {
+      sessionCalls.hurry(request, reply)
+      return
+    }
     const caller = parts.access.admit(request)
     authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
     callers.set(request, caller)
@@ -153,13 +167,18 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       description ??= Buffer.from(JSON.stringify(openApi(parts.version)))
       return reply.type('application/json; charset=utf-8').send(description)
     }
+    if (name === 'signIn') {
+      const { token } = parse(operation.body, request.body ?? {}) as { token: string }
+      return sessionCalls.signIn(request, reply, token)
+    }
     const caller = callers.get(request) as Caller
+    if (name === 'signOut') return sessionCalls.signOut(request, reply, caller)
     const params = parse(operation.params, request.params) as Record<string, string>
     if (name === 'events') return listen(request, reply, caller)
     const query = parse(operation.query, request.query)
     const body = parse(operation.body, request.body ?? {})
     // What changes something is not held up by those that serve.
-    if (operation.method === 'GET') await parts.look()
+    if (operation.method === 'GET' || LOOK.has(name)) await parts.look()
     const answer = await (handlers[name as Handled] as Handler)({
       caller,
       actor: { name: caller.name, tokenId: caller.tokenId, address: request.ip },
@@ -199,6 +218,11 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   }
 
   return app
+}
+
+function bodyBytesOf(name: OperationName): number {
+  if (name === 'configCheck') return CONFIG_BYTES
+  return name === 'signIn' ? SIGN_IN_BYTES : BODY_BYTES
 }
 
 function refuseLargeHead({ raw }: FastifyRequest): void {

@@ -16,9 +16,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Applied, AuditDraft, Command, ControlState, Owed, Reached, Rollback } from '../model/control.ts'
 import type { Plan, Snapshot } from '../model/snapshot.ts'
-import type { Clock, Milliseconds, Revision } from '../model/units.ts'
+import type { Clock, Milliseconds, Percent, Revision } from '../model/units.ts'
 import { APART, begin, giveAgain, isBehind } from './begin.ts'
-import { draftOf, owedAgain, SYSTEM } from './entry.ts'
+import { draftOf, owedAgain, SYSTEM, weightsOf } from './entry.ts'
 import { inForce, isKnown, upToDate, withoutOwed, withRollback } from './in-force.ts'
 import { openLocal } from './local.ts'
 import { type Change, type Moment, reduce, standing } from './reduce.ts'
@@ -84,6 +84,9 @@ export interface ControlEvent {
   readonly at: number
   readonly ms: Milliseconds
   readonly trigger: Rollback['trigger'] | null
+  /** The operators' weight before and after; null: none, or the change is not about one. */
+  readonly from: Percent | null
+  readonly to: Percent | null
 }
 
 export interface Outcome {
@@ -316,6 +319,7 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
       at,
       ms,
       trigger: rollback.trigger,
+      ...weightsOf(draft),
     })
     void local.keep(one)
     retryLater(LEAVE_TO_ORIGIN_MS)
@@ -461,7 +465,8 @@ export async function openControl(parts: ControlParts, firstPlan: Plan): Promise
   ): void {
     const { type, actor, reason } = command
     log(type === 'rollback' ? 'warn' : 'info', `${type} ${change.subject}`, { by: actor.name, revision, reason, ms })
-    parts.changed({ action: type, subject: change.subject, by: actor.name, reason, revision, at, ms, trigger })
+    const told = { action: type, subject: change.subject, by: actor.name, reason, revision, at, ms, trigger }
+    parts.changed({ ...told, ...weightsOf(change) })
   }
 
   return {

@@ -60,7 +60,7 @@ function past(reading: RouteReading): RouteReading {
     errors,
     lastError,
     perSecond: 0,
-    recent: { requests: 0, errors: 0, latencies: NO_LATENCIES },
+    recent: { requests: 0, errors: 0, movable: 0, latencies: NO_LATENCIES },
   })
   const { legacy, new: fresh } = reading.sides
   return {

@@ -50,6 +50,7 @@ export class Counts {
   /** Divergent comparisons by the severity of their worst divergent place. */
   readonly #worst: Record<Severity, number>
   readonly #rules: Map<string, RuleCount>
+  #match: Share = shareOf(0, 0)
 
   /** `stored` null: it begins now. */
   constructor(now: EpochMs, stored: StoredCounts | null = null) {
@@ -107,9 +108,11 @@ export class Counts {
     return { compared: matching + divergent, matching }
   }
 
-  /** The same with what is known of the rate. */
+  /** The same with what is known of the rate. Reckoned once for the same numbers. */
   match(): Share {
-    return this.#without(SEVERITIES)
+    const { of, count } = this.#matching(SEVERITIES)
+    if (this.#match.of !== of || this.#match.count !== count) this.#match = shareOf(count, of)
+    return this.#match
   }
 
   matchBySeverity(): Readonly<Record<Severity, Share>> {
@@ -131,12 +134,14 @@ export class Counts {
   }
 
   #without(severities: readonly Severity[]): Share {
+    const { count, of } = this.#matching(severities)
+    return shareOf(count, of)
+  }
+
+  #matching(severities: readonly Severity[]): Pick<Share, 'of' | 'count'> {
     const { match, tolerated, noise, divergent } = this.#results
     const of = match + tolerated + noise + divergent
-    return shareOf(
-      severities.reduce((left, severity) => left - this.#worst[severity], of),
-      of,
-    )
+    return { of, count: severities.reduce((left, severity) => left - this.#worst[severity], of) }
   }
 }
 

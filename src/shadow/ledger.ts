@@ -17,7 +17,7 @@ import type { RuleHits } from './counts.ts'
 import { RouteBook } from './route-book.ts'
 import type { SignatureQuery } from './signature-row.ts'
 import { Space } from './space.ts'
-import type { NoiseView, RouteShadowView, SignatureView, Suspension } from './view.ts'
+import type { NoiseView, RouteShadowView, ShadowBrief, SignatureView, Suspension } from './view.ts'
 
 /** Keys of its records: this, the route, and the record's name, which has no space in it. */
 const PREFIX = 'shadow'
@@ -26,6 +26,8 @@ const FOR_PLACES = 0.5
 /** Of exemplars, while records of several instances are looked at. */
 const ROOM_TO_LOOK: Bytes = 256 * 1024 * 1024
 const SWEEP_EVERY_MS: Milliseconds = 60_000
+/** Who looks each second at all routes need not have each place of each judged anew. */
+const BRIEF_FOR_MS: Milliseconds = 2_000
 
 export interface LedgerOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -80,6 +82,8 @@ export interface Ledger {
   triaged(route: Route, template: string, places: readonly FoundPlace[], verdict: 'persistent' | 'transient'): void
   /** With what others have kept of the route, if that is given. */
   view(route: RouteId, query: SignatureQuery, others?: Others): RouteShadowView
+  /** Of this instance, up to two seconds old: for all routes, and often. */
+  brief(route: RouteId): ShadowBrief | null
   signature(id: string, others?: Others): SignatureView | null
   /** Counted here: comparisons that were decided, and those without a difference that counts. */
   pairs(route: RouteId): { readonly compared: number; readonly matching: number }
@@ -107,6 +111,10 @@ export function createLedger(options: LedgerOptions): Ledger {
   const spaces = { places: new Space(keepBytes * FOR_PLACES), exemplars: new Space(keepBytes * (1 - FOR_PLACES)) }
   const books = new Map<RouteId, RouteBook>()
   const changed = new Set<string>()
+  const briefs = new Map<
+    RouteId,
+    { readonly at: EpochMs; readonly rules: readonly Rule[]; readonly brief: ShadowBrief }
+  >()
   let sweptAt: EpochMs = Number.NEGATIVE_INFINITY
 
   function bookOf(route: RouteId): RouteBook {
@@ -184,6 +192,18 @@ export function createLedger(options: LedgerOptions): Ledger {
       sweep(now)
       return united(route, others, now).view(query, rulesOf(route), options.suspended(route), now)
     },
+    brief(route) {
+      const book = books.get(route)
+      if (book === undefined) return null
+      const now = clock.now()
+      const rules = rulesOf(route)
+      const known = briefs.get(route)
+      const isNew = known !== undefined && known.rules === rules && now >= known.at && now - known.at < BRIEF_FOR_MS
+      if (isNew) return known.brief
+      const brief = book.brief(rules, now)
+      briefs.set(route, { at: now, rules, brief })
+      return brief
+    },
     signature(id, others = []) {
       const now = clock.now()
       const routes = new Set([...books.keys(), ...others.map(([key]) => partsOf(key)[1] ?? '')])
@@ -197,13 +217,19 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
     pairs: route => books.get(route)?.pairs() ?? { compared: 0, matching: 0 },
     prefixOf: route => (route === null ? `${PREFIX} ` : `${PREFIX} ${route} `),
-    acknowledge: id => find(book => book.acknowledge(id) || null) ?? false,
+    acknowledge(id) {
+      briefs.clear()
+      return find(book => book.acknowledge(id) || null) ?? false
+    },
     forget: keyHash => [...books.values()].reduce((sum, book) => sum + book.forget(keyHash), 0),
     noise(route, others = []) {
       const now = clock.now()
       return united(route, others, now).noise(now)
     },
-    revokeNoise: (route, id) => books.get(route)?.revokeNoise(id, clock.now()) ?? false,
+    revokeNoise(route, id) {
+      briefs.delete(route)
+      return books.get(route)?.revokeNoise(id, clock.now()) ?? false
+    },
     rules: (route, others = []) => united(route, others, clock.now()).rules(),
     load(records) {
       const isLast = (key: string) => key.includes(' exemplars-')
@@ -245,6 +271,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       for (const [route, book] of books) {
         if (routes.has(route)) continue
         books.delete(route)
+        briefs.delete(route)
         book.close()
       }
     },

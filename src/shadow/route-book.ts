@@ -17,7 +17,7 @@ import { LatencyPairs } from './latency-pairs.ts'
 import { inOrder, isAsked, type Row, rowOf, type SignatureQuery, viewOf } from './signature-row.ts'
 import type { Space } from './space.ts'
 import { type StoredTemplates, Templates } from './templates.ts'
-import type { NoiseView, PlaceView, RouteShadowView, SignatureView, Suspension } from './view.ts'
+import type { NoiseView, PlaceView, RouteShadowView, ShadowBrief, SignatureView, Suspension } from './view.ts'
 
 /** Of what is written down. What another version wrote is not read. */
 const FORMAT = 1
@@ -153,6 +153,19 @@ export class RouteBook {
       overflow: this.#kept.overflow,
       items: rows.slice(0, query.limit).map(row => this.#view(row)),
     }
+  }
+
+  /** The same in one line, without making the rest. */
+  brief(rules: readonly Rule[], at: EpochMs): ShadowBrief {
+    const judge = this.#judge(rules, at)
+    let divergent = 0
+    let worst: Severity | null = null
+    for (const { places } of this.#kept.signatures.values()) {
+      const faults = places.filter(place => judge(place).state === 'divergent')
+      if (faults.length > 0) divergent++
+      for (const { severity } of faults) worst = worst === null ? severity : worse(worst, severity)
+    }
+    return { match: this.#counts.match(), divergent, worst }
   }
 
   signature(id: string, rules: readonly Rule[], at: EpochMs): SignatureView | null {

@@ -99,6 +99,14 @@ export interface LatencyView {
   readonly newSlower: number | null
 }
 
+/** A route in one line. */
+export interface ShadowBrief {
+  readonly match: Share
+  /** Signatures with a place that is divergent now, and the worst of those places. */
+  readonly divergent: number
+  readonly worst: Severity | null
+}
+
 /** All of a route. */
 export interface RouteShadowView {
   readonly route: RouteId

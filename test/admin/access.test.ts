@@ -24,7 +24,15 @@ function token(secret: string, more: Partial<Token> = {}): Token {
 function make(more: Partial<AccessParts> = {}) {
   const time = { ms: 1_000_000 }
   const clock = { now: () => time.ms, monotonic: () => time.ms }
-  const access = createAccess({ clock, tokens: () => [], environmentToken: null, hosts: [], ...more })
+  const access = createAccess({
+    clock,
+    tokens: () => [],
+    environmentToken: null,
+    hosts: [],
+    seed: () => 'seed',
+    behindTls: false,
+    ...more,
+  })
   return { access, time }
 }
 

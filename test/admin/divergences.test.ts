@@ -158,7 +158,7 @@ function house(faces: Partial<ShadowFace> = {}) {
       return { applied }
     },
   } as unknown as Control
-  const shadow: ShadowFace = {
+  const shadow: Omit<ShadowFace, 'brief'> = {
     view(_, query) {
       queries.push(query)
       return view
@@ -194,7 +194,9 @@ function house(faces: Partial<ShadowFace> = {}) {
 }
 
 function caller(scopes: readonly Scope[], routes: readonly string[] | null = null): Caller {
-  return callerOf({ name: 'alice', tokenId: 'tok-1', has: 'the token has some' }, [{ scopes, routes }])
+  return callerOf({ name: 'alice', tokenId: 'tok-1', has: 'the token has some', via: 'token', expiresAt: null }, [
+    { scopes, routes },
+  ])
 }
 
 const READER = caller(['read'])

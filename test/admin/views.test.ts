@@ -18,7 +18,12 @@ function seenOf(plan: Plan, more: Partial<ControlState> = {}): Seen {
   const state = { ...EMPTY, ...more }
   const traffic = createTraffic({ now: () => 0, monotonic: () => 60_000 })
   const snapshot = compileSnapshot(plan, state, { random: () => 0.5, randomId: () => 'id', now: () => 0 })
-  return { plan, state, snapshot, traffic: traffic.of, health: () => ({ addresses: [], circuit: null, gate: null }) }
+  return {
+    ...{ plan, state, snapshot, traffic: traffic.of, now: 0, warnings: new Map() },
+    health: () => ({ addresses: [], circuit: null, gate: null }),
+    match: () => null,
+    decided: () => ({ last: null, movedAt: null }),
+  }
 }
 
 const unit = (more: Partial<UnitState>): UnitState => ({ weight: null, frozen: null, held: false, ...more })

@@ -87,6 +87,11 @@ export const short = {
   perSecond: { legacy: 12.34, new: 4.1 },
   errorRatio: { legacy: 0.01, new: 0 },
   p95Ms: { legacy: 12.6, new: 9.87 },
+  phase: 'growth',
+  match: { compared: 412, rate: 0.99, interval: [0.97, 0.998], divergent: 3, worst: 'medium' },
+  attention: { level: 'none', why: null },
+  next: '3 divergences to look at',
+  lastDecision: { at: AT, by: 'alice', action: 'set-weight', reason: 'second step', from: 5, to: 25 },
 }
 
 export const status = {
@@ -119,6 +124,24 @@ export const rolledBackStatus = {
     { ...short, id: 'carts', state: 'held', effective: 0 },
   ],
   warnings: [{ code: 'untrusted_forwarder', message: '10.0.0.9 sends X-Forwarded-For', route: 'orders' }],
+}
+
+export const preview = {
+  revision: 42,
+  refused: null as { code: string; detail: string; hint: string | null } | null,
+  changes: true,
+  says: 'about 5 % of users move from legacy to new; those on new stay',
+  routes: [
+    {
+      id: 'orders',
+      effective: { from: 25, to: 30 },
+      desired: { from: 25, to: 30 },
+      perSecond: { legacy: { from: 12.3, to: 11.5 }, new: { from: 4.1, to: 4.9 } },
+      headroom: { side: 'new', backend: 'orders-v2', limit: 40, inside: 3, wouldNeed: 5 },
+      notes: ['2 support pins win over the weight'],
+    },
+  ],
+  tunnels: { open: 0, overMs: null as number | null },
 }
 
 export const explanation = {
@@ -280,6 +303,8 @@ export const byOperation = {
   rollbackAll: rolledBack,
   restore: restored,
   restoreAll: restored,
+  preview,
+  previewAll: preview,
   explain: explanation,
   inventory,
   audit,

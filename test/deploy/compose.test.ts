@@ -57,6 +57,27 @@ t.test('everything is read-only, without rights, and has a sign of life', async 
   }
 })
 
+t.test('what is for operators is on loopback only, and clients come in by the balancer', async t => {
+  for (const [name, { ports = [] }] of services) {
+    for (const port of ports) t.ok(name === 'balancer' || port.startsWith('127.0.0.1:'), `${name}: ${port}`)
+  }
+})
+
+t.test('Prometheus scrapes every replica', async t => {
+  const { scrape_configs, rule_files } = yamlOf('deploy/compose/prometheus.yml')
+  const [{ job_name, static_configs }] = scrape_configs
+  t.equal(job_name, 'banyan')
+  t.same(
+    static_configs[0].targets,
+    replicas.map(([name]) => `${name}:${healthPort}`),
+  )
+  for (const [, { networks }] of replicas) t.ok('watch' in networks)
+  const { networks, volumes } = compose.services.prometheus
+  t.same(networks, ['watch'])
+  t.ok(volumes.includes('./prometheus:/etc/banyan-rules:ro'))
+  t.same(rule_files, ['/etc/banyan-rules/banyan.rules.yaml'])
+})
+
 t.test('times and room fit', async t => {
   const { grace, deadline } = routes.proxy.drain
   for (const [name, { stop_grace_period, mem_limit, cpus, environment }] of replicas) {

@@ -1,7 +1,9 @@
 // The manifests of deploy/kubernetes, its routes.yaml and the Dockerfile agree with each other.
 import { spawnSync } from 'node:child_process'
+import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { temporary } from '../e2e/harness.ts'
 import {
   documentsOf,
   filesOf,
@@ -35,7 +37,7 @@ t.test('the kustomization has every file', async t => {
   const left = ['kustomization.yaml', 'secret.example.yaml']
   t.same(
     [...taken, ...left].map(file => `${FOLDER}/${file}`).sort(),
-    filesOf(FOLDER, '.yaml').filter(file => !file.endsWith('/secret.yaml')),
+    filesOf(FOLDER, '.yaml').filter(file => !file.endsWith('/secret.yaml') && !file.includes('/monitoring/')),
   )
   const names = kustomization.images.map((one: Tree) => one.name)
   t.same(names, [container.image])
@@ -50,6 +52,35 @@ t.test('kubectl makes manifests of it', { skip }, async t => {
   const { status, stderr, stdout } = spawnSync('kubectl', ['kustomize', join(ROOT, FOLDER)], { encoding: 'utf8' })
   t.equal(status, 0, stderr)
   for (const { kind } of all) t.match(stdout, new RegExp(`^kind: ${kind}$`, 'm'))
+})
+
+t.test('kubectl makes manifests of it with the component', { skip }, async t => {
+  const folder = temporary(t)
+  cpSync(join(ROOT, FOLDER), folder, { recursive: true })
+  const file = `${FOLDER}/kustomization.yaml`
+  writeFileSync(join(folder, 'kustomization.yaml'), textOf(file).replace('# components:', 'components:'))
+  const { status, stderr, stdout } = spawnSync('kubectl', ['kustomize', folder], { encoding: 'utf8' })
+  t.equal(status, 0, stderr)
+  for (const kind of ['ServiceMonitor', 'PrometheusRule']) {
+    const made = stdout.split(/^---$/m).find(one => new RegExp(`^kind: ${kind}$`, 'm').test(one))
+    t.match(made, /^ {2}namespace: banyan$/m)
+  }
+})
+
+t.test('Prometheus is told of every replica, by the name that the rules ask for', async t => {
+  const [service, monitor] = documentsOf(`${FOLDER}/monitoring/scrape.yaml`)
+  t.same(service.spec.selector, labels)
+  t.equal(service.spec.publishNotReadyAddresses, true)
+  t.same(monitor.spec.selector.matchLabels, service.metadata.labels)
+  t.equal(service.metadata.labels[monitor.spec.jobLabel], 'banyan')
+  const [{ name, port, targetPort }] = service.spec.ports
+  t.equal(port, portNamed(targetPort))
+  t.same(
+    monitor.spec.endpoints.map((one: Tree) => [one.port, one.path]),
+    [[name, '/metrics']],
+  )
+  for (const other of all.filter(({ kind }) => kind === 'Service'))
+    t.notOk(other.metadata.labels, 'nobody is scraped twice')
 })
 
 t.test('ports are the same everywhere', async t => {

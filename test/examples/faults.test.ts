@@ -97,6 +97,20 @@ t.test('no difference anywhere else', async t => {
   }
 })
 
+t.test('mended: no difference is left', async t => {
+  const mended = await startNew({ ...options, mended: true })
+  t.teardown(() => mended.close())
+  const paths = [
+    ...orders.flatMap(({ id }) => [`/orders/${id}`, `/orders/${id}/invoice`]),
+    ...Array.from({ length: 31 }, (_, page) => `/orders?page=${page + 1}`),
+    '/orders/999999',
+  ]
+  for (const path of paths) {
+    const found = differences(await ask(`${legacy.url}${path}`), await ask(`${mended.url}${path}`))
+    if (found.length > 0) t.fail(path, { found })
+  }
+})
+
 t.test('random writes: the same orders, the same refusals', async t => {
   const seed = Date.now() % 2 ** 31
   t.comment(`seed ${seed}`)
@@ -152,7 +166,7 @@ async function askBoth(path: string, init: RequestInit = {}): Promise<[legacy: A
   return Promise.all([ask(`${legacy.url}${path}`, init), ask(`${fresh.url}${path}`, init)])
 }
 
-async function ask(url: string, init: RequestInit): Promise<Answer> {
+async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, init)
   const {
     'x-served-by': _side,

@@ -9,7 +9,7 @@ import { type KeysReading, type RouteReading, type SideReading, trafficOf } from
 function side(requests: number, ms: number): SideReading {
   const latencies = new Array<number>(LATENCY_BUCKETS).fill(0)
   latencies[latencyBucket(ms)] = requests
-  return { requests, errors: 1, perSecond: 1, recent: { requests, errors: 1, latencies }, lastError: null }
+  return { requests, errors: 1, perSecond: 1, recent: { requests, errors: 1, movable: 0, latencies }, lastError: null }
 }
 
 function reading(requests: number, ms: number) {

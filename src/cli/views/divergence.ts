@@ -1,10 +1,11 @@
 // One divergence in full, for people: where, how often, why, the differing leaves, both answers, the request for each side.
 import type { RouteView } from '../../admin/api.ts'
-import type { ExemplarView, Replayed, ShownAnswer, ShownDifference, SignatureAnswer } from '../../admin/api-compare.ts'
-import { collapsePointer } from '../../compare/collapse.ts'
+import type { ExemplarView, Replayed, ShownDifference, SignatureAnswer } from '../../admin/api-compare.ts'
+import type { Mark } from '../../compare/beside.ts'
+import { bodyLines, headLines } from '../../compare/shown-lines.ts'
 import { type Column, type Look, listing, moment, safe, wrap } from '../print.ts'
 import { differenceText, itemView, many, number, placeText } from './divergences.ts'
-import { type Line, linesOf, type Mark, type SideBySide, sideBySide, titlesView } from './side-by-side.ts'
+import { type SideBySide, sideBySide, titlesView } from './side-by-side.ts'
 
 type Places = SignatureAnswer['differences']
 
@@ -129,9 +130,7 @@ function answersView(
 ): readonly string[] {
   const heads = sideBySide(headLines(legacy, places), headLines(other, places), look)
   const isText = legacy.body !== null || other.body !== null
-  const counts = (pointer: string | null) => isInBody(pointer, places)
-  const body = (side: ShownAnswer): readonly Line[] => linesOf(side.body ?? '(not text)', counts)
-  const bodies = isText ? sideBySide(body(legacy), body(other), look) : null
+  const bodies = isText ? sideBySide(bodyLines(legacy, places), bodyLines(other, places), look) : null
   return [
     '',
     titlesView(look),
@@ -140,35 +139,6 @@ function answersView(
     ...(bodies?.lines ?? ['neither body is text']),
     ...legendOf([heads, ...(bodies === null ? [] : [bodies])], look),
   ]
-}
-
-function headLines({ status, headers }: ShownAnswer, places: Places): readonly Line[] {
-  const isStatus = places.some(({ kind }) => kind === 'status')
-  const lines = headers.map(([name, value]) => {
-    const about = name.toLowerCase()
-    return { text: `${name}: ${value}`, about, counts: isInHeader(about, value, places) }
-  })
-  return [
-    { text: String(status), about: '', counts: isStatus },
-    ...lines.toSorted((one, next) => (one.text < next.text ? -1 : 1)),
-  ]
-}
-
-/** Places of cookies are `/set-cookie/NAME`, or `*` for a name that looks like data. */
-function isInHeader(name: string, value: string, places: Places): boolean {
-  return places.some(({ kind, path }) => {
-    const [, header, cookie] = path.split('/')
-    if (kind !== 'header' || header !== name) return false
-    return cookie === undefined || cookie === '*' || value.startsWith(`${cookie}=`)
-  })
-}
-
-/** `pointer` null: in what is no JSON nobody knows where a line is. */
-function isInBody(pointer: string | null, places: Places): boolean {
-  const inBody = places.filter(({ kind }) => kind !== 'header' && kind !== 'status')
-  if (pointer === null || inBody.length === 0) return inBody.length > 0
-  const collapsed = collapsePointer(pointer)
-  return inBody.some(({ path }) => collapsed === path || collapsed.startsWith(`${path}/`))
 }
 
 const LEGEND: Readonly<Record<Exclude<Mark, ''>, string>> = {

@@ -1,7 +1,8 @@
 // Side by side: what is marked, which lines stand beside each other, what is shown of lines that are too long.
 import t from 'tap'
 import type { Look } from '../../../src/cli/print.ts'
-import { type Line, linesOf, sideBySide } from '../../../src/cli/views/side-by-side.ts'
+import { sideBySide } from '../../../src/cli/views/side-by-side.ts'
+import { type Line, linesOf } from '../../../src/compare/beside.ts'
 
 const look: Look = { paint: (_, text) => text, width: 43 }
 

@@ -1,0 +1,9 @@
+// The dashboard: a client of the public API, as the command line is. Everything that it shows and does can be copied as both.
+import { render } from 'preact'
+import { begin } from './live.ts'
+import { Shell } from './shell.tsx'
+import { showTheme } from './theme.tsx'
+
+showTheme()
+render(<Shell />, document.getElementById('app') as HTMLElement)
+void begin()

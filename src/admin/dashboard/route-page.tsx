@@ -1,0 +1,155 @@
+// One route: where it stands, what the evidence says, where the answers differ, who is pinned, what happened, how it is set up.
+import { useEffect, useState } from 'preact/hooks'
+import { PHASES } from '../../model/attention.ts'
+import type { RouteView, Status } from '../api.ts'
+import { RouteActions } from './actions.tsx'
+import { CopyAs, Empty, Level, Phase, Split } from './bits.tsx'
+import { call } from './call.ts'
+import { Differences } from './differences.tsx'
+import { Evidence } from './evidence.tsx'
+import type { Live } from './live.ts'
+import { type Place, placeText, TABS, type Tab } from './place.ts'
+import { Setup } from './setup.tsx'
+import { Timeline } from './timeline.tsx'
+import { Users } from './users.tsx'
+import { Warnings } from './warnings.tsx'
+
+const TITLES: Readonly<Record<Tab, string>> = {
+  evidence: 'Evidence',
+  differences: 'Differences',
+  users: 'Users and pins',
+  timeline: 'Timeline',
+  setup: 'Set-up',
+}
+const READ_AGAIN_MS = 5_000
+
+interface RouteParts {
+  readonly id: string
+  readonly live: Live
+  readonly status: Status
+  readonly place: Place
+}
+
+export function RoutePage({ id, live, status, place }: RouteParts) {
+  const { view, trouble } = useRoute(id, live.changes)
+  const row = status.routes.find(one => one.id === id)
+  if (row === undefined) {
+    return (
+      <main id="main">
+        <Empty>
+          There is no route {id} here, or your token does not reach it. <a href={placeText({})}>All routes</a>
+        </Empty>
+      </main>
+    )
+  }
+  return (
+    <main id="main">
+      <nav class="crumbs" aria-label="Where">
+        <a href={placeText({})}>Routes</a> <span aria-hidden="true">›</span> <span class="cut">{id}</span>
+      </nav>
+      <section class={`headline ${row.attention.level}`} aria-label="State">
+        <div class="grow">
+          <h1>
+            <Level level={row.attention.level} />
+            <span class="cut">{id}</span> <Phase row={row} />
+          </h1>
+          <p class="dim cut">
+            {row.template}
+            {row.owner !== null && <> · {row.owner}</>}
+            {row.group !== null && <> · group {row.group}: they move together</>}
+          </p>
+          {row.attention.why !== null && <p>{row.attention.why}</p>}
+          <Split row={row} isLarge />
+        </div>
+        <RouteActions row={row} who={live.who} isLong />
+      </section>
+      <Stepper row={row} />
+      <Warnings warnings={status.warnings.filter(({ route }) => route === id)} />
+      <nav class="tabs" aria-label="Parts of the route">
+        {TABS.map(tab => (
+          <a key={tab} href={placeText({ route: id, tab })} aria-current={place.tab === tab ? 'page' : undefined}>
+            {TITLES[tab]}
+            {tab === 'differences' && row.match !== null && row.match.divergent > 0 && (
+              <span class="badge">{row.match.divergent}</span>
+            )}
+          </a>
+        ))}
+        <span class="spring" />
+        <CopyAs {...copyOf(place.tab, id)} />
+      </nav>
+      {trouble !== null && (
+        <p class="trouble" role="alert">
+          {trouble}
+        </p>
+      )}
+      {place.tab === 'evidence' && <Evidence row={row} view={view} live={live} />}
+      {place.tab === 'differences' && <Differences id={id} row={row} live={live} place={place} view={view} />}
+      {place.tab === 'users' && <Users id={id} row={row} live={live} />}
+      {place.tab === 'timeline' && <Timeline id={id} changes={live.changes} />}
+      {place.tab === 'setup' && view !== null && <Setup view={view} />}
+    </main>
+  )
+}
+
+function useRoute(id: string, changes: number): { view: RouteView | null; trouble: string | null } {
+  const [found, setFound] = useState<{ view: RouteView | null; trouble: string | null }>({ view: null, trouble: null })
+  useEffect(() => {
+    let isEnded = false
+    const read = () =>
+      call('route', { params: { id } }).then(
+        view => !isEnded && setFound({ view, trouble: null }),
+        // What was read stays, and is old: the frame says so.
+        error => !isEnded && setFound(({ view }) => ({ view, trouble: view === null ? error.message : null })),
+      )
+    void read()
+    const timer = setInterval(read, READ_AGAIN_MS)
+    return () => {
+      isEnded = true
+      clearInterval(timer)
+    }
+  }, [id, changes])
+  return found
+}
+
+const STEPS = PHASES.filter(phase => phase !== 'legacy-only')
+
+/** The way of a migration, and where this route is on it. */
+function Stepper({ row }: { readonly row: Status['routes'][number] }) {
+  const at = (STEPS as readonly string[]).indexOf(row.phase)
+  return (
+    <section class="stepper" aria-label="Phases">
+      <ol>
+        {STEPS.map((phase, i) => (
+          <li
+            key={phase}
+            class={i < at ? 'past' : i === at ? 'now' : 'to-come'}
+            aria-current={i === at ? 'step' : undefined}
+          >
+            <span aria-hidden="true">{i < at ? '✓' : i === at ? '●' : '○'}</span> {phase}
+          </li>
+        ))}
+      </ol>
+      {row.next !== '' && (
+        <p>
+          <b>Next:</b> {row.next}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function copyOf(tab: Tab, id: string): Parameters<typeof CopyAs>[0] {
+  const options = { params: { id } }
+  switch (tab) {
+    case 'differences':
+      return { cli: `banyan divergences ${id}`, name: 'divergences', options }
+    case 'users':
+      return { cli: `banyan pin ${id}`, name: 'pins', options }
+    case 'timeline':
+      return { cli: `banyan audit --route ${id}`, name: 'audit', options: { query: { route: id } } }
+    case 'evidence':
+      return { cli: `banyan report ${id}`, name: 'history', options }
+    default:
+      return { cli: `banyan routes ${id}`, name: 'route', options }
+  }
+}
