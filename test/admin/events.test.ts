@@ -131,3 +131,45 @@ t.test('quiet connections are kept alive with comments, and all end with the pro
   events.publish('change', 1)
   t.equal(response.text, text)
 })
+
+t.test('what is true now has no id, is not kept, and is whole for those who have not had it', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  let joined = 0
+  events.joined(() => joined++)
+  const [first, second] = [fake(), fake()]
+  events.listen(first.res, null)
+  events.live('traffic', () => 'whole', 'change')
+  events.listen(second.res, null)
+  t.equal(joined, 2)
+  t.equal(events.count(), 2)
+  events.live('traffic', () => 'whole', 'change')
+  const told = ({ response }: typeof first) => [...response.text.matchAll(/^data: "(.*)"$/gm)].map(([, data]) => data)
+  t.same(told(first), ['whole', 'change'])
+  t.same(told(second), ['whole'])
+  t.match(first.response.text, /\n\nevent: traffic\ndata: "whole"\n\nevent: traffic\ndata: "change"\n\n$/)
+  const back = fake()
+  events.listen(back.res, 'e-0')
+  t.same(told(back), [], 'nothing of it was missed')
+  second.response.writableLength = 256 * 1024 + 1
+  events.live('traffic', () => 'whole 2', 'change 2')
+  t.same(told(second), ['whole'], 'it has not read what it was told')
+  second.response.writableLength = 0
+  events.live('traffic', () => 'whole 3', 'change 3')
+  t.same(told(second), ['whole', 'whole 3'])
+  t.same(told(first), ['whole', 'change', 'change 2', 'change 3'])
+})
+
+t.test('nobody is let go for the size of what it was told at once', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  const { response, res } = fake()
+  events.listen(res, null)
+  events.live('traffic', () => 'x'.repeat(2 ** 21), '')
+  response.writableLength = 2 ** 21
+  events.publish('change', 1)
+  t.notOk(response.destroyed)
+  response.writableLength = 2 ** 22
+  events.publish('change', 2)
+  t.ok(response.destroyed)
+})

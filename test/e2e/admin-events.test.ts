@@ -60,6 +60,8 @@ function read(call: ClientRequest, response: IncomingMessage): Listener {
       lastId = fields.get('id') ?? lastId
       const data = fields.get('data')
       if (data === undefined) continue
+      // Comes at any time, and has tests of its own: test/e2e/charts.test.ts.
+      if (fields.get('event') === 'traffic') continue
       const event = { id: fields.get('id') ?? null, event: fields.get('event') ?? 'message', data: JSON.parse(data) }
       events.push(event)
       const waiter = waiting.shift()

@@ -71,6 +71,9 @@ t.test('a token of some routes: lists are shorter, the rest is not there for it'
   t.equal((await only('POST', '/explain', { url: '/orders/1' })).status, 200)
   const refused = [
     ['GET', '/routes/cart'],
+    ['GET', '/routes/cart/history'],
+    ['GET', '/burndown?route=cart'],
+    ['GET', '/burndown?route=_default'],
     ['PUT', '/routes/cart/weight', { percent: 7 }],
     ['POST', '/routes/cart/rollback', {}],
     ['POST', '/explain', { url: '/cart/1' }],

@@ -81,6 +81,8 @@ t.test('every operation answers what its schema says, in many states', async t =
   await api('GET', '/config')
   await api('GET', '/routes/orders/divergences?since=1h&severity=medium')
   await api('GET', '/routes/orders/report')
+  for (const id of ['orders', 'dead']) await api('GET', `/routes/${id}/history?span=24h`)
+  await api('GET', '/burndown?route=orders')
   await api('GET', '/routes/orders/noise')
   const rule = { ignore: '$.request_id', reason: 'an id of each request' }
   await api('POST', '/routes/orders/rules/try', rule)
