@@ -79,7 +79,12 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   })
   const handlers = createHandlers({ ...parts, lastUsed: parts.access.lastUsed })
   let description: Buffer | null = null
-  const sessionCalls = createSessionCalls({ access: parts.access, log: parts.log, refuse: answerProblem })
+  const sessionCalls = createSessionCalls({
+    strangerMs: parts.bounds.strangerMs,
+    access: parts.access,
+    log: parts.log,
+    refuse: answerProblem,
+  })
   const callers = new WeakMap<FastifyRequest, Caller>()
 
   const entitled = bound(app, parts.bounds)
