@@ -10,6 +10,8 @@ export interface Bounds {
   readonly headMs: Milliseconds
   /** From then to the end of the body. */
   readonly requestMs: Milliseconds
+  /** Of a body that somebody sends who has shown no right yet, as the token of a sign-in. */
+  readonly strangerMs: Milliseconds
   /** What is left of a body that was answered without it. */
   readonly restMs: Milliseconds
   /** Of an answer under way, without a byte of it being taken. */
@@ -23,6 +25,8 @@ export const BOUNDS: Bounds = {
   headMs: 10_000,
   // The largest body, 600 KiB for `config/check`, passes on a line of 20 KiB/s; every other one, 64 KiB, on a tenth of that.
   requestMs: 30_000,
+  // They have little to say, and say it at once.
+  strangerMs: 5_000,
   // Not at once: a connection that is closed on bytes under way is reset, and the answer with it.
   restMs: 1_000,
   // As long as a body may take to come.

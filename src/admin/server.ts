@@ -94,7 +94,12 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
   })
   app.addHook('onClose', async () => live.close())
   let description: Buffer | null = null
-  const sessionCalls = createSessionCalls({ access: parts.access, log: parts.log, refuse: answerProblem })
+  const sessionCalls = createSessionCalls({
+    strangerMs: parts.bounds.strangerMs,
+    access: parts.access,
+    log: parts.log,
+    refuse: answerProblem,
+  })
   const callers = new WeakMap<FastifyRequest, Caller>()
 
   const entitled = bound(app, parts.bounds)

@@ -6,11 +6,10 @@ import type { Access, Caller } from './access.ts'
 import type { SessionView } from './api.ts'
 import { describeCaller } from './scopes.ts'
 
-/** Until the body has come of somebody who has shown no right yet: a token is sent at once. */
-const BODY_MS: Milliseconds = 5_000
 export const SIGN_IN_BYTES = 4 * 1024
 
 export interface SessionCallParts {
+  readonly strangerMs: Milliseconds
   readonly access: Pick<Access, 'signIn' | 'signOut'>
   readonly log: (level: 'info', message: string, details: Record<string, unknown>) => void
   readonly refuse: (reply: FastifyReply, error: unknown) => void
@@ -23,14 +22,14 @@ export interface SessionCalls {
   signOut(request: FastifyRequest, reply: FastifyReply, caller: Caller): { readonly signedOut: boolean }
 }
 
-export function createSessionCalls({ access, log, refuse }: SessionCallParts): SessionCalls {
+export function createSessionCalls({ strangerMs, access, log, refuse }: SessionCallParts): SessionCalls {
   return {
     hurry(request, reply) {
       setTimeout(() => {
         if (request.raw.complete || reply.sent) return
         reply.header('Connection', 'close')
         refuse(reply, new BanyanError('request_timeout', 'the token did not come in time'))
-      }, BODY_MS).unref()
+      }, strangerMs).unref()
     },
     signIn(request, reply, token) {
       const { caller, page, setCookie } = access.signIn(request, token)

@@ -82,6 +82,7 @@ t.test('a body that is needed is said to be needed, and one that is not is not',
     'preview',
     'previewAll',
     'setWeight',
+    'signIn',
     'tryRule',
   ])
 })

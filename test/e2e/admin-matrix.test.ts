@@ -121,6 +121,8 @@ row('Brute force', async t => {
   for (let i = 0; i < 10; i++) t.equal((await wrong('127.0.0.1')).status, 401)
   const throttled = await wrong('127.0.0.1')
   t.equal(throttled.status, 429)
+  const signIn = (token: string) => ask(banyan.admin, 'POST', '/api/v1/session', { token: null, body: { token } })
+  t.same([(await signIn('bny_wrong')).status, (await signIn(TOKEN)).status], [429, 200], 'at the sign-in, too')
   t.ok(Number(throttled.headers['retry-after']) > 0)
   t.equal((await api('POST', '/rollback', {})).status, 200, 'the operator on this machine is not locked out')
   for (let i = 11; i < 300; i++) await wrong(`127.1.${i >> 7}.${i & 127}`)
@@ -149,7 +151,22 @@ row('CSRF', async t => {
   for (const headers of [{}, { origin: banyan.admin }, { 'x-banyan-csrf': '1' }])
     t.equal((await person(headers)).status, 403)
   t.same(banyan.app.control.state().rollbacks, [])
-  t.equal((await person({ origin: banyan.admin, 'x-banyan-csrf': '1' })).status, 200)
+  const own = { origin: banyan.admin }
+  const signedIn = await ask(banyan.admin, 'POST', '/api/v1/session', {
+    token: null,
+    headers: own,
+    body: { token: TOKEN },
+  })
+  const [cookie = ''] = signedIn.headers['set-cookie'] ?? []
+  t.match(cookie, /; HttpOnly; SameSite=Strict/)
+  const session = (headers: Record<string, string>) =>
+    ask(banyan.admin, 'POST', path, { token: null, headers: { cookie: cookie.split(';')[0], ...headers }, body: {} })
+  for (const headers of [{}, own, { ...own, 'x-banyan-csrf': '1' }])
+    t.equal((await session(headers)).status, 401, 'the cookie alone')
+  t.equal((await session({ 'x-banyan-csrf': signedIn.json.page })).status, 403, 'without an Origin')
+  t.same(banyan.app.control.state().rollbacks, [])
+  t.equal((await session({ ...own, 'x-banyan-csrf': signedIn.json.page })).status, 200)
+  t.equal((await person({ ...own, 'x-banyan-csrf': '1' })).status, 200)
 })
 
 row('DNS rebinding', async t => {

@@ -10,6 +10,7 @@ const LONG: Bounds = {
   headMs: 60_000,
   requestMs: 60_000,
   restMs: 60_000,
+  strangerMs: 60_000,
   unreadMs: 60_000,
   checkEveryMs: 50,
   connections: 1_000,

@@ -104,7 +104,7 @@ t.test('every operation answers what its schema says, in many states', async t =
   }
   hold(t, 'GET', '/openapi.json', await ask(banyan.admin, 'GET', '/api/v1/openapi.json', { token: null }))
   // These have their own files.
-  const elsewhere = ['pin', 'unpin', 'link', 'events', 'configCheck', 'configReload']
+  const elsewhere = ['pin', 'unpin', 'link', 'events', 'configCheck', 'configReload', 'signIn', 'session', 'signOut']
   // These need something to be found first: test/admin/divergences.test.ts.
   const ofDivergences = ['divergence', 'acknowledge', 'replay', 'revokeNoise', 'resume']
   t.same(
