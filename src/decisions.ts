@@ -53,6 +53,7 @@ interface Known {
 export function createDecisions(parts: DecisionsParts): Decisions {
   /** By a route's id, or `*`. */
   const known = new Map<string, Known>()
+  /** All up to this revision is known. */
   let upTo: Revision = 0
   let looking: Promise<void> | null = null
 
@@ -65,34 +66,42 @@ export function createDecisions(parts: DecisionsParts): Decisions {
 
   async function lookNow(): Promise<void> {
     const stored = parts.stored()
+    const since = upTo
+    // Each entry has a revision of its own; one that is known says that there are no more.
+    const limit = Math.min(PAGE, stored - since + 1)
     let before: number | null = null
     for (let pages = 0; pages < MOST_PAGES; pages++) {
-      const page = await parts.store.audit({ limit: PAGE, before })
-      const news = page.filter(entry => entry.revision > upTo)
+      const page = await parts.store.audit({ limit, before })
+      const news = page.filter(entry => entry.revision > since)
       for (const entry of news) keep({ ...entry, by: entry.actor.name, ...weightsOf(entry) })
-      if (news.length < page.length || page.length < PAGE) break
+      if (news.length < page.length || page.length < limit) break
       before = page.at(-1)?.seq ?? null
     }
     upTo = Math.max(upTo, stored)
     for (const subject of known.keys()) if (subject !== '*' && !parts.plan().byId.has(subject)) known.delete(subject)
   }
 
+  /** What was done here is heard in the same turn, and need not be read. */
   function look(): void {
-    if (looking !== null || parts.stored() <= upTo) return
-    looking = lookNow().then(
-      () => {
-        looking = null
-        look()
-      },
-      error => {
-        looking = null
-        parts.log('warn', 'what was decided last could not be read', { error: String(error) })
-      },
-    )
+    if (looking !== null) return
+    looking = readOn()
+  }
+
+  async function readOn(): Promise<void> {
+    await null
+    try {
+      while (parts.stored() > upTo) await lookNow()
+    } catch (error) {
+      parts.log('warn', 'what was decided last could not be read', { error: String(error) })
+    }
+    looking = null
   }
 
   return {
-    heard: keep,
+    heard(change) {
+      if (upTo > 0 && change.revision === upTo + 1) upTo++
+      keep(change)
+    },
     look,
     read() {
       const units = new Map<string, Known>()

@@ -75,12 +75,19 @@ t.test('the log is read as far as it is new, and a store that is away costs noth
   await decisions.settled()
   t.equal(pages(), 3)
   decisions.look()
+  await decisions.settled()
   t.equal(pages(), 3, 'nothing new')
   add(entry(501, 'unfreeze', 'orders'))
   decisions.look()
   await decisions.settled()
   t.equal(pages(), 4)
   t.equal(decisions.read()(route('orders')).last?.action, 'unfreeze')
+  add(entry(502, 'freeze', 'orders'))
+  decisions.look()
+  const told = { by: 'ann', reason: null, at: 5020, from: null, to: null }
+  decisions.heard({ ...told, action: 'freeze', subject: 'orders', revision: 502 })
+  await decisions.settled()
+  t.equal(pages(), 4, 'what was done here is not read again')
 
   const lines: string[] = []
   const away = createDecisions({
