@@ -16,7 +16,12 @@ export function checkOrigin(request: FastifyRequest, hosts: ReadonlySet<string>)
     })
   }
   const { origin } = request.headers
-  if (request.headers['sec-fetch-site'] === 'cross-site' || (origin !== undefined && !sameOrigin(origin, request))) {
+  // Somebody who follows a link to the dashboard comes from anywhere: the page holds nothing.
+  const isVisit = request.routeOptions.config.page === true && request.headers['sec-fetch-mode'] === 'navigate'
+  if (
+    (request.headers['sec-fetch-site'] === 'cross-site' && !isVisit) ||
+    (origin !== undefined && !sameOrigin(origin, request))
+  ) {
     throw new BanyanError('forbidden_origin', 'calls from other web pages are refused', {
       hint: 'call it from its own origin, or from outside a browser',
     })

@@ -13,6 +13,13 @@ const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A page that people come to by links of other sites. */
+    readonly page?: true
+  }
+}
+
 /** Nothing from outside, nothing inline, no text that becomes code: what a backend answered is shown here. */
 const POLICY = [
   "default-src 'none'",
@@ -39,7 +46,7 @@ interface Page {
 
 export function servePages(app: FastifyInstance): void {
   const pages = readPages()
-  app.get('/', (request, reply) => {
+  app.get('/', { config: { page: true } }, (request, reply) => {
     reply.header('Content-Security-Policy', POLICY).header('Cross-Origin-Opener-Policy', 'same-origin')
     const page = pages.get('index.html')
     if (page === undefined)

@@ -87,7 +87,8 @@ export async function begin(): Promise<void> {
   try {
     put({ who: await call('session'), trouble: null }, true)
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) {
+    // Too many asked without a token: that is said where one is given.
+    if (error instanceof Refused && (error.status === 401 || error.status === 429)) {
       put({ who: null, status: null, trouble: null }, true)
       return
     }
@@ -188,14 +189,7 @@ function takeTraffic(traffic: Traffic): void {
 
 /** The caller may do this on that route (null: on all of it). */
 export function may(who: Who | null | undefined, scope: Who['scopes'][number], route: string | null): boolean {
-  if (who === null || who === undefined) return false
-  const includes: Readonly<Record<string, readonly string[]>> = {
-    admin: ['admin', 'operate', 'rollback', 'bodies', 'read'],
-    operate: ['operate', 'rollback', 'read'],
-    rollback: ['rollback', 'read'],
-    bodies: ['bodies', 'read'],
-    read: ['read'],
-  }
-  const has = who.scopes.some(one => includes[one]?.includes(scope))
-  return has && (who.routes === null || (route !== null && who.routes.includes(route)))
+  const reach = who?.reach[scope]
+  if (reach === undefined) return false
+  return reach === null || (route !== null && reach.includes(route))
 }
