@@ -52,6 +52,7 @@ t.test('everything has a default', async t => {
     rollback: { tunnels: null },
     watch: false,
     log: { level: 'info', access: 'on', format: 'auto' },
+    telemetry: {},
     metrics: { perRoute: 'auto' },
     backends: {},
     default: 'legacy',
