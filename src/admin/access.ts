@@ -20,8 +20,11 @@ const PERSON_MS: Milliseconds = 15 * 60_000
 const SIGN_IN_HINT = 'a token as `banyan token create` prints it'
 
 export interface Access {
-  /** Throws a BanyanError when the request does not come from where it may. */
-  checkOrigin(request: FastifyRequest): void
+  /**
+   * Throws a BanyanError when the request does not come from where it may. `isPage`: what is asked for holds nothing, and links of
+   * other sites may lead to it.
+   */
+  checkOrigin(request: FastifyRequest, isPage?: boolean): void
   /**
    * By the bearer token where there is one, right or wrong; else by a session that holds, else by the SSO proxy. Throws as
    * `authenticate`, or `csrf`.
@@ -137,7 +140,7 @@ export function createAccess(parts: AccessParts): Access {
 
   return {
     authenticate,
-    checkOrigin: request => checkOrigin(request, hosts),
+    checkOrigin: (request, isPage) => checkOrigin(request, hosts, isPage),
     admit(request) {
       // One of them may be another's, and nobody can tell which.
       if (timesOf(request, 'authorization') > 1) {

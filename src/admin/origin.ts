@@ -7,7 +7,7 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 const CSRF_HEADER = 'x-banyan-csrf'
 
 /** Throws `wrong_host` or `forbidden_origin`. `hosts`: beside the loopback ones, lower case, without port. */
-export function checkOrigin(request: FastifyRequest, hosts: ReadonlySet<string>): void {
+export function checkOrigin(request: FastifyRequest, hosts: ReadonlySet<string>, isPage = false): void {
   if (timesOf(request, 'host') > 1) throw new BanyanError('wrong_host', 'more than one Host', { hint: 'send one' })
   const host = hostOf(request.headers.host ?? '')
   if (!LOOPBACK.has(host) && !hosts.has(host)) {
@@ -17,7 +17,7 @@ export function checkOrigin(request: FastifyRequest, hosts: ReadonlySet<string>)
   }
   const { origin } = request.headers
   // Somebody who follows a link to the dashboard comes from anywhere: the page holds nothing.
-  const isVisit = request.routeOptions.config.page === true && request.headers['sec-fetch-mode'] === 'navigate'
+  const isVisit = isPage && request.headers['sec-fetch-mode'] === 'navigate'
   if (
     (request.headers['sec-fetch-site'] === 'cross-site' && !isVisit) ||
     (origin !== undefined && !sameOrigin(origin, request))

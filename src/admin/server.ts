@@ -111,7 +111,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     reply.headers(HEADERS)
     refuseLargeHead(request)
     // Peers name each other as the network does; their right is a signature.
-    if (request.routeOptions.config.signed !== true) parts.access.checkOrigin(request)
+    const { signed, page } = request.routeOptions.config
+    if (signed !== true) parts.access.checkOrigin(request, page === true)
     // Here and not in a handler of 404, which would first read the body of whoever asks.
     if (request.is404) throw notHere(request, reply)
   })

@@ -116,7 +116,7 @@ export function RollbackButton({ route, who }: { readonly route: Row | null; rea
       data-key="R"
       disabled={!isMay || isBusy || isBack}
       title={isMay ? does : 'Your token has not the scope rollback here'}
-      aria-label={route === null ? 'Roll back everything' : `Roll back ${route.id}`}
+      aria-label={route === null ? 'Roll back all routes' : `Roll back ${route.id}`}
       onClick={() => void click()}
     >
       <span aria-hidden="true">↩</span> {route === null ? 'Roll back all' : 'Roll back'}

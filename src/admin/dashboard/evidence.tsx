@@ -132,7 +132,7 @@ function Sides({ row, view }: { readonly row: Row; readonly view: RouteView | nu
       <table class="small">
         <thead>
           <tr>
-            <th />
+            <td />
             <th scope="col" class="number">
               <span class="side legacy">legacy</span>
             </th>

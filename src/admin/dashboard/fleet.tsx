@@ -51,6 +51,9 @@ export function FleetPage({ live, status, place }: FleetParts) {
               aria-label="Filter routes"
               value={text}
               onInput={event => setFilter(place, 'q', event.currentTarget.value)}
+              onKeyDown={event => {
+                if (event.key === 'Enter') document.querySelector<HTMLElement>('[data-row]')?.focus()
+              }}
             />
             <Choice place={place} name="need" label="Need" options={['wrong', 'look']} />
             <Choice

@@ -154,7 +154,7 @@ function Meanwhile({ seen, now, mine }: { readonly seen: RouteView; readonly now
       <table class="small">
         <thead>
           <tr>
-            <th scope="col" />
+            <td />
             <th scope="col">You saw</th>
             <th scope="col">It is now</th>
             <th scope="col">You want</th>
