@@ -19,7 +19,13 @@ export function routeReading({ legacy = 0, new: fresh = 0, errors = 0, ms, keys 
     const latencies = new Array<number>(LATENCY_BUCKETS).fill(0)
     const recent = ms === undefined ? 0 : requests
     if (ms !== undefined) latencies[latencyBucket(ms)] = requests
-    return { requests, errors, perSecond: 0, recent: { requests: recent, errors: 0, latencies }, lastError: null }
+    return {
+      requests,
+      errors,
+      perSecond: 0,
+      recent: { requests: recent, errors: 0, movable: 0, latencies },
+      lastError: null,
+    }
   }
   return {
     reasons: {},
