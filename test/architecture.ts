@@ -59,6 +59,10 @@ const FLOORS: Readonly<Record<string, number>> = {
 /** The command line is a client of the API: of the rooms below it knows the words and the contract only. */
 const CLI_MAY = new Set(['cli', 'model', 'inventory', 'compare', 'evidence', 'admin/api.ts', 'admin/api-compare.ts'])
 
+/** Runs in a browser, and is a client of the API as the command line is: of the contract it knows the types. */
+const DASHBOARD = 'src/admin/dashboard/'
+const DASHBOARD_MAY = new Set(['model', 'compare'])
+
 /** Where a library may come in. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   undici: ['src/upstream/'],
@@ -76,6 +80,10 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'json-p3': ['src/compare/'],
   saxes: ['src/compare/'],
   'xxhash-wasm': ['src/routing/bucket.ts'],
+  preact: [DASHBOARD],
+  'preact/hooks': [DASHBOARD],
+  'preact/compat': [DASHBOARD],
+  uplot: [DASHBOARD],
   'node:http': ['src/cli/', 'src/fleet/', 'src/telemetry/post.ts'],
   'node:https': ['src/cli/', 'src/fleet/', 'src/telemetry/post.ts'],
 }
@@ -107,7 +115,7 @@ interface Import {
   readonly typeOnly: boolean
 }
 
-const files = globSync(['src/**/*.ts', 'examples/**/*.ts'], { cwd: root }).sort()
+const files = globSync(['src/**/*.{ts,tsx}', 'examples/**/*.ts'], { cwd: root }).sort()
 const imports = files.flatMap(importsOf)
 
 function importsOf(file: string): Import[] {
@@ -122,7 +130,7 @@ function roomOf(file: string): string {
 }
 
 t.test('arrows run down, and rooms of one floor do not meet', async t => {
-  for (const { file, from } of imports) {
+  for (const { file, from, typeOnly } of imports) {
     if (!file.startsWith('src/') || !from.startsWith('.')) continue
     const target = relative(root, join(root, dirname(file), from))
     if (!target.startsWith('src/')) {
@@ -130,6 +138,11 @@ t.test('arrows run down, and rooms of one floor do not meet', async t => {
       continue
     }
     const [mine, theirs] = [roomOf(file), roomOf(target)]
+    if (file.startsWith(DASHBOARD) && !target.startsWith(DASHBOARD) && !DASHBOARD_MAY.has(theirs) && !typeOnly) {
+      t.fail(`${file} imports ${target}: the dashboard may know its types only`)
+    }
+    if (!file.startsWith(DASHBOARD) && target.startsWith(DASHBOARD))
+      t.fail(`${file} imports ${target}, which is for browsers`)
     if (mine === theirs) continue
     const [floor, below] = [FLOORS[mine], FLOORS[theirs]]
     if (floor === undefined || below === undefined) {

@@ -1,6 +1,9 @@
 // Traffic of the last minute: shares, rates, quantiles within their promise, and that old seconds are forgotten.
 import t from 'tap'
+import { estimate } from '../src/inventory/registers.ts'
+import type { Decision } from '../src/model/exchange.ts'
 import type { Side } from '../src/model/route.ts'
+import { createBucketer } from '../src/routing/bucket.ts'
 import { createTraffic } from '../src/traffic.ts'
 import { decided, exchange, failure } from './exchanges.ts'
 import { matching, route } from './routing/make.ts'
@@ -178,4 +181,36 @@ t.test('movable: what weight decides, or would without the rollback; writes that
   t.equal(of().sides.legacy.recent.movable, 2)
   traffic.exchange(exchange(decided(orders, 'legacy', 'rollback'), { method: 'POST' }))
   t.equal(of().sides.legacy.recent.movable, 3)
+})
+
+t.test('keys of the day: those that weight drew, and which of them new served; each once', async t => {
+  const time = { monotonic: 600_000, now: Date.parse('2026-11-27T23:59:00Z') }
+  const traffic = createTraffic({ now: () => time.now, monotonic: () => time.monotonic })
+  const bucketOf = createBucketer('seed', 'orders')
+  const serve = (key: string, side: Side, more: Partial<Decision> = {}) =>
+    traffic.exchange(
+      exchange({ ...decided(orders, side), bucket: bucketOf(key), keyFrom: 'header:x-user-id', ...more }),
+    )
+  const keys = () => traffic.readings().get('orders')?.keys ?? null
+  const counts = () => {
+    const found = keys()
+    return found && [found.day, estimate(found.all), estimate(found.new)]
+  }
+  serve('a', 'legacy', { keyFrom: null })
+  serve('b', 'legacy', { bucket: null })
+  serve('c', 'legacy', { issue: { id: 'c', pin: null, link: null } })
+  t.equal(keys(), null, 'drawn for this request, not drawn, or not known to come back')
+  for (let i = 0; i < 3; i++) serve('d', 'legacy')
+  serve('e', 'new', { issue: { id: null, pin: null, link: null } })
+  const day = Math.floor(time.now / 86_400_000)
+  t.same(counts(), [day, 2, 1])
+  const before = keys()
+  time.now += 120_000
+  time.monotonic += 120_000
+  t.same(counts(), [day, 2, 1], 'nobody came yet')
+  serve('f', 'legacy')
+  t.same(counts(), [day + 1, 1, 0])
+  t.equal(before?.day, day, 'who has read the day before keeps it')
+  traffic.retain(new Set())
+  t.equal(keys(), null)
 })

@@ -56,7 +56,7 @@ t.test('what, where, and what is allowed', async t => {
   for (const [name, value, ...expected] of body) t.same(said(name, 'body', value), expected, JSON.stringify(value))
   t.same(said('audit', 'query', { limit: 'ten', befor: '2' }), [
     '/limit must be a number; it is a text',
-    ' unknown key "befor" (did you mean before?); allowed: limit, before',
+    ' unknown key "befor" (did you mean before?); allowed: limit, before, route',
   ])
   t.same(said('route', 'params', { id: 'Orders' }), ['/id must be 1 to 64 of a-z, 0-9 and -, or _default'])
   t.same(said('freeze', 'params', { id: '_default' }), ['/id must be 1 to 64 of a-z, 0-9 and -'])

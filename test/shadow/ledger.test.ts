@@ -45,7 +45,10 @@ t.test('the sum of all results is the eligible, in any history, and over restart
       const { totals, match, matchBySeverity } = one.ledger.view('orders', EVERYTHING)
       const sum = Object.values(totals.results).reduce((all, one) => all + one, 0)
       const { match: equal, tolerated, noise, divergent } = totals.results
+      const { compared, matching } = one.ledger.pairs('orders')
       return (
+        compared === match.of &&
+        matching === match.count &&
         totals.eligible === eligible &&
         sum === eligible &&
         [...results].every(([result, count]) => totals.results[result as 'match'] === count) &&
