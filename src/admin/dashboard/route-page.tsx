@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { PHASES } from '../../model/attention.ts'
 import type { RouteView, Status } from '../api.ts'
 import { RouteActions } from './actions.tsx'
-import { CopyAs, Empty, Level, Phase, Split } from './bits.tsx'
+import { CopyAs, Level, Phase, Split } from './bits.tsx'
 import { call } from './call.ts'
 import { Differences } from './differences.tsx'
 import { Evidence } from './evidence.tsx'
@@ -30,18 +30,21 @@ interface RouteParts {
   readonly place: Place
 }
 
-export function RoutePage({ id, live, status, place }: RouteParts) {
+export function RoutePage(parts: RouteParts) {
+  const row = parts.status.routes.find(one => one.id === parts.id)
+  if (row !== undefined) return <KnownRoute {...parts} row={row} />
+  return (
+    <main id="main">
+      <h1>No such route</h1>
+      <p>
+        There is no route {parts.id} here, or your token does not reach it. <a href={placeText({})}>All routes</a>
+      </p>
+    </main>
+  )
+}
+
+function KnownRoute({ id, live, status, place, row }: RouteParts & { readonly row: Status['routes'][number] }) {
   const { view, trouble } = useRoute(id, live.changes)
-  const row = status.routes.find(one => one.id === id)
-  if (row === undefined) {
-    return (
-      <main id="main">
-        <Empty>
-          There is no route {id} here, or your token does not reach it. <a href={placeText({})}>All routes</a>
-        </Empty>
-      </main>
-    )
-  }
   return (
     <main id="main">
       <nav class="crumbs" aria-label="Where">
