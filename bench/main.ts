@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { badShadows } from './bad-shadows.ts'
 import { bodies } from './bodies.ts'
 import { compare } from './compare.ts'
+import { dashboard } from './dashboard.ts'
 import { fleet } from './fleet.ts'
 import type { Question } from './kit/bench.ts'
 import { type Children, createChildren } from './kit/children.ts'
@@ -34,6 +35,7 @@ const QUESTIONS: readonly Question[] = [
   compare,
   workers,
   fleet,
+  dashboard,
 ]
 
 /** Whatever happens, a question is over by then. */

@@ -1,5 +1,5 @@
 // All routes: is anything wrong, and what moves next? The sentence on top answers, the rows say why, those that need somebody first.
-import { useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import { byNeed } from '../../model/attention.ts'
 import type { Status } from '../api.ts'
 import { useActions } from './actions.tsx'
@@ -12,6 +12,9 @@ import { Warnings } from './warnings.tsx'
 import { many } from './words.ts'
 
 type Row = Status['routes'][number]
+
+/** Drawn at first: more than a screen holds; the others follow. */
+const FIRST_ROWS = 40
 
 interface FleetParts {
   readonly live: Live
@@ -27,6 +30,11 @@ export function FleetPage({ live, status, place }: FleetParts) {
     () => status.routes.filter(row => fits(row, text, need, phase)).sort(byNeed),
     [status.routes, text, need, phase],
   )
+  const [most, setMost] = useState(FIRST_ROWS)
+  useEffect(() => {
+    const timer = setTimeout(() => setMost(Number.POSITIVE_INFINITY), 50)
+    return () => clearTimeout(timer)
+  }, [])
   const scale = useMemo(() => scaleOf(status.routes), [status.routes])
   return (
     <main id="main">
@@ -91,7 +99,7 @@ export function FleetPage({ live, status, place }: FleetParts) {
                 </tr>
               </thead>
               <tbody>
-                {rows.map(row => (
+                {rows.slice(0, most).map(row => (
                   <FleetRow key={row.id} row={row} scale={scale} who={live.who} />
                 ))}
               </tbody>

@@ -85,7 +85,9 @@ export async function begin(): Promise<void> {
   stop?.()
   stop = null
   try {
-    put({ who: await call('session'), trouble: null }, true)
+    // At once: who waits for the first figures waits for one answer, not for two.
+    const [who, status] = await Promise.all([call('session'), call('status')])
+    put({ who, status, heardAt: Date.now(), trouble: null }, true)
   } catch (error) {
     // Too many asked without a token: that is said where one is given.
     if (error instanceof Refused && (error.status === 401 || error.status === 429)) {
@@ -96,7 +98,6 @@ export async function begin(): Promise<void> {
     setTimeout(begin, 2_000)
     return
   }
-  await readStatus()
   stop = follow()
 }
 
@@ -115,12 +116,12 @@ export async function signOut(): Promise<void> {
   put({ who: null, status: null, link: 'opening', heardAt: 0 }, true)
 }
 
-/** After a change of ours: what is in force is shown, not what was asked for. */
-export async function readStatus(): Promise<void> {
+/** What is in force is shown, not what was asked for. `isUrgent`: after a change of ours. */
+export async function readStatus(isUrgent = true): Promise<void> {
   try {
     const status = await call('status')
     const isOutdated = state.status !== null && state.status.version !== status.version
-    put({ status, heardAt: Date.now(), trouble: null, isOutdated: state.isOutdated || isOutdated }, true)
+    put({ status, heardAt: Date.now(), trouble: null, isOutdated: state.isOutdated || isOutdated }, isUrgent)
   } catch (error) {
     if (error instanceof Refused && error.status === 401) put({ who: null, status: null }, true)
     else put({ trouble: (error as Error).message })
@@ -130,9 +131,13 @@ export async function readStatus(): Promise<void> {
 function follow(): () => void {
   let poll = 0
   let reading = 0
+  // However many changes come: read after the first, and again after those that came meanwhile.
   const readSoon = () => {
-    clearTimeout(reading)
-    reading = window.setTimeout(readStatus, 100)
+    if (reading !== 0) return
+    reading = window.setTimeout(() => {
+      reading = 0
+      void readStatus(false)
+    }, PAINT_MS)
   }
   const end = listenToEvents({
     event(type, data) {
@@ -161,7 +166,7 @@ function follow(): () => void {
       put({ link: 'polled' }, true)
       poll = window.setInterval(async () => {
         const before = state.status?.revision
-        await readStatus()
+        await readStatus(false)
         if (state.status?.revision !== before) put({ changes: state.changes + 1 })
       }, POLL_MS)
     },
