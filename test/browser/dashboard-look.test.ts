@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { eventually, httpBackend, startBanyan } from '../e2e/harness.ts'
 import { accessibility, noChromium, shot, withBrowser } from './browser.ts'
-import { SIGNED_OUT, signIn, startWorld, type World } from './world.ts'
+import { signIn, startWorld, type World } from './world.ts'
 
 t.setTimeout(110_000)
 
@@ -42,8 +42,7 @@ t.test('every page in both themes, wide and narrow', async t => {
             t.ok(edge <= width, `${place} is ${edge} px wide`)
             await shot(t, page, place)
           }
-          complaints.take(SIGNED_OUT)
-        },
+              },
         options,
       )
     })
@@ -135,7 +134,6 @@ t.test('texts of backends and of people stay texts', async t => {
       )
       await shot(t, page, place)
     }
-    complaints.take(SIGNED_OUT)
   })
 })
 
@@ -171,8 +169,7 @@ t.test('two hundred routes: all there, sorted by need, found by a filter', async
         await page.getByText('28 of 200').or(page.getByText('29 of 200')).waitFor()
         await page.getByLabel('Filter routes').fill('nothing like it')
         await page.getByText('No route fits the filter.').waitFor()
-        complaints.take(SIGNED_OUT)
-      },
+          },
       { viewport: { width, height: 900 } },
     )
   }
@@ -185,7 +182,6 @@ t.test('no route yet: what to do first', async t => {
     await signIn(page, banyan.admin)
     await page.getByRole('heading', { name: /No routes yet/ }).waitFor()
     t.same(await accessibility(page), [])
-    complaints.take(SIGNED_OUT)
   })
 })
 

@@ -28,6 +28,7 @@ t.test('packed, installed into an empty folder, and run from there', { skip, tim
     'dist/src/main.js',
     'dist/src/store/sqlite-thread.js',
     'dist/src/index.d.ts',
+    'dist/dashboard/index.html',
     'README.md',
   ]) {
     t.ok(paths.includes(needed), needed)
@@ -58,6 +59,7 @@ t.test('packed, installed into an empty folder, and run from there', { skip, tim
   writeFileSync(join(cwd, 'routes.yaml'), JSON.stringify(whole))
   const started = await listening(spawnBanyan(t, ['start'], { cwd, bin, env: { BANYAN_ADMIN_TOKEN: TOKEN } }))
   t.equal((await fetch(started.proxy)).headers.get('x-served-by'), 'legacy')
+  t.match(await (await fetch(started.admin)).text(), /assets\/app-\w+\.js/, 'with its dashboard')
   t.equal((await started.api('POST', '/rollback', {})).json.durable, true)
   started.signal('SIGTERM')
   t.equal((await within(started.ended, 'it ends')).end, 0)
