@@ -30,7 +30,7 @@ t.test('every page in both themes, wide and narrow', async t => {
       const options = { colorScheme, viewport: { width, height: 900 } }
       await withBrowser(
         t,
-        async (page, complaints) => {
+        async page => {
           const { admin } = world as World
           await signIn(page, admin)
           for (const place of ['/', ...PLACES, '/routes/nobody']) {
@@ -42,7 +42,7 @@ t.test('every page in both themes, wide and narrow', async t => {
             t.ok(edge <= width, `${place} is ${edge} px wide`)
             await shot(t, page, place)
           }
-              },
+        },
         options,
       )
     })
@@ -104,7 +104,7 @@ t.test('texts of backends and of people stay texts', async t => {
     return (await say('GET', '/routes/orders/divergences', undefined)).json.items.length > 2
   }
   await eventually(ask, 'divergences')
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await page.addInitScript('window.naughty = () => { window.wasNaughty = true }')
     await signIn(page, banyan.admin)
     for (const place of ['/', ...PLACES]) {
@@ -158,7 +158,7 @@ t.test('two hundred routes: all there, sorted by need, found by a filter', async
   for (const width of [1440, 360]) {
     await withBrowser(
       t,
-      async (page, complaints) => {
+      async page => {
         await signIn(page, banyan.admin)
         await page.locator('table.fleet tbody tr').nth(199).waitFor()
         const first = await page.locator('table.fleet tbody tr').first().innerText()
@@ -169,7 +169,7 @@ t.test('two hundred routes: all there, sorted by need, found by a filter', async
         await page.getByText('28 of 200').or(page.getByText('29 of 200')).waitFor()
         await page.getByLabel('Filter routes').fill('nothing like it')
         await page.getByText('No route fits the filter.').waitFor()
-          },
+      },
       { viewport: { width, height: 900 } },
     )
   }
@@ -178,7 +178,7 @@ t.test('two hundred routes: all there, sorted by need, found by a filter', async
 t.test('no route yet: what to do first', async t => {
   const backend = await httpBackend(t, (_req, res) => void res.end('ok'))
   const banyan = await startBanyan(t, { backends: { legacy: { url: backend.url } } })
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, banyan.admin)
     await page.getByRole('heading', { name: /No routes yet/ }).waitFor()
     t.same(await accessibility(page), [])

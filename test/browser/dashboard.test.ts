@@ -42,7 +42,7 @@ t.test('a wrong token is refused, a right one signs in, and sign out ends it', a
 })
 
 t.test('a weight is set with a preview, seen in force, and undone', async t => {
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, world.admin)
     await page.getByRole('button', { name: 'Set the weight of orders' }).click()
     const dialog = page.getByRole('dialog')
@@ -71,7 +71,7 @@ t.test('a weight is set with a preview, seen in force, and undone', async t => {
 })
 
 t.test('one click goes back, says in how many milliseconds, and a restore returns', async t => {
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, world.admin)
     await page.getByRole('button', { name: 'Roll back orders' }).click()
     const ms = page.locator('.result [data-ms]')
@@ -93,7 +93,7 @@ t.test('one click goes back, says in how many milliseconds, and a restore return
 })
 
 t.test('everything goes back by one click, and is undone by another', async t => {
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, world.admin)
     await page.getByRole('button', { name: 'Roll back all routes' }).click()
     await page.getByText('Everything is rolled back').waitFor()
@@ -105,7 +105,7 @@ t.test('everything goes back by one click, and is undone by another', async t =>
 })
 
 t.test('who was slower sees what the faster one did, before anything is overwritten', async t => {
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, world.admin)
     await page.goto(`${world.admin}/#/routes/orders`)
     await page.getByRole('button', { name: 'Set the weight of orders' }).click()
@@ -133,7 +133,7 @@ t.test('a divergence is walked to its example, and a rule hides what its preview
       )
     await eventually(divergent, 'a divergence')
   }
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, world.admin)
     await page.goto(`${world.admin}/#/routes/orders/differences`)
     const place = page.locator('.tree li').filter({ hasText: 'total_cents' }).last()
@@ -166,7 +166,7 @@ t.test('a divergence is walked to its example, and a rule hides what its preview
 })
 
 t.test('a user is found, pinned, and let go again', async t => {
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, world.admin)
     await page.goto(`${world.admin}/#/routes/orders/users`)
     await page.getByLabel(/^Key: the value/).fill('user-7')
@@ -188,7 +188,7 @@ t.test('a user is found, pinned, and let go again', async t => {
 })
 
 t.test('by keyboard alone: to a route, its dialog, back, and a rollback', async t => {
-  await withBrowser(t, async (page, complaints) => {
+  await withBrowser(t, async page => {
     await signIn(page, world.admin)
     await rowOf(page, 'orders').waitFor()
     await page.keyboard.press('j')
