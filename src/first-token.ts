@@ -55,7 +55,7 @@ export async function ensureFirstToken({
   }
   const token = {
     id: ID,
-    name: 'first',
+    name: 'first-token',
     hash: hashOf(secret),
     scopes: ['admin' as const],
     routes: null,

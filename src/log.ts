@@ -103,7 +103,7 @@ function prettyOn(sink: Sink, more: PrettyOptions): DestinationStream {
     colorize: true,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,hostname,instance,worker',
+    ignore: 'hostname,instance,worker',
     ...more,
   })
   return { write: line => sink.write(form(line)) }

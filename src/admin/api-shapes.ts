@@ -146,6 +146,7 @@ export const RouteShort = z.object({
   desired: percent,
   effective: percent,
   observed: percent.nullable(),
+  observedRequests: z.number().int().describe('of how many requests that is'),
   shadow: percent.describe('of the eligible requests whose other side is asked, too; 0: none'),
   state: z.enum(['split', 'legacy', 'new', 'rolled-back', 'held', 'frozen', 'legacy-only', 'new-only']),
   perSecond: z.object({ legacy: z.number(), new: z.number() }),

@@ -72,7 +72,8 @@ function lookAt(of: Attended): string | null {
   const failing = (['new', 'legacy'] as const).find(side => failsClearly(traffic.sides[side]))
   if (failing !== undefined) return `${failing} fails ${ofRequests(traffic.sides[failing])}`
   if (match !== null && match.divergent > 0 && match.worst === 'high') {
-    return `${many(match.divergent, 'divergence')}, of high severity at worst`
+    const found = `${many(match.divergent, 'divergence')}, of high severity at worst`
+    return split.effective > 0 ? `users on new get other answers: ${found}` : found
   }
   const slower = slowerText(traffic)
   if (slower !== null) return slower

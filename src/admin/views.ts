@@ -129,6 +129,7 @@ export function shortRoute(route: Route, seen: Seen): RouteShort {
     desired: split.desired,
     effective: split.effective,
     observed: traffic.observed,
+    observedRequests: traffic.observedRequests,
     shadow: route.shadow?.percent ?? 0,
     state: stateOf(route, split),
     perSecond: both(side => side.perSecond),

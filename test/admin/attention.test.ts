@@ -111,7 +111,12 @@ t.test('the level, and the sentence', async t => {
     ],
     ['its circuit', { health: { new: { ...HEALTHY, circuit: 'open' } } }, 'wrong', /^the circuit of new is open/],
     ['held', { state: { units: unit({ held: true }) } }, 'look', /^held at 0 % .* declares 5 %$/],
-    ['severe divergences', { match: share(50, 2, 'high') }, 'look', /^2 divergences, of high severity at worst$/],
+    [
+      'severe divergences',
+      { match: share(50, 2, 'high') },
+      'look',
+      /^users on new get other answers: 2 divergences, of high severity at worst$/,
+    ],
     ['slight ones', { match: share(50, 2, 'low') }, 'none', null],
     [
       'slower',

@@ -3,7 +3,7 @@ import t from 'tap'
 import { AT, applied, preview, problem, restored, rollback, rolledBack, route, routes } from './answers.ts'
 import { fakeAdmin, reply, run } from './fake-admin.ts'
 
-const IN_FORCE = 'revision 43 · in force on 2 workers of 1 instance (a) in 3.1ms · durable'
+const IN_FORCE = 'revision 43 · in force on 2 workers of 1 instance (a) in 0.9ms · durable'
 
 t.test('weight', async t => {
   const admin = await fakeAdmin({ 'PUT /routes/orders/weight': applied, 'GET /routes/orders': route })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { AT, applied, problem, routes } from './answers.ts'
 import { fakeAdmin, reply, run } from './fake-admin.ts'
 
-const IN_FORCE = 'revision 43 · in force on 2 workers of 1 instance (a) in 3.1ms · durable'
+const IN_FORCE = 'revision 43 · in force on 2 workers of 1 instance (a) in 0.9ms · durable'
 const KEY = 'secret-user-4711'
 const HOUR = 3_600_000
 

@@ -14,7 +14,9 @@ async function* trafficOf(t: Test, admin: string): AsyncGenerator<TrafficEvent> 
   const headers = { authorization: `Bearer ${TOKEN}` }
   const { body } = await fetch(`${admin}/api/v1/events`, { headers, signal: leave.signal })
   let text = ''
-  for await (const chunk of (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+  for await (const chunk of (body as ReadableStream<Uint8Array>).pipeThrough(
+    new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
+  )) {
     const blocks = (text + chunk).split('\n\n')
     text = blocks.pop() ?? ''
     for (const block of blocks) {

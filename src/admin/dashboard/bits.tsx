@@ -29,7 +29,9 @@ export function Ago({ at }: { readonly at: number }) {
 
 /** Filled as observed, with a tick at what is desired; the numbers say the same. */
 export function Split({ row, isLarge = false }: { readonly row: Row; readonly isLarge?: boolean }) {
-  const { desired, effective, observed } = row
+  const { desired, effective } = row
+  // A handful of requests says nothing of a share.
+  const observed = row.observedRequests < FEWEST_SEEN ? null : row.observed
   const isOneSided = row.state === 'legacy-only' || row.state === 'new-only'
   const shown = isOneSided ? (row.state === 'new-only' ? 100 : 0) : (observed ?? effective)
   return (
@@ -42,9 +44,9 @@ export function Split({ row, isLarge = false }: { readonly row: Row; readonly is
         <span class="numbers">{row.state === 'new-only' ? 'new only' : 'legacy only'}</span>
       ) : (
         <span class="numbers">
-          <span title="in force: percent of users on new">
+          <span title="effective: the percent of users on new that is in force">
             <b>{percentText(effective)}</b>
-            {isLarge && ' in force'}
+            {isLarge && ' effective'}
           </span>
           {(desired !== effective || isLarge) && (
             <span
@@ -59,18 +61,24 @@ export function Split({ row, isLarge = false }: { readonly row: Row; readonly is
             class="dim"
             title={
               observed === null
-                ? 'no request was decided by weight in the last minute'
-                : 'observed: of the last minute’s requests'
+                ? 'fewer than 20 requests were decided by weight in the last minute, or since the last change'
+                : 'observed: of the last minute’s requests, of which some users make more than others'
             }
           >
             {' '}
-            · {observed === null ? '– seen' : `${percentText(observed)} seen`}
+            ·{' '}
+            {observed === null
+              ? '– observed'
+              : `${percentText(observed < 1 ? observed : Math.round(observed))} observed`}
           </span>
         </span>
       )}
     </div>
   )
 }
+
+/** Requests. */
+const FEWEST_SEEN = 20
 
 const STATES: Readonly<Partial<Record<Row['state'], readonly [sign: string, text: string]>>> = {
   'rolled-back': ['↩', 'rolled back'],
@@ -82,7 +90,7 @@ export function Phase({ row }: { readonly row: Row }) {
   const state = STATES[row.state]
   return (
     <span class="chips">
-      <span class={`chip phase-${row.phase}`}>{row.phase}</span>
+      {row.state !== 'rolled-back' && <span class={`chip phase-${row.phase}`}>{row.phase}</span>}
       {state !== undefined && (
         <span class={`chip state-${row.state}`}>
           <span aria-hidden="true">{state[0]}</span> {state[1]}

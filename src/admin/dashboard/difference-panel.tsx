@@ -48,7 +48,8 @@ export function DifferencePanel({ id, item, live, view, onChanged }: PanelParts)
         <ul class="plain places">
           {differences.slice(0, 8).map(place => (
             <li key={`${place.template} ${place.path} ${place.kind}`}>
-              <code>{place.template}</code> <code>{place.path === '' ? '(the whole)' : place.path}</code>{' '}
+              <code>{place.template}</code>{' '}
+              <code>{kind === 'status' ? field : place.path === '' ? '(the whole)' : place.path}</code>{' '}
               <span class="dim">{countText(place.count)}×</span>
             </li>
           ))}

@@ -144,14 +144,14 @@ function Branches({ nodes, place }: { readonly nodes: readonly Node[]; readonly 
     <ul class="branches">
       {nodes.map(node => (
         <li key={node.path}>
-          {node.name !== '' && (
+          {node.items.length !== 1 && (
             <span class="branch">
               {node.name}
               {node.items.length === 0 && <span class="dim"> {countText(node.count)}×</span>}
             </span>
           )}
           {node.items.map(item => (
-            <Leaf key={item.signature} item={item} place={place} />
+            <Leaf key={item.signature} item={item} place={place} name={node.items.length === 1 ? node.name : null} />
           ))}
           {node.below.length > 0 && <Branches nodes={node.below} place={place} />}
         </li>
@@ -171,7 +171,14 @@ const KINDS: Readonly<Record<string, string>> = {
   body: '▤',
 }
 
-function Leaf({ item, place }: { readonly item: SignatureAnswer; readonly place: Place }) {
+interface LeafParts {
+  readonly item: SignatureAnswer
+  readonly place: Place
+  /** Of its place, where it is the only one there. */
+  readonly name: string | null
+}
+
+function Leaf({ item, place, name }: LeafParts) {
   const { signature, kind, severity, state, count, rate, route } = item
   const isOpen = place.signature === signature
   return (
@@ -180,6 +187,7 @@ function Leaf({ item, place }: { readonly item: SignatureAnswer; readonly place:
       href={placeText({ route, tab: 'differences', signature, filters: place.filters })}
       aria-current={isOpen ? 'true' : undefined}
     >
+      {name !== null && <span class="branch">{name}</span>}
       <span class="kind" aria-hidden="true">
         {KINDS[kind] ?? '≠'}
       </span>{' '}

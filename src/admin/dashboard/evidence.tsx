@@ -225,9 +225,10 @@ function Compared({ row, live }: { readonly row: Row; readonly live: Live }) {
         </tbody>
       </table>
       <p class="dim">
-        {countText(totals.eligible)} eligible requests: {countText(totals.not_sampled)} not sampled,{' '}
-        {countText(totals.skipped)} skipped, {countText(totals.dropped)} dropped, {countText(totals.undecided)}{' '}
-        undecided, {countText(totals.noise)} noise.
+        {countText(totals.eligible)} eligible requests: {countText(match.of)} compared, {countText(totals.not_sampled)}{' '}
+        not sampled, {countText(totals.skipped)} skipped, {countText(totals.dropped)} dropped,{' '}
+        {countText(totals.undecided)} undecided, {countText(totals.primary_error + totals.candidate_error)} failed on a
+        side.
       </p>
       {latency.pairs > 0 && (
         <p class="dim">

@@ -158,12 +158,6 @@ function Latency({ row: { p95Ms, state }, scale }: { readonly row: Row; readonly
   const [from, to] = [Math.min(...dots.map(({ at }) => at)), Math.max(...dots.map(({ at }) => at))]
   return (
     <div class="latency">
-      <div class="axis" aria-hidden="true">
-        {dots.length === 2 && <i style={{ left: `${from}%`, width: `${to - from}%` }} />}
-        {dots.map(({ side, at }) => (
-          <b key={side} class={side} style={{ left: `${at}%` }} />
-        ))}
-      </div>
       <span class="both">
         {state !== 'new-only' && (
           <span title={p95Ms.legacy === null ? 'no request in the last minute' : 'legacy'}>
@@ -178,6 +172,12 @@ function Latency({ row: { p95Ms, state }, scale }: { readonly row: Row; readonly
           </span>
         )}
       </span>
+      <div class="axis" aria-hidden="true">
+        {dots.length === 2 && <i style={{ left: `${from}%`, width: `${to - from}%` }} />}
+        {dots.map(({ side, at }) => (
+          <b key={side} class={side} style={{ left: `${at}%` }} />
+        ))}
+      </div>
     </div>
   )
 }

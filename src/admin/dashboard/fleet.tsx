@@ -71,6 +71,9 @@ export function FleetPage({ live, status, place }: FleetParts) {
               options={['legacy-only', 'legacy', 'shadow', 'canary', 'growth', 'full', 'retired']}
             />
             <span class="spring" />
+            <span class="dim">
+              <i class="key legacy">L</i>legacy <i class="key new">N</i>new
+            </span>
             <CopyAs cli="banyan status" name="status" />
           </div>
           {rows.length === 0 ? (
@@ -169,7 +172,7 @@ function Headline({ status, who }: { readonly status: Status; readonly who: Live
           `${many(wrong.length, 'route is', 'routes are')} ${wrong.every(({ state }) => state === 'rolled-back') ? 'rolled back' : 'wrong'}`,
         ]
       : look.length > 0
-        ? ['look', `Nothing is wrong. ${many(look.length, 'route wants', 'routes want')} a look`]
+        ? ['look', `${many(look.length, 'route wants', 'routes want')} a look`]
         : ['none', 'Nothing is wrong']
   const first = wrong[0] ?? look[0]
   const next = moving.toSorted(byNeed)[0] ?? status.routes.toSorted(byNeed)[0]

@@ -1,7 +1,7 @@
 // What became of a change: where it is in force and in how many milliseconds, who has not answered, whether it is stored.
 import { useEffect, useState } from 'preact/hooks'
 import type { Answer, Refused } from './call.ts'
-import { useNow } from './live.ts'
+import { readStatus, useLive, useNow } from './live.ts'
 import { many } from './words.ts'
 
 export interface Result {
@@ -49,6 +49,12 @@ function ResultCard({ result, onDismiss }: { readonly result: Result; readonly o
         </button>
       </div>
       {refused?.problem?.hint !== undefined && <p class="dim">{refused.problem.hint}</p>}
+      {refused?.status === 0 && (
+        <p class="dim">
+          To go back without it, on its machine: <code>touch .banyan/rollback</code> beside the store, or{' '}
+          <code>kill -USR2</code> with its pid.
+        </p>
+      )}
       {applied !== null && <Where applied={applied} />}
       <Undo result={result} />
     </section>
@@ -70,9 +76,7 @@ function Where({ applied }: { readonly applied: Answer<'setWeight'> }) {
           serve as before.
         </p>
       )}
-      {!durable && (
-        <p class="trouble">Not stored yet: the store does not answer. It is in force, and kept until it is stored.</p>
-      )}
+      {!durable && <Unstored />}
       <details>
         <summary>Where</summary>
         <ul class="plain">
@@ -85,6 +89,26 @@ function Where({ applied }: { readonly applied: Answer<'setWeight'> }) {
       </details>
     </>
   )
+}
+
+/** Nothing waits for the store when it goes back: often it is written a moment later. */
+function Unstored() {
+  const { status } = useLive()
+  useEffect(() => {
+    const timer = setInterval(() => void readStatus(false), 2_000)
+    return () => clearInterval(timer)
+  }, [])
+  const store = status?.store
+  if (store === undefined || store.unsaved > 0) {
+    return (
+      <p class={store?.healthy === false ? 'trouble' : 'dim'}>
+        {store?.healthy === false
+          ? 'The store does not answer: a local file keeps it until it does.'
+          : 'Being stored …'}
+      </p>
+    )
+  }
+  return <p class="dim">Stored.</p>
 }
 
 function Undo({ result: { at, undo } }: { readonly result: Result }) {

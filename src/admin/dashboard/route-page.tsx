@@ -1,6 +1,6 @@
 // One route: where it stands, what the evidence says, where the answers differ, who is pinned, what happened, how it is set up.
 import { useEffect, useState } from 'preact/hooks'
-import { PHASES } from '../../model/attention.ts'
+import { PHASES, phaseOf } from '../../model/attention.ts'
 import type { RouteView, Status } from '../api.ts'
 import { RouteActions } from './actions.tsx'
 import { CopyAs, Level, Phase, Split } from './bits.tsx'
@@ -16,7 +16,7 @@ import { Warnings } from './warnings.tsx'
 
 const TITLES: Readonly<Record<Tab, string>> = {
   evidence: 'Evidence',
-  differences: 'Differences',
+  differences: 'Divergences',
   users: 'Users and pins',
   timeline: 'Timeline',
   setup: 'Set-up',
@@ -118,7 +118,12 @@ const STEPS = PHASES.filter(phase => phase !== 'legacy-only')
 
 /** The way of a migration, and where this route is on it. */
 function Stepper({ row }: { readonly row: Status['routes'][number] }) {
-  const at = (STEPS as readonly string[]).indexOf(row.phase)
+  // What a rollback interrupts is not undone: it is where it was, and stands.
+  const isBack = row.state === 'rolled-back'
+  const phase = isBack
+    ? phaseOf({ hasLegacy: true, hasNew: true, effective: row.desired, isShadowed: row.shadow > 0 })
+    : row.phase
+  const at = (STEPS as readonly string[]).indexOf(phase)
   return (
     <section class="stepper" aria-label="Phases">
       <ol>
@@ -128,7 +133,8 @@ function Stepper({ row }: { readonly row: Status['routes'][number] }) {
             class={i < at ? 'past' : i === at ? 'now' : 'to-come'}
             aria-current={i === at ? 'step' : undefined}
           >
-            <span aria-hidden="true">{i < at ? '✓' : i === at ? '●' : '○'}</span> {phase}
+            <span aria-hidden="true">{i < at ? '✓' : i === at ? (isBack ? '↩' : '●') : '○'}</span> {phase}
+            {isBack && i === at && ': rolled back'}
           </li>
         ))}
       </ol>

@@ -6,7 +6,7 @@ import { CopyLines, Empty, Moment, quoted } from './bits.tsx'
 import { call } from './call.ts'
 import { type Live, may } from './live.ts'
 import { pathsOf } from './rule-paths.ts'
-import { countText } from './words.ts'
+import { countText, many } from './words.ts'
 
 const ACTIONS = [
   ['ignore', 'ignore: what is there does not count'],
@@ -183,7 +183,7 @@ function Tried({
     <div class="preview" aria-live="polite">
       <p>
         It would hide <b>{countText(tried.hidden)}</b> of {countText(tried.of)} stored differences
-        {tried.hides.length > 0 && ` in ${tried.hides.length} ${tried.hides.length === 1 ? 'place' : 'places'}`}.
+        {tried.hides.length > 0 && ` in ${many(tried.hides.length, 'divergence')}`}.
       </p>
       <p class="dim">{tried.text}</p>
       {others.length > 0 && (

@@ -73,7 +73,8 @@ function Top({ live, onHelp }: { readonly live: Live; readonly onHelp: () => voi
         ?
       </button>
       <button type="button" class="quiet" onClick={() => void signOut()} title={`Signed in as ${who?.name ?? ''}`}>
-        <span class="cut who">{who?.name}</span> <span class="dim">· sign out</span>
+        <span class="cut who">{who?.name}</span> <span class="dot dim">· </span>
+        <span class="dim">sign out</span>
       </button>
     </header>
   )

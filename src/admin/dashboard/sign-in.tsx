@@ -44,8 +44,9 @@ export function SignIn() {
           Sign in
         </button>
         <p id="token-hint" class="dim">
-          The first start wrote one to <code>.banyan/admin.token</code>;{' '}
-          <code>banyan token create NAME --scope read</code> makes others. What this page may do is what the token may.
+          The first start wrote one to <code>admin.token</code> beside the store (<code>.banyan/admin.token</code>; the
+          demo prints where); <code>banyan token create NAME --scope read</code> makes others. What this page may do is
+          what the token may.
         </p>
       </form>
     </main>

@@ -54,12 +54,14 @@ export function Timeline({ id, changes }: { readonly id: string; readonly change
 }
 
 /** What is the same before and after says nothing. */
-function changeText({ before, after }: Entry): string {
+function changeText({ action, before, after }: Entry): string {
+  if (action === 'rollback') return 'everybody to legacy'
+
   const [was, is] = [partsOf(before), partsOf(after)]
   const names = [...new Set([...Object.keys(was), ...Object.keys(is)])]
   const changed = names.filter(name => shownValue(was[name]) !== shownValue(is[name]))
   const text = changed
-    .map(name => `${name === '' ? '' : `${name}: `}${shownValue(was[name])} → ${shownValue(is[name])}`)
+    .map(name => `${name === '' ? '' : `${name}: `}${shownValue(was[name], name)} → ${shownValue(is[name], name)}`)
     .join(', ')
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }
@@ -69,7 +71,8 @@ function partsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : { '': value }
 }
 
-function shownValue(value: unknown): string {
+function shownValue(value: unknown, name = ''): string {
+  if (name === 'weight' && value === null) return 'the file’s'
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return '–'
   if (typeof value === 'object' && 'percent' in value) return `${(value as { percent: unknown }).percent} %`
   return typeof value === 'object' ? JSON.stringify(value) : String(value)

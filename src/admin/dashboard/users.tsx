@@ -204,7 +204,7 @@ function PinForm({
             </select>
           </span>
           <span class="grow">
-            <label for="pin-reason">Why</label>
+            <label for="pin-reason">Why (required)</label>
             <input
               id="pin-reason"
               value={reason}

@@ -81,7 +81,7 @@ export function WeightDialog({ id, onClose }: { readonly id: string; readonly on
               id="percent"
               inputMode="decimal"
               value={text}
-              autofocus
+              ref={focusOnce}
               autocomplete="off"
               aria-invalid={percent === null}
               onInput={event => setText(event.currentTarget.value)}
@@ -189,6 +189,12 @@ function Meanwhile({ seen, now, mine }: { readonly seen: RouteView; readonly now
       </table>
     </div>
   )
+}
+
+/** It comes after the dialog opened, which has put the focus on what was there. */
+function focusOnce(field: HTMLInputElement | null): void {
+  field?.focus()
+  field?.select()
 }
 
 function stateText({ frozen, held, rollbacks }: RouteView): string {

@@ -11,7 +11,7 @@ export function appliedText(applied: Applied): string {
   const where =
     instances.length === 0
       ? 'in force nowhere yet'
-      : `in force on ${count(applied.appliedBy.length, 'worker')} of ${count(instances.length, 'instance')}${names} in ${millis(applied.elapsedMs)}`
+      : `in force on ${count(applied.appliedBy.length, 'worker')} of ${count(instances.length, 'instance')}${names} in ${millis(slowestMs(applied))}`
   return [
     `revision ${applied.revision}`,
     where,
@@ -30,6 +30,11 @@ export function judgeApplied(session: Session, applied: Applied): ExitCode {
   if (applied.pending.length === 0) return EXIT.done
   session.warn(`not confirmed by ${pendingOf(applied)}: \`banyan status\` shows who is on which revision`)
   return EXIT.inconclusive
+}
+
+/** Until it was in force at the last of them: what follows, such as saving it, holds nobody up. */
+function slowestMs({ appliedBy }: Applied): number {
+  return appliedBy.reduce((most, { ms }) => Math.max(most, ms), 0)
 }
 
 function pendingOf(applied: Applied): string {
