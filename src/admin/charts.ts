@@ -7,6 +7,7 @@ import type { Plan } from '../model/snapshot.ts'
 import type { Clock, EpochMs } from '../model/units.ts'
 import { requireScope } from './access.ts'
 import type { BurndownView, ChartCall, HistoryView } from './api-charts.ts'
+import { aboutRoute } from './audit.ts'
 import type { Handler } from './handlers.ts'
 import { lookedAt } from './route-of.ts'
 
@@ -47,7 +48,7 @@ export function createChartHandlers(parts: ChartParts): Readonly<Record<ChartCal
         observed: [...figures.observed],
         compared: [...figures.compared],
         matching: [...figures.matching],
-        markers: await markersOf(parts, route, figures.from),
+        markers: await markersOf(parts, route, figures.from, call.caller.routes !== null),
       }
     },
     async burndown(call): Promise<BurndownView> {
@@ -65,15 +66,22 @@ export function createChartHandlers(parts: ChartParts): Readonly<Record<ChartCal
   }
 }
 
-async function markersOf({ audit, control }: ChartParts, route: Route, from: EpochMs): Promise<HistoryView['markers']> {
+async function markersOf(
+  { audit, control }: ChartParts,
+  route: Route,
+  from: EpochMs,
+  limited: boolean,
+): Promise<HistoryView['markers']> {
   const found: HistoryView['markers'] = []
   const plan = control.plan()
+  // What a reload says is of other routes as well.
+  const isShown = aboutRoute(route.id, plan, limited)
   let before: number | null = null
   for (let page = 0; page < MOST_PAGES; page++) {
     // Without the store there are charts all the same.
     const entries: readonly AuditEntry[] = await audit({ limit: PAGE, before }).catch(() => [])
     for (const entry of entries) {
-      if (entry.at < from || found.length >= MOST_MARKERS) continue
+      if (entry.at < from || found.length >= MOST_MARKERS || !isShown(entry)) continue
       const what = concerns(entry, route, plan) ? textOf(entry) : null
       if (what === null) continue
       const { at, action, actor, reason, revision } = entry

@@ -195,7 +195,9 @@ export function createHandlers(parts: HandlerParts): Readonly<Record<Handled, Ha
 
   function preview(call: Call, route: Route | null) {
     const { action, percent = null, rollbacks = null } = call.body
-    const asked = { action, route, percent, rollbacks, ifRevision: call.ifRevision, actor: call.actor }
+    const scope = action === 'rollback' ? 'rollback' : 'operate'
+    const mayDo = () => requireScope(call.caller, scope, route?.id ?? null, control.plan())
+    const asked = { action, route, percent, rollbacks, ifRevision: call.ifRevision, actor: call.actor, mayDo }
     return previewOf(asked, seen(), one => shows(call, one.id))
   }
 

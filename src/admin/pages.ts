@@ -68,10 +68,11 @@ export function servePages(app: FastifyInstance): void {
 
 function sendPage(page: Page, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.header('ETag', page.etag).header('Vary', 'Accept-Encoding')
-  if (request.headers['if-none-match'] === page.etag) return reply.code(304).send()
+  const known = String(request.headers['if-none-match'] ?? '')
+  if (known === '*' || known.includes(page.etag)) return reply.code(304).send()
   reply.type(page.type)
-  // `gzip;q=0` is the only way to say no that is met.
-  const takesGzip = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(request.headers['accept-encoding'] ?? ''))
+  const accepted = String(request.headers['accept-encoding'] ?? '').split(',')
+  const takesGzip = accepted.some(one => /^\s*gzip\s*(;|$)/i.test(one) && !/;\s*q=0(\.0*)?\s*(;|$)/i.test(one))
   return takesGzip ? reply.header('Content-Encoding', 'gzip').send(page.compressed) : reply.send(page.plain)
 }
 

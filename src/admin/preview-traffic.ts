@@ -20,7 +20,8 @@ export function perSecondOf({ route, from, to }: Moved, { traffic }: Seen): PerS
   const { legacy, new: fresh } = traffic(route.id).sides
   if (legacy.recent.requests + fresh.recent.requests === 0) return null
   const movable = movableOf(legacy) + movableOf(fresh)
-  const isSame = from.effective === to.effective
+  // Who has a side keeps it, whatever the weight is; a rollback takes everybody.
+  const isSame = from.effective === to.effective || (route.pin !== null && !to.rolledBack)
   const toNew = isSame ? fresh.perSecond : fresh.perSecond - movableOf(fresh) + (movable * to.effective) / 100
   const all = legacy.perSecond + fresh.perSecond
   return {

@@ -21,6 +21,8 @@ export interface Asked {
   readonly rollbacks: readonly string[] | null
   readonly ifRevision: Revision | null
   readonly actor: Actor
+  /** Throws what the call itself would be refused with, for who asks. */
+  readonly mayDo: () => void
 }
 
 export function previewOf(asked: Asked, seen: Seen, isVisible: (route: Route) => boolean): PreviewView {
@@ -55,7 +57,9 @@ export function previewOf(asked: Asked, seen: Seen, isVisible: (route: Route) =>
       notes: refused === null ? notesOf(asked, one, next, seen) : [],
     })),
     tunnels: {
-      open: reached.reduce((sum, one) => sum + seen.traffic(one.route.id).tunnels.new, 0),
+      open: reached
+        .filter(one => isVisible(one.route))
+        .reduce((sum, one) => sum + seen.traffic(one.route.id).tunnels.new, 0),
       overMs: cut === 'all' ? ROLLBACK_SPREAD_MS : cut,
     },
   }
@@ -69,12 +73,17 @@ interface Outcome {
 
 function outcomeOf(asked: Asked, { plan, state, now }: Seen): Outcome {
   try {
+    asked.mayDo()
     return { change: reduce(state, commandOf(asked), plan, { at: now, revision: state.revision + 1 }), refused: null }
   } catch (error) {
     if (!(error instanceof BanyanError)) throw error
-    const { code, status } = problemOf(error)
-    return { change: null, refused: { code, status, detail: error.message, hint: error.hint } }
+    return { change: null, refused: refusedBy(error) }
   }
+}
+
+function refusedBy(error: BanyanError): PreviewView['refused'] {
+  const { code, status } = problemOf(error)
+  return { code, status, detail: error.message, hint: error.hint }
 }
 
 function commandOf({ action, route, percent, rollbacks, ifRevision, actor }: Asked): Command {
@@ -112,12 +121,20 @@ function saysOf(asked: Asked, change: Change | null, moved: readonly Moved[], se
 function movesText({ route, from, to }: Moved): string {
   const who = route.sticky.length === 0 ? 'requests' : 'users'
   const by = Number(Math.abs(to.effective - from.effective).toFixed(2))
-  if (to.rolledBack || to.effective === 0) {
-    return `everybody on new goes to legacy: about ${from.effective} % of ${who}`
+  if (to.rolledBack) return `everybody on new goes to legacy: about ${from.effective} % of ${who}`
+  if (route.pin !== null) {
+    return `who has a side keeps it; of those who come from now on, ${to.effective} % are on new, instead of ${from.effective} %`
+  }
+  if (to.effective === 0) {
+    return `all that the weight gives to new go to legacy: about ${from.effective} % of ${who}${hasExceptions(route, to) ? '; whom a cohort or a pin gives to new stays' : ''}`
   }
   const [source, target] = to.effective > from.effective ? ['legacy', 'new'] : ['new', 'legacy']
   const stay = by === 100 || (target === 'new' && from.effective === 0) ? '' : `; those on ${target} stay`
   return `about ${by} % of ${who} move from ${source} to ${target}${stay}`
+}
+
+function hasExceptions({ cohorts }: Route, { supportPins }: RouteSplit): boolean {
+  return cohorts.length > 0 || (supportPins?.size ?? 0) > 0
 }
 
 function nobodyMoves({ action, percent }: Asked, moved: readonly Moved[]): string {

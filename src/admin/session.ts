@@ -18,7 +18,7 @@ const LONGEST = 2_300
 /** Others on this host name may set cookies of our name: so many are tried. */
 const MOST_TRIED = 8
 /** Sessions that were signed out and are remembered. */
-const MOST_ENDED = 1_000
+const MOST_ENDED = 50_000
 
 export interface NewSession {
   /** The half of the page. */

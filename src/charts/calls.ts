@@ -56,7 +56,8 @@ export class Calls {
     // What came since the last look lies on both sides of midnight: most of it on the side of the middle.
     const passed = now - this.#countedAt
     const middle = passed >= 0 && passed <= HOLE_MS ? now - passed / 2 : now
-    if (dayOf(middle) > this.#today.day) this.#turn(dayOf(middle))
+    // Back too, where a clock had jumped ahead: what is counted now is of that day.
+    if (dayOf(middle) !== this.#today.day) this.#turn(dayOf(middle))
     for (const [route, { requests }] of increased) {
       const [legacy, fresh] = this.#today.routes.get(route) ?? [0, 0]
       this.#today.routes.set(route, [legacy + requests.legacy, fresh + requests.new])

@@ -39,6 +39,8 @@ export class Exporter {
   #wake: (() => void) | null = null
   #isFailing = false
   #warnedAt: Milliseconds | null = null
+  /** Of the failure that is now. */
+  #isWarned = false
 
   constructor(parts: ExporterParts) {
     this.#parts = parts
@@ -132,8 +134,10 @@ export class Exporter {
   }
 
   #works(): void {
-    if (this.#isFailing && this.#warnedAt !== null) this.#parts.log('info', 'traces: the collector takes spans again')
-    if (this.#isFailing) this.#isFailing = false
+    // Said once for each warning: a collector that comes and goes does not fill the log.
+    if (this.#isFailing && this.#isWarned) this.#parts.log('info', 'traces: the collector takes spans again')
+    this.#isFailing = false
+    this.#isWarned = false
   }
 
   #fails(why: string): void {
@@ -142,6 +146,7 @@ export class Exporter {
     this.#isFailing = true
     if (!isNews) return
     this.#warnedAt = now
+    this.#isWarned = true
     this.#parts.log('warn', 'traces: the collector does not take spans; requests are served as ever', { why })
   }
 }

@@ -227,6 +227,30 @@ t.test('by keyboard alone: to a route, its dialog, back, and a rollback', async 
   })
 })
 
+t.test('eight tabs of one browser share a stream: each is live, and each can go back at once', async t => {
+  await withBrowser(t, async page => {
+    await signIn(page, world.admin)
+    const others: Page[] = []
+    for (let i = 0; i < 7; i++) {
+      const other = await page.context().newPage()
+      others.push(other)
+      await other.goto(`${world.admin}/`)
+      await rowOf(other, 'orders').waitFor()
+    }
+    const last = others.at(-1) as Page
+    await last.getByRole('button', { name: 'Roll back orders' }).click()
+    await last.locator('.result').getByText('orders is rolled back').waitFor()
+    t.match(await inForce(), { effective: 0 })
+    await rowOf(page, 'orders').locator('.state-rolled-back').waitFor()
+    // Whoever listened for all of them goes: another takes its place.
+    await page.close()
+    await last.locator('.result').getByRole('button', { name: /Undo/ }).click()
+    for (const other of others)
+      await rowOf(other, 'orders').locator('.state-rolled-back').waitFor({ state: 'detached' })
+    t.match(await inForce(), { effective: 10 })
+  })
+})
+
 t.test('while the proxy is gone, figures are grey and say their age; then they live again', async t => {
   await withBrowser(t, async (page, complaints) => {
     await signIn(page, world.admin)

@@ -94,6 +94,18 @@ t.test('a day is complete when somebody counted all of it, but for a restart', a
   }
 })
 
+t.test('a clock that jumps ahead and back: what is counted after is of the day that it is', async t => {
+  const one = make(NOON)
+  one.count(NOON + MINUTE, { orders: { legacy: 20 } })
+  one.count(NOON + 3 * DAY, { orders: { legacy: 27 } })
+  one.count(NOON + 2 * MINUTE, { orders: { legacy: 57 } })
+  const today = (days: ReturnType<typeof one.days>) => days.find(({ day }) => day === '2026-11-27')?.legacy
+  t.equal(today(one.days(NOON + 3 * MINUTE)), 50)
+  one.save()
+  const next = make(NOON + HOUR, one.store)
+  t.equal(today(next.days(NOON + HOUR)), 50, 'after a restart as well')
+})
+
 t.test('several instances cover a day together; a day that nobody counted is there, and not complete', async t => {
   const begin = Date.parse('2026-11-27T00:00:00Z')
   const [one, other] = [make(begin), make(begin + 11 * HOUR)]

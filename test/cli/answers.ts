@@ -82,6 +82,7 @@ export const short = {
   desired: 25,
   effective: 25,
   observed: 24.84,
+  observedRequests: 120,
   shadow: 10,
   state: 'split',
   perSecond: { legacy: 12.34, new: 4.1 },

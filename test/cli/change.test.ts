@@ -160,7 +160,7 @@ t.test('not everywhere: 4; not durable: said', async t => {
   t.teardown(() => admin.close())
   const { code, out, err } = await run(admin, ['rollback'])
   t.equal(code, 4)
-  t.match(out, /3 workers of 2 instances \(a, b\) in 3\.1ms · NOT YET DURABLE · pending: c\/3\n/)
+  t.match(out, /3 workers of 2 instances \(a, b\) in 2ms · NOT YET DURABLE · pending: c\/3\n/)
   t.match(err, /warning: in force, but not yet in the store/)
   t.match(err, /warning: not confirmed by c\/3/)
   t.match((await run(admin, ['freeze', 'orders'])).out, /in force nowhere yet/)

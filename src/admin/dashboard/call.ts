@@ -52,7 +52,7 @@ export interface CallOptions {
 }
 
 export const BASE = 'api/v1'
-const PAGE = 'banyan.page'
+export const PAGE = 'banyan.page'
 const LONGEST_MS = 15_000
 
 export class Refused extends Error {

@@ -10,7 +10,7 @@ import { CopyAs, Empty, Moment, SideName } from './bits.tsx'
 import { call } from './call.ts'
 import { type Live, may } from './live.ts'
 import { RuleForm } from './rules.tsx'
-import { countText, ratioText } from './words.ts'
+import { countText, plain, ratioText } from './words.ts'
 
 interface PanelParts {
   readonly id: string
@@ -36,7 +36,7 @@ export function DifferencePanel({ id, item, live, view, onChanged }: PanelParts)
     <>
       <div class="panel-head">
         <h2>
-          <span class="cut">{field}</span> <span class="chip">{kind}</span>{' '}
+          <span class="cut">{plain(field)}</span> <span class="chip">{kind}</span>{' '}
           <span class={`chip ${severity}`}>{severity}</span> <span class="chip">{state}</span>
         </h2>
         <p>{why}</p>
@@ -49,7 +49,7 @@ export function DifferencePanel({ id, item, live, view, onChanged }: PanelParts)
           {differences.slice(0, 8).map(place => (
             <li key={`${place.template} ${place.path} ${place.kind}`}>
               <code>{place.template}</code>{' '}
-              <code>{kind === 'status' ? field : place.path === '' ? '(the whole)' : place.path}</code>{' '}
+              <code>{kind === 'status' ? field : place.path === '' ? '(the whole)' : plain(place.path)}</code>{' '}
               <span class="dim">{countText(place.count)}×</span>
             </li>
           ))}
@@ -215,9 +215,9 @@ function Beside({ rows, what }: { readonly rows: readonly (Marked | null)[]; rea
             </tr>
           ) : (
             <tr key={i} class={row.mark === '' ? '' : `mark-${row.mark}`}>
-              <td class={row.left === null ? 'absent' : ''}>{row.left?.text ?? ''}</td>
+              <td class={row.left === null ? 'absent' : ''}>{plain(row.left?.text ?? '')}</td>
               <td class="sign">{row.mark === 'counts' ? signOf(row) : SIGNS[row.mark]}</td>
-              <td class={row.right === null ? 'absent' : ''}>{row.right?.text ?? ''}</td>
+              <td class={row.right === null ? 'absent' : ''}>{plain(row.right?.text ?? '')}</td>
             </tr>
           ),
         )}

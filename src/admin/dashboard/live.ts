@@ -154,6 +154,7 @@ function follow(): () => void {
     open() {
       // What was missed while it was lost is asked for; changes in between are told as events.
       if (state.link === 'lost') put({ changes: state.changes + 1 })
+      clearInterval(poll)
       put({ link: 'live' }, true)
       readSoon()
     },
@@ -164,6 +165,7 @@ function follow(): () => void {
         return
       }
       put({ link: 'polled' }, true)
+      clearInterval(poll)
       poll = window.setInterval(async () => {
         const before = state.status?.revision
         await readStatus(false)

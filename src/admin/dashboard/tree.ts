@@ -1,5 +1,6 @@
 // Differences as a tree of places: status, headers, and the body by its pointers; stretches without a fork are one node.
 import type { SignatureAnswer } from '../api-compare.ts'
+import { plain } from './words.ts'
 
 export interface Node {
   /** '' where what differs is the root itself. */
@@ -60,5 +61,5 @@ function nodesOf({ below }: Growing, path: string): readonly Node[] {
 }
 
 function unescaped(key: string): string {
-  return key.replaceAll('~1', '/').replaceAll('~0', '~')
+  return plain(key.replaceAll('~1', '/').replaceAll('~0', '~'))
 }

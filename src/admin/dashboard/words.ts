@@ -60,6 +60,14 @@ export function many(count: number, one: string, more = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : more}`
 }
 
+/** Of texts that are looked at letter by letter: controls, bidi overrides, zero width and the like are shown, not obeyed. */
+export function plain(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    hazard => `\\u{${(hazard.codePointAt(0) ?? 0).toString(16)}}`,
+  )
+}
+
 function trim(value: number, digits: number): string {
   return String(Number(value.toFixed(digits)))
 }
