@@ -3,9 +3,6 @@
 import { isAbsolute, join } from 'node:path'
 import type { CliParts } from './cli/io.ts'
 import { runCli } from './cli/main.ts'
-import { differences } from './config/diff.ts'
-import { jsonSchema } from './config/json-schema.ts'
-import { writeYaml } from './config/write-yaml.ts'
 import { VERSION } from './version.ts'
 
 const cwd = process.cwd()
@@ -15,7 +12,7 @@ const parts: CliParts = {
   version: VERSION,
   start: async options => (await import('./start.ts')).start(options, io),
   demo: async options => (await import('./demo.ts')).demo(options, io),
-  schema: jsonSchema,
+  schema: async () => (await import('./config/json-schema.ts')).jsonSchema(),
   async unsavedRollbacks(file) {
     const { readSpilled } = await import('./store/spill.ts')
     return readSpilled(file).then(
@@ -45,8 +42,8 @@ const parts: CliParts = {
       shown: ok && loaded.config !== null ? shown(loaded.config) : null,
     }
   },
-  differences,
-  yaml: writeYaml,
+  differences: async (before, after) => (await import('./config/diff.ts')).differences(before, after),
+  yaml: async (value, remarks, head) => (await import('./config/write-yaml.ts')).writeYaml(value, remarks, head),
 }
 
 /** A starter (bin/banyan.js, npx) hands on what the terminal sent to all of them: twice at once is once. */

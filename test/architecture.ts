@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
+import { included, roomFiles } from './room.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -192,4 +193,17 @@ t.test('no junk drawers', async t => {
   )
   const barrels = files.filter(file => file.endsWith('/index.ts') && file !== 'src/index.ts')
   t.same(barrels, [])
+})
+
+t.test('every test is run, once', async t => {
+  const rooms = globSync('test/all/*.ts', { cwd: root }).flatMap(file =>
+    roomFiles(
+      [...readFileSync(join(root, file), 'utf8').matchAll(/'([^']*\.test\.ts)'/g)].map(
+        ([, pattern]) => pattern as string,
+      ),
+    ),
+  )
+  const alone = included().flatMap(pattern => globSync(pattern, { cwd: root }))
+  const run = [...rooms, ...alone].filter(file => file.endsWith('.test.ts')).sort()
+  t.same(run, globSync('test/**/*.test.ts', { cwd: root }).sort())
 })

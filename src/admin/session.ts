@@ -81,7 +81,11 @@ export function createSessions({ clock, seed }: SessionParts): Sessions {
     },
     end(page) {
       const now = clock.now()
-      for (const [one, until] of ended) if (until <= now) ended.delete(one)
+      // In the order in which they end.
+      for (const [one, until] of ended) {
+        if (until > now) break
+        ended.delete(one)
+      }
       ended.set(page, now + SESSION_MS)
       const [oldest] = ended.keys()
       if (ended.size > MOST_ENDED && oldest !== undefined) ended.delete(oldest)

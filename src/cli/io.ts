@@ -41,9 +41,9 @@ export interface CliParts {
    */
   check(file: string, text?: string): Promise<CheckReport>
   /** What differs between two configurations, leaf by leaf; both as `CheckReport.shown`. */
-  differences(before: unknown, after: unknown): readonly Difference[]
+  differences(before: unknown, after: unknown): Promise<readonly Difference[]> | readonly Difference[]
   /** Plain JSON as YAML; `remarks` by JSON Pointer, `head` at the top. */
-  yaml(value: unknown, remarks: ReadonlyMap<string, string>, head: readonly string[]): string
+  yaml(value: unknown, remarks: ReadonlyMap<string, string>, head: readonly string[]): Promise<string> | string
   /** How many rollbacks this file holds that the store does not have yet; null: it is damaged. */
   unsavedRollbacks(file: string): Promise<number | null>
   /** JSON Schema of `routes.yaml`. */

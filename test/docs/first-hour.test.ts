@@ -3,7 +3,7 @@ import t from 'tap'
 import { walk } from './walk.ts'
 
 // Some twenty calls of the command line, one after another, on whatever machine.
-t.setTimeout(400_000)
+t.setTimeout(200_000)
 
 t.test('the first hour, block by block', async t => {
   const { ran, said, before, after } = await walk(t, 'docs/first-hour.md')

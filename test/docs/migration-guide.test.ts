@@ -4,7 +4,7 @@ import { blocksOf } from './blocks.ts'
 import { walk } from './walk.ts'
 
 // Some sixty calls of the command line, one after another.
-t.setTimeout(600_000)
+t.setTimeout(300_000)
 
 const PAGE = 'docs/migration-guide.md'
 

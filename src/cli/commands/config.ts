@@ -29,7 +29,7 @@ export function addConfigCommands(program: Command, session: Session): void {
     .description('Print the JSON Schema of routes.yaml, for editors. Needs no running proxy.')
     .action(
       session.action(async () => {
-        session.json(session.io.parts.schema())
+        session.json(await session.io.parts.schema())
         return EXIT.done
       }),
     )
@@ -51,7 +51,9 @@ export function addConfigCommands(program: Command, session: Session): void {
         const from = `${answer.file ?? 'without a file'}, revision ${answer.revision}`
         if (flags.yaml === true) {
           const remarks = new Map(remarksOf(answer.inForce))
-          session.raw(session.io.parts.yaml(answer.config, remarks, [`in force: ${from}`, ...headOf(answer.inForce)]))
+          session.raw(
+            await session.io.parts.yaml(answer.config, remarks, [`in force: ${from}`, ...headOf(answer.inForce)]),
+          )
           return EXIT.done
         }
         session.json(flags.json === true ? answer : answer.config)
@@ -100,7 +102,7 @@ export function addConfigCommands(program: Command, session: Session): void {
         }
         const { parts } = session.io
         const checked = await parts.check(file, await readText(session, file))
-        const changes = checked.ok ? parts.differences((await client.call('config')).config, checked.shown) : []
+        const changes = checked.ok ? await parts.differences((await client.call('config')).config, checked.shown) : []
         const { ok, mistakes } = checked
         return tell(session, flags, { ok, mistakes: [...mistakes], changes: [...changes], of: file })
       }),
