@@ -11,8 +11,8 @@ type Days = Answer<'burndown'>['days']
 const EVERY_MS = 60_000
 const SHOWN_DAYS = 30
 
-export function Burndown({ routes, changes }: { readonly routes: Status['routes']; readonly changes: number }) {
-  const days = useDays(undefined, changes)
+export function Burndown({ routes }: { readonly routes: Status['routes'] }) {
+  const days = useDays(undefined)
   const today = days?.at(-1)
   const all = today === undefined ? 0 : today.legacy + today.new
   const keys = today?.keys ?? null
@@ -59,7 +59,7 @@ export function Burndown({ routes, changes }: { readonly routes: Status['routes'
 }
 
 /** null: not read yet. */
-export function useDays(route: string | undefined, changes: number): Days | null {
+export function useDays(route: string | undefined): Days | null {
   const [days, setDays] = useState<Days | null>(null)
   useEffect(() => {
     let isEnded = false
@@ -74,7 +74,7 @@ export function useDays(route: string | undefined, changes: number): Days | null
       isEnded = true
       clearInterval(timer)
     }
-  }, [route, changes])
+  }, [route])
   return days
 }
 

@@ -24,7 +24,7 @@ interface EvidenceParts {
 export function Evidence({ row, view, live }: EvidenceParts) {
   const [span, setSpan] = useState<(typeof SPANS)[number]>('1h')
   const history = useHistory(row.id, span, live.changes)
-  const days = useDays(row.id, live.changes)
+  const days = useDays(row.id)
   return (
     <>
       <div class="columns">

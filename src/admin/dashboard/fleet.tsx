@@ -39,7 +39,7 @@ export function FleetPage({ live, status, place }: FleetParts) {
   return (
     <main id="main">
       <Headline status={status} who={live.who} />
-      <Burndown routes={status.routes} changes={live.changes} />
+      <Burndown routes={status.routes} />
       <Warnings warnings={status.warnings} />
       {status.routes.length === 0 ? (
         <FirstRun status={status} />
