@@ -6,7 +6,7 @@ import { eventually, httpBackend, startBanyan } from '../e2e/harness.ts'
 import { accessibility, noChromium, shot, withBrowser } from './browser.ts'
 import { signIn, startWorld, type World } from './world.ts'
 
-t.setTimeout(110_000)
+t.setTimeout(280_000)
 
 const PLACES = ['', '/differences', '/users', '/timeline', '/setup'].map(tab => `/routes/orders${tab}`)
 

@@ -6,7 +6,7 @@ import { eventually, TOKEN } from '../e2e/harness.ts'
 import { noChromium, shot, withBrowser } from './browser.ts'
 import { signIn, startWorld, type World } from './world.ts'
 
-t.setTimeout(110_000)
+t.setTimeout(280_000)
 
 let world: World
 
@@ -174,7 +174,7 @@ t.test('a user is found, pinned, and let go again', async t => {
     await page.locator('.found').getByText('orders').waitFor()
     await page.getByLabel(/^Key \(only its hash/).fill('user-7')
     await page.getByLabel('Side').selectOption('new')
-    await page.getByLabel('Why', { exact: true }).fill('ticket 42')
+    await page.getByLabel('Why (required)').fill('ticket 42')
     await page.getByRole('button', { name: 'Pin', exact: true }).click()
     await page.getByText('The user is on new for 1d').waitFor()
     const answer = await fetch(`${world.proxy}/orders/1004`, { headers: { 'x-user-id': 'user-7' } })

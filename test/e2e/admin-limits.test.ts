@@ -161,8 +161,9 @@ t.test('HEAD of the event stream is no listener', async t => {
 t.test('paths that are not there, and texts that are no paths', async t => {
   const { banyan } = await startHouse(t)
   const paths = [
-    '/',
     '/nowhere',
+    '/assets/',
+    '/index.html',
     '/api',
     '/api/v1',
     '/api/v1/',

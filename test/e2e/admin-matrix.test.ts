@@ -194,9 +194,23 @@ row('CORS', async t => {
 })
 
 row('Dashboard', async t => {
-  // There is none yet: what it will stand on is there.
   const { banyan } = await startHouse(t)
-  for (const path of ['/', '/api/v1/status', '/nowhere', '/api/v1/%zz']) {
+  const page = await fetch(`${banyan.admin}/`)
+  t.match(
+    page.headers.get('content-security-policy'),
+    /^default-src 'none'; script-src 'self';.*frame-ancestors 'none'/,
+  )
+  t.notMatch(page.headers.get('content-security-policy'), /unsafe|https?:|\*/)
+  t.equal(page.headers.get('x-content-type-options'), 'nosniff')
+  t.equal(page.headers.get('referrer-policy'), 'no-referrer')
+  const text = await page.text()
+  t.notMatch(text, /<script(?![^>]* src=)|<style| style=| on\w+=/, 'nothing inline')
+  for (const [, asset] of text.matchAll(/(?:src|href)="(assets\/[^"]+)"/g)) {
+    const { status, headers } = await fetch(`${banyan.admin}/${asset}`)
+    t.equal(status, 200, String(asset))
+    t.match(headers.get('cache-control'), /immutable/)
+  }
+  for (const path of ['/api/v1/status', '/nowhere', '/api/v1/%zz']) {
     const { headers } = await ask(banyan.admin, 'GET', path)
     t.equal(
       headers['content-security-policy'],
@@ -205,7 +219,7 @@ row('Dashboard', async t => {
     )
     t.equal(headers['x-content-type-options'], 'nosniff')
     t.equal(headers['referrer-policy'], 'no-referrer')
-    t.match(headers['content-type'], /json/, 'nothing is HTML')
+    t.match(headers['content-type'], /json/, 'nothing else is HTML')
   }
 })
 
