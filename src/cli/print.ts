@@ -1,5 +1,7 @@
 // Turns values into text for a terminal or a pipe: escapes, colours, numbers with units, tables.
+
 import { stripVTControlCharacters, styleText } from 'node:util'
+import { HAZARDS } from '../model/hazards.ts'
 import type { EpochMs, Milliseconds, Percent } from '../model/units.ts'
 import type { CliIo, CliStream } from './io.ts'
 import { beginningOf, columnsOf } from './width.ts'
@@ -31,9 +33,6 @@ const NOTHING = '–'
 const GAP = '  '
 const MIN_CUT = 8
 const INDENT = '  '
-// Controls, format characters (bidi overrides, zero width …), lone surrogates and line separators: what can move a cursor or
-// make text read differently from what it is.
-const HAZARDS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /** Text from a server, a file or an argument, on one line and harmless to a terminal. */

@@ -1,10 +1,10 @@
 // How far the whole migration has come: routes by phase, the share of requests and of users on new, and what legacy still
 // answers each day, the number that has to become zero.
-import { useEffect, useState } from 'preact/hooks'
 import { PHASES } from '../../model/attention.ts'
 import type { Status } from '../api.ts'
 import { CopyAs } from './bits.tsx'
-import { type Answer, call } from './call.ts'
+import type { Answer } from './call.ts'
+import { useRead } from './read.ts'
 import { countText, NONE, ratioText } from './words.ts'
 
 type Days = Answer<'burndown'>['days']
@@ -60,22 +60,7 @@ export function Burndown({ routes }: { readonly routes: Status['routes'] }) {
 
 /** null: not read yet. */
 export function useDays(route: string | undefined): Days | null {
-  const [days, setDays] = useState<Days | null>(null)
-  useEffect(() => {
-    let isEnded = false
-    const read = () =>
-      call('burndown', { query: { days: SHOWN_DAYS, route } }).then(
-        answer => !isEnded && setDays(answer.days),
-        () => {},
-      )
-    void read()
-    const timer = setInterval(read, EVERY_MS)
-    return () => {
-      isEnded = true
-      clearInterval(timer)
-    }
-  }, [route])
-  return days
+  return useRead('burndown', { query: { days: SHOWN_DAYS, route } }, [], EVERY_MS).answer?.days ?? null
 }
 
 export function DayBars({ days }: { readonly days: Days | null }) {

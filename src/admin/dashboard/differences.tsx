@@ -1,12 +1,12 @@
 // Where the answers differ: a tree of places, the open one beside it in full, what is hidden by rules or known as noise on demand.
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import type { RouteView, Status } from '../api.ts'
-import type { DivergencesAnswer, SignatureAnswer } from '../api-compare.ts'
+import type { SignatureAnswer } from '../api-compare.ts'
 import { Empty, Moment } from './bits.tsx'
-import { call } from './call.ts'
 import { DifferencePanel } from './difference-panel.tsx'
 import type { Live } from './live.ts'
 import { type Place, placeText, setFilter } from './place.ts'
+import { type Read, useRead } from './read.ts'
 import { RuleForm, Rules } from './rules.tsx'
 import { type Node, treeOf } from './tree.ts'
 import { countText, many, ratioText } from './words.ts'
@@ -22,37 +22,13 @@ interface Parts {
   readonly view: RouteView | null
 }
 
-export function useDivergences(
-  id: string,
-  live: Live,
-): { answer: DivergencesAnswer | null; trouble: string | null; read: () => void } {
-  const [answer, setAnswer] = useState<DivergencesAnswer | null>(null)
-  const [trouble, setTrouble] = useState<string | null>(null)
-  const [asked, setAsked] = useState(0)
-  const told = live.divergences[id] ?? 0
-  useEffect(() => {
-    let isEnded = false
-    const read = () =>
-      call('divergences', { params: { id }, query: { limit: 500 } }).then(
-        found => {
-          if (isEnded) return
-          setAnswer(found)
-          setTrouble(null)
-        },
-        error => !isEnded && setTrouble(error.message),
-      )
-    void read()
-    const timer = setInterval(read, READ_AGAIN_MS)
-    return () => {
-      isEnded = true
-      clearInterval(timer)
-    }
-  }, [id, told, live.changes, asked])
-  return { answer, trouble, read: () => setAsked(count => count + 1) }
+export function useDivergences(id: string, live: Live): Read<'divergences'> {
+  const changes = [live.divergences[id] ?? 0, live.changes]
+  return useRead('divergences', { params: { id }, query: { limit: 500 } }, changes, READ_AGAIN_MS)
 }
 
 export function Differences({ id, row, live, place, view }: Parts) {
-  const { answer, trouble, read } = useDivergences(id, live)
+  const { answer, trouble, again: read } = useDivergences(id, live)
   const state = place.filters.get('state') ?? 'open'
   const [isAdding, setAdding] = useState(false)
   const items = answer?.items ?? []

@@ -1,13 +1,14 @@
 // What is known about whether new does as well as legacy: answers compared, errors and latency of both sides over each other.
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { RouteView, Status } from '../api.ts'
 import { Empty } from './bits.tsx'
 import { DayBars, useDays } from './burndown.tsx'
-import { type Answer, call } from './call.ts'
+import type { Answer } from './call.ts'
 import { Chart } from './chart.tsx'
 import { useDivergences } from './differences.tsx'
 import type { Live } from './live.ts'
 import { placeText } from './place.ts'
+import { useRead } from './read.ts'
 import { countText, millisText, NONE, rateText, ratioText, spanText } from './words.ts'
 
 type History = Answer<'history'>
@@ -23,7 +24,8 @@ interface EvidenceParts {
 
 export function Evidence({ row, view, live }: EvidenceParts) {
   const [span, setSpan] = useState<(typeof SPANS)[number]>('1h')
-  const history = useHistory(row.id, span, live.changes)
+  const options = { params: { id: row.id }, query: { span } }
+  const { answer: history } = useRead('history', options, [live.changes], READ_AGAIN_MS)
   const days = useDays(row.id)
   return (
     <>
@@ -55,25 +57,6 @@ export function Evidence({ row, view, live }: EvidenceParts) {
       </section>
     </>
   )
-}
-
-function useHistory(id: string, span: string, changes: number): History | null {
-  const [history, setHistory] = useState<History | null>(null)
-  useEffect(() => {
-    let isEnded = false
-    const read = () =>
-      call('history', { params: { id }, query: { span } }).then(
-        answer => !isEnded && setHistory(answer),
-        () => {},
-      )
-    void read()
-    const timer = setInterval(read, READ_AGAIN_MS)
-    return () => {
-      isEnded = true
-      clearInterval(timer)
-    }
-  }, [id, span, changes])
-  return history
 }
 
 function Charts({ history }: { readonly history: History }) {

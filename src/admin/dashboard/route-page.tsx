@@ -1,14 +1,13 @@
 // One route: where it stands, what the evidence says, where the answers differ, who is pinned, what happened, how it is set up.
-import { useEffect, useState } from 'preact/hooks'
 import { PHASES, phaseOf } from '../../model/attention.ts'
-import type { RouteView, Status } from '../api.ts'
+import type { Status } from '../api.ts'
 import { RouteActions } from './actions.tsx'
 import { CopyAs, Level, Phase, Split } from './bits.tsx'
-import { call } from './call.ts'
 import { Differences } from './differences.tsx'
 import { Evidence } from './evidence.tsx'
 import type { Live } from './live.ts'
 import { type Place, placeText, TABS, type Tab } from './place.ts'
+import { useRead } from './read.ts'
 import { Setup } from './setup.tsx'
 import { Timeline } from './timeline.tsx'
 import { Users } from './users.tsx'
@@ -44,7 +43,7 @@ export function RoutePage(parts: RouteParts) {
 }
 
 function KnownRoute({ id, live, status, place, row }: RouteParts & { readonly row: Status['routes'][number] }) {
-  const { view, trouble } = useRoute(id, live.changes)
+  const { answer: view, trouble } = useRead('route', { params: { id } }, [live.changes], READ_AGAIN_MS)
   return (
     <main id="main">
       <nav class="crumbs" aria-label="Where">
@@ -92,26 +91,6 @@ function KnownRoute({ id, live, status, place, row }: RouteParts & { readonly ro
       {place.tab === 'setup' && view !== null && <Setup view={view} />}
     </main>
   )
-}
-
-function useRoute(id: string, changes: number): { view: RouteView | null; trouble: string | null } {
-  const [found, setFound] = useState<{ view: RouteView | null; trouble: string | null }>({ view: null, trouble: null })
-  useEffect(() => {
-    let isEnded = false
-    const read = () =>
-      call('route', { params: { id } }).then(
-        view => !isEnded && setFound({ view, trouble: null }),
-        // What was read stays, and is old: the frame says so.
-        error => !isEnded && setFound(({ view }) => ({ view, trouble: view === null ? error.message : null })),
-      )
-    void read()
-    const timer = setInterval(read, READ_AGAIN_MS)
-    return () => {
-      isEnded = true
-      clearInterval(timer)
-    }
-  }, [id, changes])
-  return found
 }
 
 const STEPS = PHASES.filter(phase => phase !== 'legacy-only')

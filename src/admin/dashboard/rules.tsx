@@ -5,6 +5,7 @@ import { useActions } from './actions.tsx'
 import { CopyLines, Empty, Moment, quoted } from './bits.tsx'
 import { call } from './call.ts'
 import { type Live, may } from './live.ts'
+import { useRead } from './read.ts'
 import { pathsOf } from './rule-paths.ts'
 import { countText, many } from './words.ts'
 
@@ -207,13 +208,8 @@ function Tried({
 
 export function Rules({ id, live }: { readonly id: string; readonly live: Live }) {
   const { run } = useActions()
-  const [rules, setRules] = useState<readonly RuleAnswer[] | null>(null)
-  const read = () =>
-    call('rules', { params: { id } }).then(
-      answer => setRules(answer.rules),
-      () => {},
-    )
-  useEffect(() => void read(), [id, live.changes])
+  const { answer, again: read } = useRead('rules', { params: { id } }, [live.changes], 0)
+  const rules = answer?.rules ?? null
   if (rules === null) return null
   return (
     <section aria-labelledby="rules">
@@ -267,7 +263,7 @@ export function Rules({ id, live }: { readonly id: string; readonly live: Live }
                           { params: { id, rule: rule.id } },
                           { title: 'The rule is gone: what it hid counts again' },
                         )
-                        void read()
+                        read()
                       }}
                     >
                       Remove

@@ -1,13 +1,13 @@
 // The support desk: where one user is and why, and a side for them for a while.
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { Status } from '../api.ts'
 import { useActions } from './actions.tsx'
 import { CopyLines, Empty, Moment, quoted, SideName } from './bits.tsx'
 import { type Answer, call } from './call.ts'
 import { type Live, may } from './live.ts'
+import { useRead } from './read.ts'
 import { percentText, spanText } from './words.ts'
 
-type Pin = Answer<'pins'>['pins'][number]
 type Found = Answer<'who'>
 const FOR = ['1h', '1d', '7d', '30d']
 
@@ -19,15 +19,9 @@ interface UsersParts {
 
 export function Users({ id, row, live }: UsersParts) {
   const { run } = useActions()
-  const [pins, setPins] = useState<readonly Pin[] | null>(null)
-  const [trouble, setTrouble] = useState<string | null>(null)
+  const { answer, trouble, again: read } = useRead('pins', { params: { id } }, [live.changes], 0)
+  const pins = answer?.pins ?? null
   const isMay = may(live.who, 'operate', id)
-  const read = () =>
-    call('pins', { params: { id } }).then(
-      answer => setPins(answer.pins),
-      error => setTrouble(error.message),
-    )
-  useEffect(() => void read(), [id, live.changes])
   return (
     <>
       <div class="columns">
@@ -83,7 +77,7 @@ export function Users({ id, row, live }: UsersParts) {
                           { params: { id }, query: { pin: pin.id } },
                           { title: 'The pin is taken back' },
                         )
-                        void read()
+                        read()
                       }}
                     >
                       Take back

@@ -1,4 +1,5 @@
 // How figures are written: units beside numbers, "–" for what there is none of, times in UTC.
+import { HAZARDS } from '../../model/hazards.ts'
 
 export const NONE = '–'
 
@@ -62,10 +63,7 @@ export function many(count: number, one: string, more = `${one}s`): string {
 
 /** Of texts that are looked at letter by letter: controls, bidi overrides, zero width and the like are shown, not obeyed. */
 export function plain(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    hazard => `\\u{${(hazard.codePointAt(0) ?? 0).toString(16)}}`,
-  )
+  return text.replace(HAZARDS, hazard => `\\u{${(hazard.codePointAt(0) ?? 0).toString(16)}}`)
 }
 
 function trim(value: number, digits: number): string {
