@@ -7,6 +7,7 @@ import type { BackendHealth, Seen } from '../../src/admin/views.ts'
 import { compileSnapshot, splitOf } from '../../src/config/compile.ts'
 import { reduce } from '../../src/control/reduce.ts'
 import type { Command, ControlState, Rollback, UnitState } from '../../src/model/control.ts'
+import { BanyanError } from '../../src/model/errors.ts'
 import type { Route } from '../../src/model/route.ts'
 import type { Plan } from '../../src/model/snapshot.ts'
 import type { RouteTraffic, SideTraffic } from '../../src/traffic.ts'
@@ -222,4 +223,16 @@ t.test('it says what the change does', async () => {
     }),
     { numRuns: 200 },
   )
+})
+
+t.test('what the caller may not do is refused in the preview, too', async t => {
+  const mayDo = () => {
+    throw new BanyanError('forbidden', 'the token does not reach pay')
+  }
+  const found = preview(ask('rollback', 'orders', { mayDo }), seenOf())
+  t.match(found, {
+    refused: { code: 'forbidden', status: 403 },
+    changes: false,
+    says: /^it would be refused: the token/,
+  })
 })
