@@ -9,9 +9,9 @@ import { eventually, rawClient } from '../e2e/harness.ts'
 
 const UNREAD_MS = 300
 
-async function serve(t: Test, read: () => Promise<Buffer>) {
+async function serve(t: Test, read: () => Promise<Buffer>, unreadMs = UNREAD_MS) {
   const app = createHealthServer({
-    bounds: { ...BOUNDS, unreadMs: UNREAD_MS },
+    bounds: { ...BOUNDS, unreadMs },
     ready: () => ({ ready: true, why: 'ready', warnings: [] }),
     metrics: { contentType: 'text/plain', read },
   })
@@ -44,16 +44,18 @@ t.test('one that takes long to make is waited for', async t => {
 
 t.test('one that is read slowly is sent in full', async t => {
   const size = 16 * 2 ** 20
-  const { client } = await serve(t, async () => Buffer.alloc(size, 'x'))
+  // Far from what a busy machine takes between two pieces.
+  const unreadMs = 2000
+  const { client } = await serve(t, async () => Buffer.alloc(size, 'x'), unreadMs)
   let got = 0
   let pieces = 0
   await new Promise<void>(resolve => {
     client.on('data', piece => {
       got += piece.length
       if (got >= size) resolve()
-      if (++pieces % 20 !== 0 || pieces > 200) return
+      if (++pieces % 20 !== 0 || pieces > 100) return
       client.pause()
-      setTimeout(() => client.resume(), UNREAD_MS / 3)
+      setTimeout(() => client.resume(), unreadMs / 4)
     })
     client.on('close', () => resolve())
   })
