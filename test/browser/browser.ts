@@ -82,7 +82,7 @@ export async function withBrowser(
 }
 
 /** At most so much of a page is painted: a text without end takes half a minute, and nobody looks at all of it. */
-const MOST_PX = 4_000
+const MOST_PX = 2_500
 
 /** A picture of the page as it is now; `name`: one of several of a test. */
 export async function shot(t: Test, page: Page, name = ''): Promise<void> {
