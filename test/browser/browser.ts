@@ -38,44 +38,69 @@ function browser(): Promise<Browser> {
   return launched
 }
 
-/**
- * A page of its own, with nothing of the tests before it. In the end there must be no complaint, and a screenshot named by the test is
- * in `.screenshots/`. Without a browser the test is skipped, and says why.
- */
+/** A page that tests share one after another: a new one costs more than what most of them do in it. */
+export interface Tab {
+  readonly page: Page
+  readonly complaints: Complaints
+}
+
+/** A page of its own, with nothing of the tests before it, until the test has ended. */
+export async function openTab(t: Test, options: BrowserContextOptions = {}): Promise<Tab> {
+  // What slides into place is painted sixty times a second, by the processor here.
+  const context = await (await browser()).newContext({ reducedMotion: 'reduce', ...options })
+  t.teardown(() => context.close())
+  const complaints = await listen(context)
+  return { complaints, page: await context.newPage() }
+}
+
+/** In the end there must be no complaint. Of a test that fails, a screenshot with its name is in `.screenshots/`. */
+export async function inTab(
+  t: Test,
+  { page, complaints }: Tab,
+  test: (page: Page, complaints: Complaints) => Promise<void>,
+): Promise<void> {
+  let isDone = false
+  try {
+    await test(page, complaints)
+    // What was said before this is here when it is answered.
+    if (!page.isClosed()) await page.evaluate('new Promise(resolve => setTimeout(resolve))')
+    isDone = t.passing()
+  } finally {
+    if (!isDone) await shot(t, page, 'failed').catch(() => null)
+  }
+  t.same(complaints.take(/^/), [], 'no complaint of the browser')
+}
+
+/** The same in a page of its own. Without a browser the test is skipped, and says why. */
 export async function withBrowser(
   t: Test,
   test: (page: Page, complaints: Complaints) => Promise<void>,
   options: BrowserContextOptions = {},
 ): Promise<void> {
-  if (noChromium !== false) {
-    t.pass('in a browser', { skip: noChromium })
-    return
-  }
-  const context = await (await browser()).newContext(options)
-  t.teardown(() => context.close())
-  const complaints = await listen(context)
-  const page = await context.newPage()
-  try {
-    await test(page, complaints)
-    // What was said before this is here when it is answered.
-    if (!page.isClosed()) await page.evaluate('new Promise(resolve => setTimeout(resolve))')
-  } finally {
-    await shot(t, page).catch(() => null)
-  }
-  t.same(complaints.all, [], 'no complaint of the browser')
+  if (noChromium === false) await inTab(t, await openTab(t, options), test)
+  else t.pass('in a browser', { skip: noChromium })
 }
+
+/** At most so much of a page is painted: a text without end takes half a minute, and nobody looks at all of it. */
+const MOST_PX = 2_500
 
 /** A picture of the page as it is now; `name`: one of several of a test. */
 export async function shot(t: Test, page: Page, name = ''): Promise<void> {
   if (page.isClosed()) return
   const file = `${t.fullname} ${name}`.replace(/[^\p{L}\p{N}.]+/gu, '-').replace(/^-|-$/g, '')
-  await page.screenshot({ path: join(SHOTS, `${file.slice(-150)}.png`), fullPage: true })
+  const path = join(SHOTS, `${file.slice(-150)}.png`)
+  const [width, height, screen] = (await page.evaluate(
+    '[innerWidth, document.documentElement.scrollHeight, innerHeight]',
+  )) as [number, number, number]
+  // What fits is a third as dear.
+  if (height <= screen) await page.screenshot({ path })
+  else await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width, height: Math.min(height, MOST_PX) } })
 }
 
 /** What axe finds wrong with the page as it is now: rule, what it is about, where. */
 export async function accessibility(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
+  if (!(await page.evaluate('"axe" in window'))) await page.evaluate(axe.source)
+  const { violations } = (await page.evaluate('axe.run({ resultTypes: ["violations"] })')) as axe.AxeResults
   return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help}: ${target.join(' ')}`))
 }
 

@@ -1,12 +1,29 @@
 // How the dashboard looks: both themes, wide and narrow, two hundred routes, none at all, long names, and texts of backends that
 // would like to be more than text.
 import type { Page } from 'playwright-core'
+import type { Test } from 'tap'
 import t from 'tap'
 import { eventually, httpBackend, startBanyan } from '../e2e/harness.ts'
-import { accessibility, noChromium, shot, withBrowser } from './browser.ts'
-import { signIn, startWorld, type World } from './world.ts'
+import { accessibility, type Complaints, inTab, noChromium, openTab, shot, type Tab } from './browser.ts'
+import { signIn, startWorld } from './world.ts'
 
-t.setTimeout(280_000)
+const WIDE = { width: 1440, height: 900 }
+const NARROW = { width: 360, height: 900 }
+
+let tab: Tab
+t.before(async () => {
+  if (noChromium === false) tab = await openTab(t, { viewport: WIDE })
+})
+
+/** One page for all: each test's Banyan is a host of its own to it. */
+async function look(t: Test, test: (page: Page, complaints: Complaints) => Promise<void>): Promise<void> {
+  if (noChromium !== false) return void t.pass('in a browser', { skip: noChromium })
+  await tab.page.emulateMedia({ colorScheme: 'light' })
+  await tab.page.setViewportSize(WIDE)
+  // Before that Banyan is gone, which the page would tell of.
+  t.teardown(() => tab.page.goto('about:blank'))
+  await inTab(t, tab, test)
+}
 
 const PLACES = ['', '/differences', '/users', '/timeline', '/setup'].map(tab => `/routes/orders${tab}`)
 
@@ -16,35 +33,30 @@ async function isSettled(page: Page): Promise<void> {
 }
 
 t.test('every page in both themes, wide and narrow', async t => {
-  let world: World | null = null
-  if (noChromium === false) {
-    world = await startWorld(t)
-    const found = async () => (await world?.api('GET', '/routes/orders/divergences'))?.json.items.length > 0
-    await eventually(found, 'a divergence')
-  }
-  for (const { colorScheme, width } of [
-    { colorScheme: 'light', width: 1440 },
-    { colorScheme: 'dark', width: 360 },
+  if (noChromium !== false) return t.pass('in a browser', { skip: noChromium })
+  const { admin, api } = await startWorld(t)
+  const found = async () => (await api('GET', '/routes/orders/divergences')).json.items.length > 0
+  await eventually(found, 'a divergence')
+  await signIn(tab.page, admin)
+  for (const { colorScheme, viewport } of [
+    { colorScheme: 'light', viewport: WIDE },
+    { colorScheme: 'dark', viewport: NARROW },
   ] as const) {
+    const { width } = viewport
     await t.test(`${colorScheme}, ${width} px: nothing for axe, nothing beyond the edge`, async t => {
-      const options = { colorScheme, viewport: { width, height: 900 } }
-      await withBrowser(
-        t,
-        async page => {
-          const { admin } = world as World
-          await signIn(page, admin)
-          for (const place of ['/', ...PLACES, '/routes/nobody']) {
-            await page.goto(`${admin}/#${place}`)
-            await isSettled(page)
-            if (place.endsWith('differences')) await page.locator('.leaf').first().click()
-            t.same(await accessibility(page), [], `axe, ${place}`)
-            const edge = Number(await page.evaluate('document.documentElement.scrollWidth'))
-            t.ok(edge <= width, `${place} is ${edge} px wide`)
-            await shot(t, page, place)
-          }
-        },
-        options,
-      )
+      await look(t, async page => {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize(viewport)
+        for (const place of ['/', ...PLACES, '/routes/nobody']) {
+          await page.goto(`${admin}/#${place}`)
+          await isSettled(page)
+          if (place.endsWith('differences')) await page.locator('.leaf').first().click()
+          t.same(await accessibility(page), [], `axe, ${place}`)
+          const edge = Number(await page.evaluate('document.documentElement.scrollWidth'))
+          t.ok(edge <= width, `${place} is ${edge} px wide`)
+          await shot(t, page, place)
+        }
+      })
     })
   }
 })
@@ -104,7 +116,7 @@ t.test('texts of backends and of people stay texts', async t => {
     return (await say('GET', '/routes/orders/divergences', undefined)).json.items.length > 2
   }
   await eventually(ask, 'divergences')
-  await withBrowser(t, async page => {
+  await look(t, async page => {
     await page.addInitScript('window.naughty = () => { window.wasNaughty = true }')
     await signIn(page, banyan.admin)
     for (const place of ['/', ...PLACES]) {
@@ -155,33 +167,33 @@ t.test('two hundred routes: all there, sorted by need, found by a filter', async
     })),
   })
   await banyan.api('POST', '/routes/route-133/rollback', {})
-  for (const width of [1440, 360]) {
-    await withBrowser(
-      t,
-      async page => {
-        await signIn(page, banyan.admin)
-        await page.locator('table.fleet tbody tr').nth(199).waitFor()
-        const first = await page.locator('table.fleet tbody tr').first().innerText()
-        t.match(first, /route-133[\s\S]*rolled back/, 'what is rolled back comes first')
-        const edge = Number(await page.evaluate('document.documentElement.scrollWidth'))
-        t.ok(edge <= width, `${edge} of ${width} px`)
-        await page.getByLabel('Filter routes').fill('team-3')
-        await page.getByText('28 of 200').or(page.getByText('29 of 200')).waitFor()
-        await page.getByLabel('Filter routes').fill('nothing like it')
-        await page.getByText('No route fits the filter.').waitFor()
-      },
-      { viewport: { width, height: 900 } },
-    )
-  }
+  await look(t, async page => {
+    await signIn(page, banyan.admin)
+    for (const viewport of [WIDE, NARROW]) {
+      await page.setViewportSize(viewport)
+      await page.locator('table.fleet tbody tr').nth(199).waitFor()
+      const first = await page.locator('table.fleet tbody tr').first().innerText()
+      t.match(first, /route-133[\s\S]*rolled back/, 'what is rolled back comes first')
+      const edge = Number(await page.evaluate('document.documentElement.scrollWidth'))
+      t.ok(edge <= viewport.width, `${edge} of ${viewport.width} px`)
+      await shot(t, page, `${viewport.width} px`)
+      await page.getByLabel('Filter routes').fill('team-3')
+      await page.getByText('28 of 200').or(page.getByText('29 of 200')).waitFor()
+      await page.getByLabel('Filter routes').fill('nothing like it')
+      await page.getByText('No route fits the filter.').waitFor()
+      await page.getByLabel('Filter routes').fill('')
+    }
+  })
 })
 
 t.test('no route yet: what to do first', async t => {
   const backend = await httpBackend(t, (_req, res) => void res.end('ok'))
   const banyan = await startBanyan(t, { backends: { legacy: { url: backend.url } } })
-  await withBrowser(t, async page => {
+  await look(t, async page => {
     await signIn(page, banyan.admin)
     await page.getByRole('heading', { name: /No routes yet/ }).waitFor()
     t.same(await accessibility(page), [])
+    await shot(t, page)
   })
 })
 
@@ -199,7 +211,7 @@ t.test('a token that may read only: nothing is hidden, and what it may not is of
     routes: [route('orders'), route('others')],
   })
   const made = await banyan.api('POST', '/tokens', { name: 'looker', scopes: ['read'], routes: ['orders'] })
-  await withBrowser(t, async (page, complaints) => {
+  await look(t, async (page, complaints) => {
     await signIn(page, banyan.admin, made.json.secret)
     await page.getByText('asked every 5 s').waitFor()
     await page.getByRole('link', { name: 'orders', exact: true }).first().waitFor()

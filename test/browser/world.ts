@@ -70,7 +70,11 @@ export async function signIn(page: Page, admin: string, token = TOKEN): Promise<
   const headers = { origin: admin, 'content-type': 'application/json' }
   const answer = await page.request.post(`${admin}/api/v1/session`, { headers, data: { token } })
   const { page: half } = await answer.json()
-  await page.addInitScript(`localStorage.setItem('banyan.page', ${JSON.stringify(half)})`)
+  // Once: whoever signs out in this page, and in again, is who they say.
+  await page.addInitScript(`if (location.origin === ${JSON.stringify(admin)} && sessionStorage.getItem('given') === null) {
+    localStorage.setItem('banyan.page', ${JSON.stringify(half)})
+    sessionStorage.setItem('given', 'yes')
+  }`)
   await page.goto(`${admin}/`)
   await page.getByRole('heading', { level: 1 }).waitFor()
 }

@@ -1,7 +1,7 @@
 // What changes something: a preview first, then where it is in force and in how many milliseconds, and for ten seconds a way
 // back. Going back is one click, because nobody reads a dialog while users are hurt.
 import { type ComponentChildren, createContext } from 'preact'
-import { useContext, useState } from 'preact/hooks'
+import { useContext, useRef, useState } from 'preact/hooks'
 import type { Status } from '../api.ts'
 import { type Answer, type CallName, type CallOptions, call, Refused } from './call.ts'
 import { ChangeDialog } from './change-dialog.tsx'
@@ -24,6 +24,8 @@ interface Actions {
   /** True once it is in force; false where it was refused, which is told. */
   run<N extends CallName>(name: N, options: CallOptions, told: Told): Promise<boolean>
   open(dialog: Opened): void
+  /** What the field beside “Roll back all” holds. */
+  readonly why: { readonly current: HTMLInputElement | null }
 }
 
 type Opened =
@@ -41,6 +43,7 @@ let lastResult = 0
 export function ActionsHost({ children }: { readonly children: ComponentChildren }) {
   const [results, setResults] = useState<readonly Result[]>([])
   const [opened, setOpened] = useState<Opened | null>(null)
+  const why = useRef<HTMLInputElement>(null)
   const tell = (result: Omit<Result, 'number' | 'at'>) => {
     lastResult++
     const told = { ...result, number: lastResult, at: Date.now() }
@@ -49,6 +52,7 @@ export function ActionsHost({ children }: { readonly children: ComponentChildren
 
   const actions: Actions = {
     open: setOpened,
+    why,
     async run(name, options, { title, undo }) {
       try {
         const applied = (await call(name, options)) as Applied
@@ -80,9 +84,25 @@ export function ActionsHost({ children }: { readonly children: ComponentChildren
   )
 }
 
+/** Of the next rollback, whichever button it is: who has time says why first, and no click waits for it. */
+export function RollbackReason({ who }: { readonly who: Live['who'] }) {
+  const { why } = useActions()
+  if (who?.reach.rollback === undefined) return null
+  return (
+    <input
+      ref={why}
+      class="why-back"
+      maxLength={500}
+      autocomplete="off"
+      placeholder="Why roll back?"
+      aria-label="Why, if you roll back (optional, kept in the audit log)"
+    />
+  )
+}
+
 /** One click. `route` null: everything. */
 export function RollbackButton({ route, who }: { readonly route: Row | null; readonly who: Live['who'] }) {
-  const { run } = useActions()
+  const { run, why } = useActions()
   const [isBusy, setBusy] = useState(false)
   if (route !== null && (route.state === 'legacy-only' || route.state === 'new-only')) return null
   const isMay = may(who, 'rollback', route?.id ?? null)
@@ -96,9 +116,12 @@ export function RollbackButton({ route, who }: { readonly route: Row | null; rea
   const click = async () => {
     setBusy(true)
     const params = { id: route?.id ?? '' }
-    const title = route === null ? 'Everything is rolled back' : `${route.id} is rolled back`
+    const reason = why.current?.value.trim() ?? ''
+    const what = route === null ? 'Everything is rolled back' : `${route.id} is rolled back`
+    const title = reason === '' ? what : `${what}: “${reason}”`
+    const body = reason === '' ? {} : { reason }
     const name = route === null ? 'rollbackAll' : 'rollback'
-    await run(name, route === null ? { body: {} } : { params, body: {} }, {
+    const isDone = await run(name, route === null ? { body } : { params, body }, {
       title,
       undo: async applied => {
         const { rollback } = applied as Answer<'rollback'>
@@ -107,6 +130,8 @@ export function RollbackButton({ route, who }: { readonly route: Row | null; rea
         else await run('restore', { ...options, params }, { title: `Undone: ${route.id} is as it was` })
       },
     })
+    // It was of this one; what is typed meanwhile is of the next.
+    if (isDone && why.current?.value.trim() === reason) why.current.value = ''
     setBusy(false)
   }
   return (

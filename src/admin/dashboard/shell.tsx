@@ -1,6 +1,6 @@
 // The frame around every page: which instance this is, how fresh what is shown is, going back at once, who is signed in.
 import { useEffect, useState } from 'preact/hooks'
-import { ActionsHost, RollbackButton } from './actions.tsx'
+import { ActionsHost, RollbackButton, RollbackReason } from './actions.tsx'
 import { FleetPage } from './fleet.tsx'
 import { HelpDialog } from './help.tsx'
 import { type Live, STALE_MS, signOut, useLive, useNow } from './live.ts'
@@ -67,6 +67,7 @@ function Top({ live, onHelp }: { readonly live: Live; readonly onHelp: () => voi
       )}
       <Freshness live={live} />
       <span class="spring" />
+      {status !== null && <RollbackReason who={who} />}
       {status !== null && <RollbackButton route={null} who={who} />}
       <ThemeButton />
       <button type="button" class="quiet" onClick={onHelp} aria-label="Help and keys" title="Help and keys (?)">
