@@ -21,6 +21,8 @@ export interface Column<Row> {
   readonly right?: true
   /** May be cut with … where a terminal is too narrow. */
   readonly cut?: true
+  /** Of the last column: goes on below, in its column, where the table has lines to spare for it. */
+  readonly wraps?: true
   /** Of `listing`: what a row is called by, and first where a row has lines of its own. */
   readonly head?: true
   /** Of `listing`: a sentence, which goes below the row where a terminal is too narrow. */
@@ -67,8 +69,13 @@ export function lookOf(io: CliIo, stream: CliStream, color: boolean): Look {
   }
 }
 
-/** Lines without their ends; the first is the titles. Cells are escaped here. */
-export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], look: Look): readonly string[] {
+/** Lines without their ends; the first is the titles. Cells are escaped here. `spare`: lines besides one a row; the first rows get them. */
+export function table<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  look: Look,
+  spare = 0,
+): readonly string[] {
   const cells = rows.map(row => columns.map(column => safe(column.of(row))))
   const widths = fit(columns, cells, look.width)
   const lineOf = (texts: readonly string[], styleOf: (column: Column<Row>) => Style | null): string =>
@@ -83,10 +90,20 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
       .join(GAP)
       .trimEnd()
   const titles = columns.map(column => column.title)
-  return [
-    lineOf(titles, () => 'bold'),
-    ...rows.map((row, i) => lineOf(cells[i]!, column => column.style?.(row) ?? null)),
-  ]
+  let left = spare
+  const linesOf = (row: Row, texts: readonly string[]): readonly string[] => {
+    const last = columns.length - 1
+    const wrapped = columns[last]?.wraps === true ? wrap(texts[last]!, widths[last]!) : [texts[last]!]
+    const fits = wrapped.length - 1 <= left
+    if (fits) left -= wrapped.length - 1
+    return (fits ? wrapped : [texts[last]!]).map((text, i) =>
+      lineOf(
+        columns.map((_, at) => (at === last ? text : i === 0 ? texts[at]! : '')),
+        column => column.style?.(row) ?? null,
+      ),
+    )
+  }
+  return [lineOf(titles, () => 'bold'), ...rows.flatMap((row, i) => linesOf(row, cells[i]!))]
 }
 
 /** A table where it fits; else sentences go below their row, then each row has lines of its own. Nothing is cut. */

@@ -244,7 +244,13 @@ t.test('a route says what comparing its sides came to, if that can be read', asy
   t.teardown(() => admin.close())
   t.notMatch((await run(admin, ['routes', 'orders'])).out, 'compared')
   await run(admin, ['routes', 'orders', '--json'])
-  t.equal(admin.seen.length, 3, 'as JSON it is the answer of one call')
+  t.equal(admin.seen.length, 4, 'as JSON it is the answer of one call')
+})
+
+t.test('a route says what moves next, if that can be read', async t => {
+  const admin = await fakeAdmin({ 'GET /routes/orders': route, 'GET /status': status })
+  t.teardown(() => admin.close())
+  t.match((await run(admin, ['routes', 'orders'])).out, /^next +3 divergences to look at$/m)
 })
 
 t.test('an unknown route: 1, with the near ones', async t => {

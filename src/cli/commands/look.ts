@@ -12,7 +12,7 @@ import { collectHeaders, readLimit, readSequence, readTimer } from '../values.ts
 import { fleetView } from '../views/fleet.ts'
 import { auditView, explainView } from '../views/records.ts'
 import { routesView, routeView } from '../views/routes.ts'
-import { plainStatus, statusView } from '../views/status.ts'
+import { plainStatus, rowsOf, statusView } from '../views/status.ts'
 import { examples, refuseWords } from './help.ts'
 import { watch } from './watch.ts'
 
@@ -110,7 +110,10 @@ function addRoutes(program: Command, session: Session): void {
         }
         const route = await aboutRoute(client, id, () => client.call('route', { params: { id } }), DEFAULT_ROUTE)
         if (flags.json === true) session.json(route)
-        else session.data(routeView(route, await comparedOf(client, route), session.look()))
+        else {
+          const [compared, next] = await Promise.all([comparedOf(client, route), nextOf(client, route)])
+          session.data(routeView(route, { compared, next }, session.look()))
+        }
         return flags.exitCode === true ? judgeRoutes([route]) : EXIT.done
       }),
     )
@@ -121,6 +124,12 @@ function addRoutes(program: Command, session: Session): void {
 async function comparedOf(client: Client, { id, sides }: RouteView): Promise<DivergencesAnswer | null> {
   if (sides.legacy === null || sides.new === null) return null
   return client.call('divergences', { params: { id }, query: { limit: 1000 } }).catch(() => null)
+}
+
+/** Likewise beside the point. */
+async function nextOf(client: Client, { id }: RouteView): Promise<string | null> {
+  const status = await client.call('status').catch(() => null)
+  return (status === null ? [] : rowsOf(status)).find(short => short.id === id)?.next ?? null
 }
 
 function addExplain(program: Command, session: Session): void {

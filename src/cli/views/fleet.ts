@@ -1,5 +1,5 @@
 // The fleet on one screen, for `status --watch`: what is wrong, then a row for each route, what needs somebody first. Columns go
-// where a terminal is too narrow for them; what is needed at 3 am goes last.
+// where a terminal is too narrow for them; what is needed at 3 am goes last. What moves next takes lines of its own where there are.
 import { stripVTControlCharacters } from 'node:util'
 import type { Status } from '../../admin/api.ts'
 import { byNeed, LEVELS } from '../../model/attention.ts'
@@ -29,8 +29,9 @@ const MARKS: Readonly<Record<Level, string>> = { wrong: '!', look: '?', none: ' 
 const MARK_STYLES: Readonly<Record<Level, Style | null>> = { wrong: 'red', look: 'yellow', none: null }
 const BAR = 10
 /** Of a sentence at the end of a row. */
-const LEAST_SENTENCE = 16
+const LEAST_SENTENCE = 24
 const MOST_SENTENCES = 5
+const CUT_NOTE = '…: whole in `banyan routes ROUTE`, or in a larger terminal'
 /** Head, titles and a note. */
 const FEWEST_ROWS = 3
 
@@ -45,24 +46,26 @@ const columns: readonly FleetColumn[] = [
   { title: 'PHASE', goes: 2, of: phaseText, style: route => (route.state === 'rolled-back' ? 'red' : null) },
   { title: 'SPLIT', goes: 5, of: barOf },
   { title: 'DES/OBS', goes: 0, right: true, of: splitText },
-  { title: 'RPS new/leg', goes: 6, right: true, of: route => pair(rate, route.perSecond) },
-  { title: 'ERR% new/leg', goes: 3, right: true, of: route => pair(errorText, route.errorRatio) },
-  { title: 'P95ms new/leg', goes: 7, right: true, of: route => pair(timeText, route.p95Ms) },
+  { title: 'RPS leg/new', goes: 6, right: true, of: route => pair(rate, route.perSecond) },
+  { title: 'ERR% leg/new', goes: 3, right: true, of: route => pair(errorText, route.errorRatio) },
+  { title: 'P95ms leg/new', goes: 7, right: true, of: route => pair(timeText, route.p95Ms) },
   { title: 'MATCH', goes: 4, right: true, of: matchText },
-  { title: 'NEXT / WAITING FOR', goes: 1, cut: true, of: route => route.next },
+  { title: 'NEXT / WAITING FOR', goes: 1, cut: true, wraps: true, of: route => route.next },
 ]
 
 /** `rows`: of the terminal; null: as many as it takes. */
 export function fleetView(status: Status, look: Look, rows: number | null): readonly string[] {
   const routes = rowsOf(status).toSorted(byNeed)
-  const head = [...headView(status, look), ...sentences(status, routes, look), '']
-  if (routes.length === 0) return [...head, 'no routes, and no default backend']
-  const room = rows === null ? routes.length : Math.max(FEWEST_ROWS, rows - head.length - 1)
+  const head = [...headView(status, look), ...sentences(status, routes, look)]
+  if (routes.length === 0) return [...head, '', 'no routes, and no default backend']
+  const room = rows === null ? Number.POSITIVE_INFINITY : Math.max(FEWEST_ROWS, rows - head.length - 2)
   const shown = routes.length <= room ? routes : routes.slice(0, room - 1)
   const left = routes.length - shown.length
+  const lines = table(fitting(shown, look), shown, look, left === 0 ? room - shown.length : 0)
   return [
     ...head,
-    ...table(fitting(shown, look), shown, look),
+    lines.some(line => plainOf(line).endsWith('…')) ? look.paint('dim', whole(look, CUT_NOTE)) : '',
+    ...lines,
     ...(left === 0
       ? []
       : [look.paint('dim', `… and ${count(left, 'route')} that ${left === 1 ? 'needs' : 'need'} less`)]),
@@ -189,7 +192,7 @@ function splitText({ desired, observed, state }: RouteShort): string {
 }
 
 function pair<T>(text: (value: T) => string, { legacy, new: fresh }: { readonly legacy: T; readonly new: T }): string {
-  return `${text(fresh)}/${text(legacy)}`
+  return `${text(legacy)}/${text(fresh)}`
 }
 
 function errorText(ratio: number | null): string {

@@ -28,8 +28,13 @@ export function routesView(routes: readonly RouteView[], look: Look): readonly s
   )
 }
 
-/** `compared` null: it could not be read, or there is nothing to compare. */
-export function routeView(route: RouteView, compared: DivergencesAnswer | null, look: Look): readonly string[] {
+/** What other calls say of a route; null: it could not be read, or there is nothing. */
+interface Besides {
+  readonly compared: DivergencesAnswer | null
+  readonly next: string | null
+}
+
+export function routeView(route: RouteView, { compared, next }: Besides, look: Look): readonly string[] {
   const { weight } = route
   const state = stateOf(route)
   const observed =
@@ -51,6 +56,7 @@ export function routeView(route: RouteView, compared: DivergencesAnswer | null, 
     ['reasons', reasonsOf(route)],
     ['shadow', route.shadow === null ? null : shadowText(route.shadow)],
     ['compared', compared === null ? null : comparedText(compared)],
+    ['next', next === null ? null : safe(next)],
     ['revision', String(route.revision)],
   ]
   return [

@@ -34,12 +34,12 @@ t.test('by need, and what needs somebody is said above the table', async t => {
   )
   t.equal(lines[2], '! pay: rolled back by ann: 5xx since 10:02')
   t.equal(lines[3], '? search: 3 divergences')
-  t.match(lines[5], /ROUTE +PHASE +SPLIT +DES\/OBS +RPS new\/leg +ERR% new\/leg +P95ms new\/leg +MATCH +NEXT/)
+  t.match(lines[5], /ROUTE +PHASE +SPLIT +DES\/OBS +RPS leg\/new +ERR% leg\/new +P95ms leg\/new +MATCH +NEXT/)
   t.match(lines[6], /^! {2}pay +ROLLED BACK +.* 25%\/– .*restore, once/)
   t.match(lines[7], /^\? {2}search +shadow /)
   t.match(
     lines[8],
-    /^ {3}fine +growth +██░\|░{6} +25%\/24\.8% +4\.1\/12\.3 +0\.00\/1\.00 +9\.9\/13 +99\.0% 3 div +3 div/,
+    /^ {3}fine +growth +██░\|░{6} +25%\/24\.8% +12\.3\/4\.1 +1\.00\/0\.00 +13\/9\.9 +99\.0% 3 div +3 div/,
   )
 })
 
@@ -57,6 +57,29 @@ t.test('at any width no line is wider, and marks, ids, split and errors go last'
   t.notMatch(at80, /P95/)
   const at60 = fleetView(of([row({ id: 'fine' })]), plain(60), null).join('\n')
   t.match(at60, /fine/)
+})
+
+t.test('what moves next is whole on lines of its own, or says where it is whole', async t => {
+  const next = 'nothing is compared yet: waits for requests that may be asked twice'
+  const routes = of([row({ id: 'orders', next }), row({ id: 'others', next })])
+  const lastColumn = (lines: readonly string[]): string => {
+    const from = lines.find(line => line.includes('NEXT'))?.indexOf('NEXT') ?? 0
+    return lines
+      .slice(3)
+      .map(line => line.slice(from).trim())
+      .join(' ')
+  }
+  for (const width of [80, 100, 120, 140]) {
+    const lines = fleetView(routes, plain(width), null)
+    t.equal(lastColumn(lines), `NEXT / WAITING FOR ${next} ${next}`, String(width))
+    t.notMatch(lines.join('\n'), '…')
+  }
+  t.notMatch(fleetView(routes, plain(120), null).join(), /P95/, 'the least important column made room')
+  const low = fleetView(routes, plain(120), 7)
+  t.equal(low.length, 7)
+  t.match(low[2], '…: whole in `banyan routes ROUTE`')
+  t.match(low[4], /orders .* nothing is compared yet: waits for$/, 'the first has the lines that there are')
+  t.match(low.at(-1), /others .*…$/)
 })
 
 t.test('no more rows than there are, and what is left out is counted', async t => {
