@@ -142,16 +142,37 @@ t.test('while it hangs, so much waits and no more; the newest are dropped', asyn
   t.equal(counts.dropped, 10_000 - 4_096)
 })
 
-t.test('it is said when it begins and when it is over, and not again within a minute', async t => {
-  const { exporter, lines, pass } = make(t, [refused(), TAKEN, refused(), TAKEN])
-  exporter.add('a')
-  await pass(2_000)
-  await pass(1_000)
-  exporter.add('b')
-  await pass(2_000)
-  t.equal(lines.filter(line => line.startsWith('warn')).length, 1)
-  t.match(lines[0], /^warn traces: the collector does not take spans.* status 503$/)
-  t.match(lines[1], /^info traces: the collector takes spans again/)
+t.test('it is said when it begins and when it is over, and once a minute however often it comes and goes', async t => {
+  const { exporter, lines, pass } = make(t, Array.from({ length: 25 }, () => [refused(), TAKEN]).flat())
+  // Refused, and taken a second later: every five seconds.
+  const flap = async () => {
+    exporter.add('a')
+    await pass(2_000)
+    await pass(1_000)
+    await pass(2_000)
+  }
+  const warned = /^warn traces: the collector does not take spans.* status 503$/
+  const over = /^info traces: the collector takes spans again/
+  await flap()
+  t.match(lines, [warned, over])
+  for (let times = 1; times < 11; times++) await flap()
+  t.equal(lines.length, 2, 'nothing for most of a minute')
+  for (let times = 11; times < 14; times++) await flap()
+  t.match(lines, [warned, over, warned, over])
+  t.equal(lines.length, 4)
+})
+
+t.test('it is said once, however long it stays away', async t => {
+  const { exporter, posts, lines, pass } = make(
+    t,
+    Array.from({ length: 50 }, () => refused()),
+  )
+  for (let second = 0; second < 180; second++) {
+    exporter.add('a')
+    await pass(1_000)
+  }
+  t.ok(posts.length > 40, 'batch after batch')
+  t.equal(lines.length, 1)
 })
 
 t.test('at the end everything is sent, the last few too', async t => {
