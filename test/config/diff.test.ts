@@ -90,7 +90,9 @@ t.test('what holds defaults only is told as there; what `defaults` gives is told
   const before = { path: '/groups/g', before: null, after: '{}' }
   t.same(differences(await of({}), await of({ groups: { g: {} } })), [before])
   const none = await of({ routes: [route] })
-  t.same(differences(none, await of({ routes: [{ ...route, compare: {} }] })), [{ ...before, path: '/routes/a/compare' }])
+  t.same(differences(none, await of({ routes: [{ ...route, compare: {} }] })), [
+    { ...before, path: '/routes/a/compare' },
+  ])
   const inherited = { defaults: { weight: 5, sticky: ['auto'] } }
   const some = await of({ ...inherited, routes: [route] })
   t.same(
