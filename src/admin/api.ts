@@ -33,6 +33,7 @@ import {
   reason,
   side,
   span,
+  whole,
 } from './api-words.ts'
 
 export { BurndownView, HistoryView, TrafficEvent } from './api-charts.ts'
@@ -58,6 +59,7 @@ export {
   WhoView,
 } from './api-shapes.ts'
 export { Applied, type Operation } from './api-words.ts'
+export { refusedIn } from './refused.ts'
 
 const nothing = z.strictObject({})
 
@@ -288,8 +290,8 @@ export const operations = {
     summary: 'Who changed what, when and why; newest first; hash-chained',
     scope: 'read',
     query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(1000).default(100),
-      before: z.coerce.number().int().min(1).optional(),
+      limit: whole(1, 1000).default(100),
+      before: whole(1).optional(),
       route: RouteParams.shape.id
         .optional()
         .describe(

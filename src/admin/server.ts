@@ -162,7 +162,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       return
     }
     const caller = parts.access.admit(request)
-    authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
+    authorize(name, operation, caller, parse(operation.params, request.params, 'path') as Record<string, string>)
     callers.set(request, caller)
     entitled.stays(request)
   }
@@ -179,9 +179,9 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     }
     const caller = callers.get(request) as Caller
     if (name === 'signOut') return sessionCalls.signOut(request, reply, caller)
-    const params = parse(operation.params, request.params) as Record<string, string>
+    const params = parse(operation.params, request.params, 'path') as Record<string, string>
     if (name === 'events') return listen(request, reply, caller)
-    const query = parse(operation.query, request.query)
+    const query = parse(operation.query, request.query, 'query')
     const body = parse(operation.body, request.body ?? {})
     // What changes something is not held up by those that serve.
     if (operation.method === 'GET' || LOOK.has(name)) await parts.look()
@@ -242,14 +242,16 @@ function refuseLargeHead({ raw }: FastifyRequest): void {
   }
 }
 
-/** The value as its schema wants it; mistakes become JSON Pointers. */
-function parse(schema: z.ZodType | undefined, value: unknown): unknown {
+/** The value as its schema wants it; mistakes become JSON Pointers, and in the sentence what people call it. */
+function parse(schema: z.ZodType | undefined, value: unknown, part: 'body' | 'path' | 'query' = 'body'): unknown {
   if (schema === undefined) return {}
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const errors = refusedIn(result.error, schema, value)
-  const first = errors[0]
-  throw new BanyanError('invalid', `${first?.pointer === '' ? 'the request' : first?.pointer}: ${first?.message}`, {
+  const errors = refusedIn(result.error, schema, value, part !== 'body')
+  const { pointer = '', message = '' } = errors[0] ?? {}
+  const named = part === 'body' ? pointer : `${pointer.slice(1)} in the ${part}`
+  const where = pointer !== '' ? named : part === 'body' ? 'the request' : `the ${part}`
+  throw new BanyanError('invalid', `${where}: ${message}`, {
     hint: `what is allowed: ${BASE}/openapi.json`,
     details: { errors },
   })

@@ -163,10 +163,12 @@ function aboutToken(operation: Operation, status: number, { token }: ClientOptio
 /** The only mistake, or the first of several, is often the whole sentence already. */
 function isSaidBy(sentence: string | undefined, { pointer, message }: { pointer: string; message: string }): boolean {
   if (sentence === undefined) return false
+  const said = sentence.endsWith(`: ${message}`) ? sentence.slice(0, -message.length - 2) : null
   return (
     sentence === message ||
-    sentence === `${pointer}: ${message}` ||
-    (pointer === '' && sentence.endsWith(`: ${message}`))
+    said === pointer ||
+    said?.startsWith(`${pointer.slice(1)} in the `) === true ||
+    (pointer === '' && said !== null)
   )
 }
 

@@ -251,6 +251,28 @@ t.test('an answer of another version', async t => {
   t.same(JSON.parse(misfit.out), { routes: {} }, 'what came is not lost')
 })
 
+t.test('what the API would refuse is said in its words before anything is sent', async t => {
+  const admin = await fakeAdmin({})
+  t.teardown(() => admin.close())
+  const { code, err } = await run(admin, ['audit', '--route', '*'])
+  t.equal(code, 2)
+  t.match(err, 'route: must be 1 to 64 of a-z, 0-9 and -; it is "*"')
+  t.equal(admin.seen.length, 0)
+})
+
+t.test('a mistake that is the whole sentence is not said twice', async t => {
+  const message = 'must be a whole number from 1 to 400; it is "x"'
+  const refused = problem(400, 'invalid', `days in the query: ${message}`, {
+    errors: [
+      { pointer: '/days', message },
+      { pointer: '/other', message },
+    ],
+  })
+  const admin = await fakeAdmin({ 'GET /status': response => reply(response, 400, refused) })
+  t.teardown(() => admin.close())
+  t.match((await run(admin, ['status'])).err, `banyan: days in the query: ${message}\n  /other: ${message}\n`)
+})
+
 t.test('ids cannot leave their place in the path', async t => {
   const admin = await fakeAdmin({ 'GET /routes': routes })
   t.teardown(() => admin.close())
