@@ -314,7 +314,7 @@ export const operations = {
     method: 'GET',
     path: '/events',
     summary:
-      'Server-sent events with ids; `Last-Event-ID` resumes. `divergence`: one is new or has changed its state: route, signature, state, kind, field, severity. `traffic`, without an id and not resumed: about every 2 s the routes whose figures changed, as in status (at, routes, default); all of them first',
+      'Server-sent events with ids; `Last-Event-ID` resumes. One token may listen 32 times (else 429), all together 64 (else 503), both with Retry-After. `divergence`: one is new or has changed its state: route, signature, state, kind, field, severity. `traffic`, without an id and not resumed: about every 2 s the routes whose figures changed, as in status (at, routes, default); all of them first',
     scope: 'read',
     answer: null,
   },

@@ -41,6 +41,7 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
   target_too_long: [414, 'URI Too Long'],
   too_many_fields: [431, 'Request Header Fields Too Large'],
   throttled: [429, 'Too Many Failed Logins'],
+  listener_share: [429, 'Too Many Listeners of One Token'],
   internal: [500, 'Internal Error'],
   backend_failed: [502, 'Bad Gateway'],
   store_unavailable: [503, 'Store Unavailable'],
@@ -69,10 +70,11 @@ export function problemOf(error: unknown): Problem {
   }
 }
 
-/** Seconds for a 429's Retry-After. */
-export function retryAfterOf(error: unknown): number {
+/** Seconds for Retry-After, which every 429 has; null: none. */
+export function retryAfterOf(error: unknown, status: number): number | null {
   const seconds = error instanceof BanyanError ? error.details.retryAfter : undefined
-  return typeof seconds === 'number' ? seconds : 60
+  if (typeof seconds === 'number') return seconds
+  return status === 429 ? 60 : null
 }
 
 /** fastify's own refusals, by its codes. */

@@ -137,9 +137,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     if (problem.status === 500)
       parts.log('error', 'admin call failed', { error: String((error as Error).stack ?? error) })
     if (problem.status === 401) reply.header('WWW-Authenticate', 'Bearer realm="banyan"')
-    if (problem.status === 429) {
-      reply.header('Retry-After', String(retryAfterOf(error)))
-    }
+    const retryAfter = retryAfterOf(error, problem.status)
+    if (retryAfter !== null) reply.header('Retry-After', String(retryAfter))
     reply.code(problem.status).type('application/problem+json').send(problem)
   }
 
@@ -216,9 +215,11 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     raw.setHeader('Content-Type', 'text/event-stream')
     // A stream ends with the token that opened it, and for a person after a while.
     const holds = () => parts.access.holds(caller)
-    if (!parts.events.listen(raw, typeof last === 'string' ? last : null, holds)) {
+    try {
+      parts.events.listen(raw, typeof last === 'string' ? last : null, caller.tokenId ?? caller.name, holds)
+    } catch (error) {
       raw.removeHeader('Content-Type')
-      throw new BanyanError('too_many_listeners', 'too many listen to events already')
+      throw error
     }
     reply.hijack()
   }
