@@ -4,6 +4,7 @@ import type { Problem } from './api.ts'
 
 const STATUS: Readonly<Record<string, readonly [status: number, title: string]>> = {
   invalid: [400, 'Invalid Request'],
+  bad_request: [400, 'Bad Request'],
   not_json: [400, 'Not JSON'],
   unauthorized: [401, 'Unauthorized'],
   forbidden: [403, 'Forbidden'],
@@ -39,6 +40,7 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
   wrong_host: [421, 'Misdirected Request'],
   invalid_config: [422, 'Invalid Configuration'],
   target_too_long: [414, 'URI Too Long'],
+  head_too_large: [431, 'Request Header Fields Too Large'],
   too_many_fields: [431, 'Request Header Fields Too Large'],
   throttled: [429, 'Too Many Failed Logins'],
   listener_share: [429, 'Too Many Listeners of One Token'],

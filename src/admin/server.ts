@@ -18,6 +18,7 @@ import { servePages } from './pages.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
 import { createSessionCalls, SIGN_IN_BYTES } from './session-calls.ts'
+import { refuseUnreadable } from './unreadable.ts'
 import { seenNow, trafficEvent } from './views.ts'
 
 const BASE = '/api/v1'
@@ -71,6 +72,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     ...timesOf(parts.bounds),
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true,
+    clientErrorHandler: refuseUnreadable(HEADERS),
     routerOptions: { maxParamLength: 200 },
     // Paths that the router cannot read come past the hooks.
     frameworkErrors(_error, request, reply) {
