@@ -2,7 +2,7 @@
 // `traffic`. Spread into the operations of api.ts.
 import { z } from 'zod'
 import { RouteShort, Status } from './api-shapes.ts'
-import { LookParams, moment, type Operation, percent } from './api-words.ts'
+import { LookParams, moment, type Operation, percent, whole } from './api-words.ts'
 
 const counts = z.array(z.number().int().nullable())
 const times = z.array(z.number().nullable())
@@ -87,7 +87,7 @@ export const chartOperations = {
     summary: 'Calls to legacy and to new per UTC day, of all instances and over restarts; 400 days are kept',
     scope: 'read',
     query: z.strictObject({
-      days: z.coerce.number().int().min(1).max(400).default(90),
+      days: whole(1, 400).default(90),
       route: LookParams.shape.id.optional(),
     }),
     answer: BurndownView,

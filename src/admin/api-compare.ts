@@ -1,6 +1,7 @@
 // The part of the admin API about shadowing: where the sides' answers differ, what of it is noise, which rules say what does
 // not count. Mirrors shadow/view.ts; spread into the operations of api.ts.
 import { z } from 'zod'
+import { describeAs } from '../config/about.ts'
 import {
   DIVERGENCE_KINDS,
   DROP_REASONS,
@@ -9,7 +10,7 @@ import {
   SHADOW_RESULTS,
   SKIP_REASONS,
 } from '../model/comparison.ts'
-import { Applied, key, moment, type Operation, RouteParams, reason, side, span } from './api-words.ts'
+import { Applied, key, moment, type Operation, RouteParams, reason, side, span, whole } from './api-words.ts'
 
 const kind = z.enum(DIVERGENCE_KINDS)
 const severity = z.enum(SEVERITIES)
@@ -244,21 +245,16 @@ export const compareOperations = {
     scope: 'read',
     params: RouteParams,
     query: z.strictObject({
-      since: z
-        .union([
-          z.coerce
-            .number()
-            .int()
-            .min(400 * 86_400_000),
-          span,
-        ])
+      since: describeAs(z.union([whole(400 * 86_400_000), span]), {
+        allowed: 'milliseconds since 1970, or a time until now such as 1h',
+      })
         .optional()
         .describe('only what was seen since then: milliseconds since 1970, or a time until now such as 1h'),
       severity: severity.optional().describe('of that severity or above'),
       kind: kind.optional(),
       path: z.string().max(1024).optional().describe('JSON Pointer: at that place or below it'),
       state: state.optional(),
-      limit: z.coerce.number().int().min(1).max(1000).default(100),
+      limit: whole(1, 1000).default(100),
     }),
     answer: DivergencesAnswer,
   },
@@ -360,7 +356,7 @@ export const compareOperations = {
     summary: 'All that is known of a route: match rates, differences, rules, noise, what was never compared',
     scope: 'read',
     params: RouteParams,
-    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+    query: z.strictObject({ limit: whole(1, 1000).default(100) }),
     answer: ReportAnswer,
   },
   forget: {

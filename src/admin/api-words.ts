@@ -1,5 +1,6 @@
 // The words of the admin API that its operations share: what an operation is, moments, routes, reasons, what a change answers.
 import { z } from 'zod'
+import { describeAs } from '../config/about.ts'
 import type { Scope } from '../model/control.ts'
 import { DEFAULT_ROUTE } from '../model/route.ts'
 
@@ -12,12 +13,18 @@ export const cutReason = z
   .transform(text => text.slice(0, 500))
   .describe('why; kept in the audit log up to 500 characters')
 
+const ROUTE_ID = '1 to 64 of a-z, 0-9 and -'
+
 export const RouteParams = z.object({
-  id: z
-    .string()
-    .regex(/^[a-z0-9-]{1,64}$/)
-    .describe('1 to 64 of a-z, 0-9 and -'),
+  id: describeAs(z.string().regex(/^[a-z0-9-]{1,64}$/), { allowed: ROUTE_ID }).describe(ROUTE_ID),
 })
+
+/** A number in a query, where everything is text. */
+export function whole(from: number, to = Number.MAX_SAFE_INTEGER) {
+  const bounds = to === Number.MAX_SAFE_INTEGER ? `from ${from} on` : `from ${from} to ${to}`
+  return describeAs(z.coerce.number().int().min(from).max(to), { allowed: `a whole number ${bounds}` })
+}
+
 const SPAN_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const LONGEST_SPAN_MS = 400 * 86_400_000
 
@@ -27,10 +34,12 @@ function readSpan(text: string): number {
 
 /** The default can be looked at and no more: it has no weight, and is on legacy always. */
 export const LookParams = z.object({
-  id: z
-    .union([RouteParams.shape.id, z.literal(DEFAULT_ROUTE)])
-    .describe(`1 to 64 of a-z, 0-9 and -, or ${DEFAULT_ROUTE}`),
+  id: describeAs(z.union([RouteParams.shape.id, z.literal(DEFAULT_ROUTE)]), {
+    allowed: `${ROUTE_ID}, or ${DEFAULT_ROUTE}`,
+  }).describe(`${ROUTE_ID}, or ${DEFAULT_ROUTE}`),
 })
+
+const SPAN = 'a time from 1s to 400d, such as 2h or 7d, or seconds as a number'
 
 /** A time from now on: `7d`, or a number of seconds. */
 export const span = z
@@ -41,8 +50,8 @@ export const span = z
       .transform(readSpan),
     z.number().transform(seconds => seconds * 1000),
   ])
-  .refine(ms => ms >= 1000 && ms <= LONGEST_SPAN_MS)
-  .describe('a time from 1s to 400d, such as 2h or 7d, or seconds as a number')
+  .refine(ms => ms >= 1000 && ms <= LONGEST_SPAN_MS, `must be ${SPAN}`)
+  .describe(SPAN)
 
 export const side = z.enum(['legacy', 'new'])
 export const key = z.string().min(1).max(1024).describe('the value of one of the route’s sticky keys')

@@ -33,6 +33,7 @@ import {
   reason,
   side,
   span,
+  whole,
 } from './api-words.ts'
 
 export { BurndownView, HistoryView, TrafficEvent } from './api-charts.ts'
@@ -58,6 +59,7 @@ export {
   WhoView,
 } from './api-shapes.ts'
 export { Applied, type Operation } from './api-words.ts'
+export { refusedIn } from './refused.ts'
 
 const nothing = z.strictObject({})
 
@@ -288,8 +290,8 @@ export const operations = {
     summary: 'Who changed what, when and why; newest first; hash-chained',
     scope: 'read',
     query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(1000).default(100),
-      before: z.coerce.number().int().min(1).optional(),
+      limit: whole(1, 1000).default(100),
+      before: whole(1).optional(),
       route: RouteParams.shape.id
         .optional()
         .describe(
@@ -312,7 +314,7 @@ export const operations = {
     method: 'GET',
     path: '/events',
     summary:
-      'Server-sent events with ids; `Last-Event-ID` resumes. `divergence`: one is new or has changed its state: route, signature, state, kind, field, severity. `traffic`, without an id and not resumed: about every 2 s the routes whose figures changed, as in status (at, routes, default); all of them first',
+      'Server-sent events with ids; `Last-Event-ID` resumes. One token may listen 32 times (else 429), all together 64 (else 503), both with Retry-After. `divergence`: one is new or has changed its state: route, signature, state, kind, field, severity. `traffic`, without an id and not resumed: about every 2 s the routes whose figures changed, as in status (at, routes, default); all of them first',
     scope: 'read',
     answer: null,
   },

@@ -1,9 +1,14 @@
 // Server-sent events: what changed, as it changes, with ids that a client can resume from.
 import type { ServerResponse } from 'node:http'
+import { BanyanError } from '../model/errors.ts'
 
 /** Events kept for those who come back. */
 const KEPT = 1_000
 const LISTENERS = 64
+/** Of one token, or one person. */
+const SHARE = 32
+/** Seconds: nobody knows when one leaves. */
+const COME_BACK = 10
 const HEARTBEAT_MS = 15_000
 /** A listener that reads too slowly is let go; it can resume. */
 const MAX_BEHIND_BYTES = 1024 * 1024
@@ -12,8 +17,11 @@ const LIVE_BEHIND_BYTES = 256 * 1024
 
 export interface Events {
   publish(type: string, data: unknown): void
-  /** Takes the response over until its client leaves or `holds` is false. False: too many listen already. */
-  listen(res: ServerResponse, lastEventId: string | null, holds?: () => boolean): boolean
+  /**
+   * Takes the response over until its client leaves or `holds` is false. Throws where too many listen already: of the same holder,
+   * or of all; but then who has the most gives one up for who has fewer, and only shares that are even keep anybody out.
+   */
+  listen(res: ServerResponse, lastEventId: string | null, holder: string, holds?: () => boolean): void
   /**
    * What is true now: without an id, and not kept for anybody. `whole` goes to those who have not had it, or did not take the
    * one before; `change` to all others.
@@ -26,6 +34,7 @@ export interface Events {
 }
 
 interface Listener {
+  readonly holder: string
   readonly holds: () => boolean
   needsWhole: boolean
 }
@@ -33,6 +42,11 @@ interface Listener {
 interface Kept {
   readonly number: number
   readonly text: string
+}
+
+const refusal = {
+  hint: `one token may listen ${SHARE} times, all together ${LISTENERS}: end one that nobody needs, or come back later`,
+  details: { retryAfter: COME_BACK },
 }
 
 /** `epoch` tells ids of this process from those of an earlier one, which cannot be resumed from. */
@@ -63,6 +77,18 @@ export function createEvents(epoch: string): Events {
     res.write(text)
   }
 
+  function makeRoom(holder: string): void {
+    const shares = Map.groupBy(listeners, ([, listener]) => listener.holder)
+    const own = shares.get(holder)?.length ?? 0
+    if (own >= SHARE) throw new BanyanError('listener_share', `this token listens ${own} times already`, refusal)
+    if (listeners.size < LISTENERS) return
+    const most = [...shares.values()].reduce((one, other) => (other.length > one.length ? other : one))
+    const [oldest] = most[0] as (typeof most)[number]
+    if (most.length <= own + 1) throw new BanyanError('too_many_listeners', `${LISTENERS} listen already`, refusal)
+    listeners.delete(oldest)
+    oldest.end()
+  }
+
   return {
     publish(type, data) {
       number++
@@ -71,9 +97,9 @@ export function createEvents(epoch: string): Events {
       if (kept.length > KEPT) kept.shift()
       for (const res of listeners.keys()) send(res, text)
     },
-    listen(res, lastEventId, holds = () => true) {
-      if (listeners.size >= LISTENERS) return false
-      listeners.set(res, { holds, needsWhole: true })
+    listen(res, lastEventId, holder, holds = () => true) {
+      makeRoom(holder)
+      listeners.set(res, { holder, holds, needsWhole: true })
       res.on('close', () => listeners.delete(res))
       // An id to come back with, also for those who leave before anything happened.
       if (lastEventId === null) res.write(`: banyan\nid: ${epoch}-${number}\n\n`)
@@ -88,7 +114,6 @@ export function createEvents(epoch: string): Events {
         }
       }
       joined()
-      return true
     },
     live(type, whole, change) {
       const textOf = (data: unknown) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`

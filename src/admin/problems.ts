@@ -4,6 +4,7 @@ import type { Problem } from './api.ts'
 
 const STATUS: Readonly<Record<string, readonly [status: number, title: string]>> = {
   invalid: [400, 'Invalid Request'],
+  bad_request: [400, 'Bad Request'],
   not_json: [400, 'Not JSON'],
   unauthorized: [401, 'Unauthorized'],
   forbidden: [403, 'Forbidden'],
@@ -39,8 +40,10 @@ const STATUS: Readonly<Record<string, readonly [status: number, title: string]>>
   wrong_host: [421, 'Misdirected Request'],
   invalid_config: [422, 'Invalid Configuration'],
   target_too_long: [414, 'URI Too Long'],
+  head_too_large: [431, 'Request Header Fields Too Large'],
   too_many_fields: [431, 'Request Header Fields Too Large'],
   throttled: [429, 'Too Many Failed Logins'],
+  listener_share: [429, 'Too Many Listeners of One Token'],
   internal: [500, 'Internal Error'],
   backend_failed: [502, 'Bad Gateway'],
   store_unavailable: [503, 'Store Unavailable'],
@@ -69,10 +72,11 @@ export function problemOf(error: unknown): Problem {
   }
 }
 
-/** Seconds for a 429's Retry-After. */
-export function retryAfterOf(error: unknown): number {
+/** Seconds for Retry-After, which every 429 has; null: none. */
+export function retryAfterOf(error: unknown, status: number): number | null {
   const seconds = error instanceof BanyanError ? error.details.retryAfter : undefined
-  return typeof seconds === 'number' ? seconds : 60
+  if (typeof seconds === 'number') return seconds
+  return status === 429 ? 60 : null
 }
 
 /** fastify's own refusals, by its codes. */

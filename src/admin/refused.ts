@@ -1,6 +1,6 @@
 // From what zod found in a call to what people read: what is wrong, where, and what is allowed instead.
 import type { z } from 'zod'
-import { keysOf, schemaAt } from '../config/about.ts'
+import { keysOf, said, schemaAt } from '../config/about.ts'
 import { didYouMean, wordHint } from '../config/hint.ts'
 
 type Issue = z.core.$ZodIssue
@@ -19,27 +19,47 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'an object',
 }
 
-/** `value` is what came, as a whole. */
+/** `value` is what came, as a whole. `plain`: of a URL, where all is text and may be said back; twice the same name is a list. */
 export function refusedIn(
   error: z.ZodError,
   schema: z.ZodType,
   value: unknown,
+  plain = false,
 ): { pointer: string; message: string }[] {
-  return error.issues.map(issue => ({
+  const refused = error.issues.map(issue => ({
     pointer: ['', ...issue.path.map(escaped)].join('/'),
-    message: messageOf(issue, schema, value),
+    message: messageOf(issue, schema, value, plain),
   }))
+  // Of one value several things may be wrong, and one sentence says what it must be.
+  return refused.filter(
+    ({ pointer, message }, i) => refused.findIndex(one => one.pointer === pointer && one.message === message) === i,
+  )
 }
 
-function messageOf(issue: Issue, schema: z.ZodType, value: unknown): string {
+function messageOf(issue: Issue, schema: z.ZodType, value: unknown, plain: boolean): string {
   if (issue.code === 'unrecognized_keys') return unknownKeys(issue.keys, schemaAt(schema, issue.path) ?? schema)
   const found = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], value)
-  const wanted = wantedBy(issue, schemaAt(schema, issue.path))
+  const place = schemaAt(schema, issue.path)
+  const stated = issue.code === 'custom' || place === null ? undefined : said(place, 'allowed')
+  const wanted = stated ?? wantedBy(issue, place)
   if (wanted === null) return issue.message
   if (found === undefined) return `is missing: it must be ${wanted}`
   const hint = issue.code === 'invalid_value' ? wordHint(issue.values.map(String), found) : null
-  const kind = issue.code === 'invalid_type' ? `; it is ${kindOf(found)}` : ''
+  const isShown = stated !== undefined || issue.code === 'invalid_type' || (plain && issue.code === 'invalid_value')
+  const kind = isShown
+    ? `; ${plain ? plainly(found) : `it is ${isFraction(issue, found) ? found : kindOf(found)}`}`
+    : ''
   return `must be ${wanted}${kind}${hint === null ? '' : `; ${hint}`}`
+}
+
+function isFraction(issue: Issue, found: unknown): boolean {
+  return issue.code === 'invalid_type' && (issue.expected as string) === 'int' && Number.isFinite(found)
+}
+
+function plainly(found: unknown): string {
+  if (Array.isArray(found)) return 'it comes more than once'
+  const text = String(found)
+  return `it is ${JSON.stringify(text.length > LONGEST_KEY ? `${text.slice(0, LONGEST_KEY)}…` : text)}`
 }
 
 /** What fits behind "must be"; null where zod knows better words. */

@@ -18,6 +18,7 @@ import { servePages } from './pages.ts'
 import { problemOf, retryAfterOf } from './problems.ts'
 import { refusedIn } from './refused.ts'
 import { createSessionCalls, SIGN_IN_BYTES } from './session-calls.ts'
+import { refuseUnreadable } from './unreadable.ts'
 import { seenNow, trafficEvent } from './views.ts'
 
 const BASE = '/api/v1'
@@ -71,6 +72,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     ...timesOf(parts.bounds),
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true,
+    clientErrorHandler: refuseUnreadable(HEADERS),
     routerOptions: { maxParamLength: 200 },
     // Paths that the router cannot read come past the hooks.
     frameworkErrors(_error, request, reply) {
@@ -137,9 +139,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     if (problem.status === 500)
       parts.log('error', 'admin call failed', { error: String((error as Error).stack ?? error) })
     if (problem.status === 401) reply.header('WWW-Authenticate', 'Bearer realm="banyan"')
-    if (problem.status === 429) {
-      reply.header('Retry-After', String(retryAfterOf(error)))
-    }
+    const retryAfter = retryAfterOf(error, problem.status)
+    if (retryAfter !== null) reply.header('Retry-After', String(retryAfter))
     reply.code(problem.status).type('application/problem+json').send(problem)
   }
 
@@ -162,7 +163,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       return
     }
     const caller = parts.access.admit(request)
-    authorize(name, operation, caller, parse(operation.params, request.params) as Record<string, string>)
+    authorize(name, operation, caller, parse(operation.params, request.params, 'path') as Record<string, string>)
     callers.set(request, caller)
     entitled.stays(request)
   }
@@ -179,9 +180,9 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     }
     const caller = callers.get(request) as Caller
     if (name === 'signOut') return sessionCalls.signOut(request, reply, caller)
-    const params = parse(operation.params, request.params) as Record<string, string>
+    const params = parse(operation.params, request.params, 'path') as Record<string, string>
     if (name === 'events') return listen(request, reply, caller)
-    const query = parse(operation.query, request.query)
+    const query = parse(operation.query, request.query, 'query')
     const body = parse(operation.body, request.body ?? {})
     // What changes something is not held up by those that serve.
     if (operation.method === 'GET' || LOOK.has(name)) await parts.look()
@@ -216,9 +217,11 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     raw.setHeader('Content-Type', 'text/event-stream')
     // A stream ends with the token that opened it, and for a person after a while.
     const holds = () => parts.access.holds(caller)
-    if (!parts.events.listen(raw, typeof last === 'string' ? last : null, holds)) {
+    try {
+      parts.events.listen(raw, typeof last === 'string' ? last : null, caller.tokenId ?? caller.name, holds)
+    } catch (error) {
       raw.removeHeader('Content-Type')
-      throw new BanyanError('too_many_listeners', 'too many listen to events already')
+      throw error
     }
     reply.hijack()
   }
@@ -242,14 +245,16 @@ function refuseLargeHead({ raw }: FastifyRequest): void {
   }
 }
 
-/** The value as its schema wants it; mistakes become JSON Pointers. */
-function parse(schema: z.ZodType | undefined, value: unknown): unknown {
+/** The value as its schema wants it; mistakes become JSON Pointers, and in the sentence what people call it. */
+function parse(schema: z.ZodType | undefined, value: unknown, part: 'body' | 'path' | 'query' = 'body'): unknown {
   if (schema === undefined) return {}
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const errors = refusedIn(result.error, schema, value)
-  const first = errors[0]
-  throw new BanyanError('invalid', `${first?.pointer === '' ? 'the request' : first?.pointer}: ${first?.message}`, {
+  const errors = refusedIn(result.error, schema, value, part !== 'body')
+  const { pointer = '', message = '' } = errors[0] ?? {}
+  const named = part === 'body' ? pointer : `${pointer.slice(1)} in the ${part}`
+  const where = pointer !== '' ? named : part === 'body' ? 'the request' : `the ${part}`
+  throw new BanyanError('invalid', `${where}: ${message}`, {
     hint: `what is allowed: ${BASE}/openapi.json`,
     details: { errors },
   })

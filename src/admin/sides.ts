@@ -32,7 +32,7 @@ export async function createSideDoors(parts: SideDoorParts): Promise<FastifyInst
     // Of fastify and the proxy. No body is read here: it is the path that they refuse, in words that do not say so.
     const ofPath = !(error instanceof BanyanError) && statusCode === 400
     const problem = problemOf(ofPath ? pathRefused(request.url) : error)
-    if (problem.status === 429) reply.header('Retry-After', String(retryAfterOf(error)))
+    if (problem.status === 429) reply.header('Retry-After', String(retryAfterOf(error, 429)))
     reply.code(problem.status).type('application/problem+json').send(problem)
   }
   const app = fastify({

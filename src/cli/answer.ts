@@ -1,6 +1,6 @@
 // Makes sense of what came back from the admin API: an answer, or one sentence, notes and an exit code.
 import { type Operation, Problem } from '../admin/api.ts'
-import { codeOf, TOKEN_SOURCES } from './access.ts'
+import { codeOf, DEFAULT_ADMIN, TOKEN_SOURCES } from './access.ts'
 import type { ClientOptions } from './client.ts'
 import { CliError, EXIT, type ExitCode } from './io.ts'
 
@@ -42,6 +42,8 @@ export function exitByStatus(status: number): ExitCode {
   return EXIT_BY_STATUS[status] ?? EXIT.error
 }
 
+const OUR_TYPES = 'urn:banyan:'
+
 const UNREACHABLE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ENOTFOUND: 'there is no such host',
@@ -69,7 +71,7 @@ export function understand(operation: Operation, received: Received, options: Cl
       changes(operation)
         ? 'the change may be in force: see `banyan status`; the whole answer is on stdout'
         : 'the whole answer is on stdout',
-      `this is banyan ${options.version}: does another version answer there?`,
+      `this is banyan ${options.version}: does another version answer there, or something else?`,
     ],
     raw: answer,
     status,
@@ -104,6 +106,7 @@ function refused(operation: Operation, received: Received, answer: unknown, opti
   const { status } = received
   const problem = Problem.partial().safeParse(answer)
   const said = problem.success ? problem.data : {}
+  if (!isOfAdmin(said.type, answer)) return refusedByOther(operation, received, answer, options)
   const detail = said.detail ?? said.title
   const exit = exitByStatus(status)
   const notes = [
@@ -112,29 +115,60 @@ function refused(operation: Operation, received: Received, answer: unknown, opti
       .map(({ pointer, message }) => `${pointer === '' ? '/' : pointer}: ${message}`),
     ...(said.hint === undefined ? [] : [withCommands(said.hint)]),
     ...(said.currentRevision === undefined ? [] : [`the revision is now ${said.currentRevision}`]),
+    ...(exit === EXIT.forbidden ? aboutToken(operation, status, options) : []),
   ]
-  if (exit === EXIT.forbidden) {
-    notes.push(
-      options.token === null ? 'no token was found' : `the token came from ${options.token.from}`,
-      ...(status === 403 && operation.scope !== null ? [`the scope that is needed: ${operation.scope}`] : []),
-      TOKEN_SOURCES,
-    )
-  }
-  if (received.location !== null && status >= 300 && status < 400) {
-    notes.push(`it points to ${received.location}; redirects are not followed: give the right address with --admin`)
-  }
-  if (detail === undefined && exit === EXIT.error) notes.push(whereIsIt(options.admin))
-  const message = detail ?? `${options.admin.origin} answered ${status} (${received.type})`
-  return new CliError(exit, message, { notes, status })
+  return new CliError(exit, detail ?? `${options.admin.origin} answered ${status} (${received.type})`, {
+    notes,
+    status,
+  })
+}
+
+/** All refusals of the admin listener name their kind so. Those of the listener for clients do, too, and which request it was. */
+function isOfAdmin(type: string | undefined, answer: unknown): boolean {
+  return type?.startsWith(OUR_TYPES) === true && !isOfClients(answer)
+}
+
+function isOfClients(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'exchange' in answer
+}
+
+/** Without a status: what it means there says nothing of what was asked for here. */
+function refusedByOther(operation: Operation, received: Received, answer: unknown, options: ClientOptions): CliError {
+  const { status, type, location } = received
+  // A proxy in front, that signs people in, may say so; a token that is missing or wrong there as well.
+  const isForbidden = exitByStatus(status) === EXIT.forbidden
+  const isMoved = location !== null && status >= 300 && status < 400
+  return notOurs(
+    `it answered ${status} (${type})`,
+    options.admin,
+    [
+      ...(isMoved ? [`it points to ${location}; redirects are not followed: give the right address with --admin`] : []),
+      isOfClients(answer)
+        ? 'it is the listener for clients of a Banyan (`proxy.listen`); the admin API is on another port'
+        : 'the listener for clients (`proxy.listen`) hands everything to backends; a proxy in front of the admin listener may answer, too',
+      ...(isForbidden ? aboutToken(operation, status, options) : []),
+    ],
+    isForbidden ? EXIT.forbidden : EXIT.error,
+  )
+}
+
+function aboutToken(operation: Operation, status: number, { token }: ClientOptions): readonly string[] {
+  return [
+    token === null ? 'no token was found' : `the token came from ${token.from}`,
+    ...(status === 403 && operation.scope !== null ? [`the scope that is needed: ${operation.scope}`] : []),
+    TOKEN_SOURCES,
+  ]
 }
 
 /** The only mistake, or the first of several, is often the whole sentence already. */
 function isSaidBy(sentence: string | undefined, { pointer, message }: { pointer: string; message: string }): boolean {
   if (sentence === undefined) return false
+  const said = sentence.endsWith(`: ${message}`) ? sentence.slice(0, -message.length - 2) : null
   return (
     sentence === message ||
-    sentence === `${pointer}: ${message}` ||
-    (pointer === '' && sentence.endsWith(`: ${message}`))
+    said === pointer ||
+    said?.startsWith(`${pointer.slice(1)} in the `) === true ||
+    (pointer === '' && said !== null)
   )
 }
 
@@ -169,14 +203,14 @@ export function unreached(error: unknown, operation: Operation, late: boolean, o
 }
 
 /** Something answers, but it is another thing. */
-export function notOurs(why: string, url: URL): CliError {
-  return new CliError(EXIT.error, `${url.origin} does not seem to be the admin API: ${why}`, {
-    notes: [whereIsIt(url)],
+export function notOurs(why: string, url: URL, notes: readonly string[] = [], exit: ExitCode = EXIT.error): CliError {
+  return new CliError(exit, `${url.origin} does not seem to be a Banyan admin listener: ${why}`, {
+    notes: [...notes, whereIsIt(url)],
   })
 }
 
 function whereIsIt(url: URL): string {
-  return `the admin API is looked for at ${url.href}; another one: --admin URL, or BANYAN_ADMIN`
+  return `the admin API is looked for at ${url.href}; another one: --admin URL, or BANYAN_ADMIN. A Banyan listens at \`admin.listen\`, ${DEFAULT_ADMIN} unless its file says otherwise`
 }
 
 function changes(operation: Operation): boolean {

@@ -1,7 +1,7 @@
 // A client of admin/api.ts: one call in, one answer out, or a failure that people can read.
 import * as http from 'node:http'
 import * as https from 'node:https'
-import { type Operation, type OperationName, operations } from '../admin/api.ts'
+import { type Operation, type OperationName, operations, refusedIn } from '../admin/api.ts'
 import type { Milliseconds, Revision } from '../model/units.ts'
 import type { FoundToken } from './access.ts'
 import { notOurs, type Received, understand, unreached } from './answer.ts'
@@ -59,9 +59,9 @@ export function createClient(options: ClientOptions): Client {
 
 /** Checked with the API's own schemas, so that a mistake is said before anything is sent. */
 function ask(operation: Operation, input: CallInput, options: ClientOptions): Asked {
-  mustFit(operation.params, input.params)
-  mustFit(operation.query, input.query)
-  mustFit(operation.body, input.body)
+  mustFit(operation.params, input.params, true)
+  mustFit(operation.query, input.query, true)
+  mustFit(operation.body, input.body, false)
   const path = operation.path.replace(/:(\w+)/g, (_, name: string) => segmentOf(input.params?.[name] ?? ''))
   const url = new URL(`${options.admin.pathname.replace(/\/+$/, '')}/api/v1${path}`, options.admin)
   for (const [name, value] of Object.entries(input.query ?? {})) {
@@ -128,11 +128,12 @@ function exchange(asked: Asked, options: ClientOptions): Promise<Received> {
   })
 }
 
-function mustFit(schema: Operation['body'], value: unknown): void {
+function mustFit(schema: Operation['body'], value: unknown, plain: boolean): void {
   const checked = schema?.safeParse(value ?? {})
-  if (checked === undefined || checked.success) return
-  const [issue] = checked.error.issues
-  throw new CliError(EXIT.usage, `${issue?.path.join('.') ?? 'input'}: ${issue?.message ?? 'not allowed'}`)
+  if (schema === undefined || checked === undefined || checked.success) return
+  const [first] = refusedIn(checked.error, schema, value ?? {}, plain)
+  const where = first?.pointer.slice(1).replaceAll('/', '.')
+  throw new CliError(EXIT.usage, `${where || 'input'}: ${first?.message ?? 'not allowed'}`)
 }
 
 function segmentOf(value: string): string {

@@ -22,6 +22,8 @@ export interface About {
   readonly byName?: (name: string) => z.ZodType | null
 }
 
+const WRAPPERS = [z.ZodExactOptional, z.ZodPrefault, z.ZodOptional, z.ZodDefault]
+
 const words = new WeakMap<object, About>()
 
 export function describeAs<S extends z.ZodType>(schema: S, about: About): S {
@@ -129,7 +131,7 @@ function inner(schema: z.ZodType): z.ZodType | null {
   const described = about.later ?? about.shape
   if (described !== undefined) return described
   if (about.json !== undefined) return null
-  if (schema instanceof z.ZodExactOptional || schema instanceof z.ZodPrefault) return schema.def.innerType as z.ZodType
+  if (WRAPPERS.some(wrapper => schema instanceof wrapper)) return (schema as z.ZodOptional).def.innerType as z.ZodType
   if (schema instanceof z.ZodPipe) return schema.def.in as z.ZodType
   return null
 }

@@ -27,7 +27,7 @@ export const telemetry = z.strictObject({
   traces: traces
     .exactOptional()
     .describe(
-      'OpenTelemetry traces; without it there are none, whatever OTEL_* variables say. With it, a request that is recorded goes to backends with our span in its traceparent',
+      'OpenTelemetry traces; without it there are none, whatever OTEL_* variables say. With it, a request that is recorded goes to backends with our span in its traceparent, and a malformed one is replaced',
     ),
 })
 

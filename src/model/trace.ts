@@ -29,8 +29,6 @@ export interface Trace {
   readonly parent: TraceParent | null
   /** Of the client's request. */
   readonly spanId: string
-  /** False: what the client sent is no traceparent, and goes on as it is; the trace is for us only. */
-  readonly isTold: boolean
   readonly at: Milliseconds
   readonly scheme: 'http' | 'https'
   /** In force on the route; null: no route matched, or it has none. */

@@ -13,8 +13,10 @@ export interface Accepted {
   readonly at: Milliseconds
   readonly id: string
   readonly traceId: string
-  /** Ours, for a client that sent none; `''` when it did. */
+  /** Ours, where a trace begins here; `''`: the client's goes on. */
   readonly traceparent: string
+  /** What the client sent of a trace, `tracestate` too, does not go on. */
+  readonly restartsTrace: boolean
   /** null: it is not recorded. */
   readonly trace: Trace | null
   readonly snapshot: Snapshot
@@ -81,8 +83,9 @@ export function accept(
     for (const { what, result } of decision.heard) parts.note({ kind: 'token', route: decision.route.id, what, result })
   }
   const weight = snapshot.splits[decision.route.index]?.effective ?? null
-  const { traceId, traceparent, trace } = beginTrace(parts, { fields, at, scheme: forwarded.proto, weight })
-  return { at, id, traceId, traceparent, trace, snapshot, head, request, forwarded, decision }
+  const begun = beginTrace(parts, { fields, at, scheme: forwarded.proto, weight })
+  const { traceId, traceparent, restarts: restartsTrace, trace } = begun
+  return { at, id, traceId, traceparent, restartsTrace, trace, snapshot, head, request, forwarded, decision }
 }
 
 interface Wrong {

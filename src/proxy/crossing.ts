@@ -81,6 +81,7 @@ export function sideRequest(
     withheld: route.override?.header?.name ?? null,
     hidesLinks: takesLinks,
     traceparent: spanId === null ? accepted.traceparent : toldBy(accepted, spanId),
+    restartsTrace: accepted.restartsTrace,
     loopMark: parts.couldBeUs(backend) ? parts.loopMark : null,
     changes: copy?.headers ?? rewrite?.headers ?? null,
     cookie: request.fields.hasCookie ? value => copied(cookiesForSide(value, own, other), copy) : null,

@@ -58,6 +58,8 @@ export interface RequestRewrite {
   readonly hidesLinks: boolean
   /** Value for a traceparent, instead of the client's; `''`: that stays as it is. */
   readonly traceparent: string
+  /** A trace begins here: no `tracestate` goes on. */
+  readonly restartsTrace: boolean
   /** Mark that lets us know our own request again; null: this backend cannot be us. */
   readonly loopMark: string | null
   readonly changes: HeaderChanges | null
@@ -73,13 +75,14 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
   const { framing, changes } = rewrite
   const lines = new Lines(text, `${method} ${rewrite.target} HTTP/${rewrite.version}\r\n`, at[0] as number)
   let given: Given | null = null
+  let isTold = false
   for (let i = 0; i < known.length; i++) {
     const { kind, lower, isProtected } = known[i] as (typeof known)[number]
     const value = list[2 * i + 1] as string
     let line: string | null = null
     switch (kind) {
       case 'plain':
-        if (lower === rewrite.withheld) line = ''
+        if (lower === rewrite.withheld || (rewrite.restartsTrace && lower === 'tracestate')) line = ''
         else if (rewrite.hidesLinks && (lower === LINK_HEADER || lower === 'referer')) {
           const rest = lower === LINK_HEADER ? '' : withoutLink(value)
           if (rest !== value) line = lineOf(list[2 * i] as string, rest)
@@ -88,7 +91,9 @@ export function requestText({ text, method, fields }: Request, rewrite: RequestR
         }
         break
       case 'trace':
-        if (rewrite.traceparent !== '') line = lineOf(list[2 * i] as string, rewrite.traceparent)
+        // Several are replaced by one.
+        if (rewrite.traceparent !== '') line = isTold ? '' : lineOf(list[2 * i] as string, rewrite.traceparent)
+        isTold = true
         break
       case 'host':
         if (rewrite.host !== null) line = `${list[2 * i]}: ${rewrite.host}\r\n`

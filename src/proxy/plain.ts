@@ -34,6 +34,7 @@ export function plainOriginal(
     id: parts.ids.exchange(),
     traceId,
     traceparent: `00-${traceId}-${parts.ids.span()}-01`,
+    restartsTrace: false,
     trace: null,
     snapshot: parts.current(),
     head: {

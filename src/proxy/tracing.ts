@@ -1,5 +1,6 @@
 // Where a request stands in a trace, what backends are told of it, and the questions to them that are followed. Where traces
-// are off, or one is not recorded, nothing is made here, and the client's own header goes on byte by byte.
+// are off, the client's own headers go on byte by byte, whatever they are; where they are on, a valid `traceparent` that is not
+// recorded does, and a malformed one is none (W3C Trace Context): a trace begins here, and its `tracestate` ends.
 import type { Dispatch, Trace, TraceParent } from '../model/trace.ts'
 import type { Milliseconds, Percent } from '../model/units.ts'
 import type { Outgoing } from '../upstream/sending.ts'
@@ -10,8 +11,10 @@ import type { ProxyParts } from './parts.ts'
 
 export interface Begun {
   readonly traceId: string
-  /** For a client that sent none; `''` when it did. */
+  /** Ours, where a trace begins here; `''`: the client's goes on. */
   readonly traceparent: string
+  /** What the client sent of a trace, `tracestate` too, does not go on. */
+  readonly restarts: boolean
   /** null: it is not recorded. */
   readonly trace: Trace | null
   /** What the client sent, if it is one. */
@@ -30,17 +33,18 @@ type Parts = Pick<ProxyParts, 'ids' | 'tracing'>
 export function beginTrace({ ids, tracing }: Parts, { fields, at, scheme, weight }: Request): Begun {
   const given = readTraceparent(fields.traceparent)
   const traceId = given?.traceId ?? ids.trace()
+  const restarts = tracing !== null && given === null
+  const begins = restarts || fields.traceparent === null
   // Whoever follows us is not to record what we have decided not to. Without traces nobody has decided anything.
-  const own = fields.traceparent !== null ? '' : `00-${traceId}-${ids.span()}-${tracing === null ? '01' : '00'}`
-  if (tracing === null || !tracing.samples(traceId, given)) return { traceId, traceparent: own, trace: null, given }
-  const isTold = given !== null || fields.traceparent === null
-  const trace = { traceId, parent: given, spanId: ids.span(), isTold, at, scheme, weight }
-  return { traceId, traceparent: own, trace, given }
+  const traceparent = begins ? `00-${traceId}-${ids.span()}-${tracing === null ? '01' : '00'}` : ''
+  const begun = { traceId, traceparent, restarts, given }
+  if (tracing === null || !tracing.samples(traceId, given)) return { ...begun, trace: null }
+  return { ...begun, trace: { traceId, parent: given, spanId: ids.span(), at, scheme, weight } }
 }
 
 /** The header that a backend gets with a question of ours; `''`: the client's, as it came. */
 export function toldBy({ trace, traceparent }: Pick<Accepted, 'trace' | 'traceparent'>, spanId: string): string {
-  if (trace === null || !trace.isTold) return traceparent
+  if (trace === null) return traceparent
   const isRandom = trace.parent?.isRandom ?? false
   return writeTraceparent({ traceId: trace.traceId, spanId, isSampled: true, isRandom })
 }

@@ -39,7 +39,7 @@ t.test('an event has an id, its name and one line of data, whatever is in it', a
   const events = createEvents('e')
   t.teardown(() => events.close())
   const { response, res } = fake()
-  t.ok(events.listen(res, null))
+  events.listen(res, null, 'tok')
   const before = response.text.length
   events.publish('change', { reason: 'a\nb\r\ndata: x\n\nid: 9' })
   const block = response.text.slice(before)
@@ -52,7 +52,7 @@ t.test('resume: exactly what came after the id; the last thousand are kept', asy
   t.teardown(() => events.close())
   const resumed = (id: string | null) => {
     const { response, res } = fake()
-    t.ok(events.listen(res, id))
+    events.listen(res, id, 'tok')
     return response
   }
   t.notMatch(resumed(null).text, /event:/)
@@ -81,7 +81,7 @@ t.test('who listens from now on gets the id to come back with', async t => {
   t.teardown(() => events.close())
   events.publish('change', 1)
   const { response, res } = fake()
-  events.listen(res, null)
+  events.listen(res, null, 'tok')
   t.equal(response.ids().at(-1), 'e-1')
   t.notMatch(response.text, /event: change/)
 })
@@ -90,7 +90,7 @@ t.test('a listener more than 1 MiB behind is let go; the others hear on', async 
   const events = createEvents('e')
   t.teardown(() => events.close())
   const [slow, quick] = [fake(), fake()]
-  for (const { res } of [slow, quick]) events.listen(res, null)
+  for (const { res } of [slow, quick]) events.listen(res, null, 'tok')
   slow.response.writableLength = 1024 * 1024
   events.publish('change', 1)
   t.notOk(slow.response.destroyed, 'not yet')
@@ -103,16 +103,41 @@ t.test('a listener more than 1 MiB behind is let go; the others hear on', async 
   t.match(quick.response.ids().slice(-3), ['e-1', 'e-2', 'e-3'])
 })
 
-t.test('64 listeners; who leaves makes room', async t => {
+const refused = (code: string) => ({ code, hint: /may listen 32 times, all together 64/, details: { retryAfter: 10 } })
+
+t.test('32 listeners of one token; who leaves makes room', async t => {
   const events = createEvents('e')
   t.teardown(() => events.close())
-  const listeners = Array.from({ length: 64 }, fake)
-  for (const { res } of listeners) t.ok(events.listen(res, null))
+  const listeners = Array.from({ length: 32 }, fake)
+  for (const { res } of listeners) events.listen(res, null, 'one')
   const late = fake()
-  t.notOk(events.listen(late.res, null))
+  t.throws(() => events.listen(late.res, null, 'one'), refused('listener_share'))
   t.equal(late.response.text, '', 'nothing was written to who is refused')
+  events.listen(fake().res, null, 'other')
   listeners[7]?.response.emit('close')
-  t.ok(events.listen(late.res, null))
+  events.listen(late.res, null, 'one')
+  t.equal(events.count(), 33)
+})
+
+t.test('64 of all: who has the most gives one up for who has fewer; even shares keep others out', async t => {
+  const events = createEvents('e')
+  t.teardown(() => events.close())
+  const [one, other] = ['one', 'other'].map(holder => {
+    const listeners = Array.from({ length: 32 }, fake)
+    for (const { res } of listeners) events.listen(res, null, holder)
+    return listeners.map(({ response }) => response)
+  }) as [FakeResponse[], FakeResponse[]]
+  const ended = (of: FakeResponse[]) => of.map(({ ended }, i) => (ended ? i : -1)).filter(i => i !== -1)
+  events.listen(fake().res, null, 'third')
+  t.same([ended(one), ended(other)], [[0], []], 'the oldest of who has the most')
+  t.throws(() => events.listen(fake().res, null, 'one'), refused('too_many_listeners'), 'it may not take it back')
+  events.listen(fake().res, null, 'third')
+  t.same([ended(one), ended(other)], [[0], [0]])
+  t.equal(events.count(), 64)
+  for (let i = 3; i < 64; i++) events.listen(fake().res, null, `another-${i}`)
+  t.ok(ended(one).length + ended(other).length > 60)
+  events.publish('change', 1)
+  t.notMatch(one[0]?.text, /event: change/, 'who gave up hears no more')
 })
 
 t.test('quiet connections are kept alive with comments, and all end with the process', async t => {
@@ -120,7 +145,7 @@ t.test('quiet connections are kept alive with comments, and all end with the pro
   t.teardown(() => mock.timers.reset())
   const events = createEvents('e')
   const { response, res } = fake()
-  events.listen(res, null)
+  events.listen(res, null, 'tok')
   const before = response.text.length
   mock.timers.tick(15_000)
   t.match(response.text.slice(before), /^: .*\n\n$/)
@@ -138,9 +163,9 @@ t.test('what is true now has no id, is not kept, and is whole for those who have
   let joined = 0
   events.joined(() => joined++)
   const [first, second] = [fake(), fake()]
-  events.listen(first.res, null)
+  events.listen(first.res, null, 'tok')
   events.live('traffic', () => 'whole', 'change')
-  events.listen(second.res, null)
+  events.listen(second.res, null, 'tok')
   t.equal(joined, 2)
   t.equal(events.count(), 2)
   events.live('traffic', () => 'whole', 'change')
@@ -149,7 +174,7 @@ t.test('what is true now has no id, is not kept, and is whole for those who have
   t.same(told(second), ['whole'])
   t.match(first.response.text, /\n\nevent: traffic\ndata: "whole"\n\nevent: traffic\ndata: "change"\n\n$/)
   const back = fake()
-  events.listen(back.res, 'e-0')
+  events.listen(back.res, 'e-0', 'tok')
   t.same(told(back), [], 'nothing of it was missed')
   second.response.writableLength = 256 * 1024 + 1
   events.live('traffic', () => 'whole 2', 'change 2')
@@ -164,7 +189,7 @@ t.test('nobody is let go for the size of what it was told at once', async t => {
   const events = createEvents('e')
   t.teardown(() => events.close())
   const { response, res } = fake()
-  events.listen(res, null)
+  events.listen(res, null, 'tok')
   events.live('traffic', () => 'x'.repeat(2 ** 21), '')
   response.writableLength = 2 ** 21
   events.publish('change', 1)

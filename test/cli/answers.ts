@@ -320,5 +320,5 @@ export const byOperation = {
 }
 
 export function problem(status: number, code: string, detail: string, more: object = {}): object {
-  return { type: `https://banyan.example/problems/${code}`, title: code, status, detail, code, ...more }
+  return { type: `urn:banyan:${code}`, title: code, status, detail, code, ...more }
 }

@@ -173,7 +173,10 @@ t.test('something else listens there', async t => {
   const html = await run(admin, ['status'])
   t.equal(html.code, 1)
   t.equal(html.out, '')
-  t.match(html.err, /does not seem to be the admin API: its answer \(200\) is not JSON but text\/html: <html>\\x1b\[2J/)
+  t.match(
+    html.err,
+    /does not seem to be a Banyan admin listener: its answer \(200\) is not JSON but text\/html: <html>\\x1b\[2J/,
+  )
   t.equal((await run(admin, ['routes'])).code, 1, 'JSON that is cut')
   const gateway = await run(admin, ['config', 'show'])
   t.equal(gateway.code, 1)
@@ -193,6 +196,35 @@ t.test('something else listens there', async t => {
   const ssh = await run({ url: `http://127.0.0.1:${(noise.address() as AddressInfo).port}` }, ['status'])
   t.equal(ssh.code, 1)
   t.match(ssh.err, /does not speak HTTP/)
+})
+
+t.test('the listener for clients is no admin listener, whoever answers behind it', async t => {
+  const own = { type: 'urn:banyan:no_route', title: 'No Route', status: 404, detail: 'no route', code: 'no_route' }
+  const answers: readonly (readonly [status: number, type: string, body: string])[] = [
+    [404, 'text/html', '<h1>not here</h1>'],
+    [404, 'application/json', '{"title":"Not Found","detail":"no such page"}'],
+    [404, 'application/problem+json', JSON.stringify({ ...own, exchange: '0f' })],
+    [400, 'application/json', '{"message":"bad"}'],
+    [401, 'text/html', 'sign in'],
+  ]
+  for (const [status, type, body] of answers) {
+    const other = await fakeAdmin({
+      'GET /status': response => response.writeHead(status, { 'content-type': type }).end(body),
+      'GET /routes/orders': response => response.writeHead(status, { 'content-type': type }).end(body),
+    })
+    const said = await run(other, ['status'])
+    t.equal(said.code, status === 401 ? 7 : 1)
+    t.match(said.err, `does not seem to be a Banyan admin listener: it answered ${status} (${type})`)
+    t.match(
+      said.err,
+      body.includes('exchange') ? /is the listener for clients of a Banyan/ : /hands everything to back/,
+    )
+    t.match(said.err, /--admin URL, or BANYAN_ADMIN\. A Banyan listens at `admin\.listen`, http:\/\/127\.0\.0\.1:9900/)
+    t.notMatch(said.err, /no such page|no route\n/, 'what it says of itself is not said to be ours')
+    await run(other, ['routes', 'orders'])
+    t.equal(other.seen.length, 2, 'nobody asks there for the routes that there are')
+    await other.close()
+  }
 })
 
 t.test('an answer of another version', async t => {
@@ -217,6 +249,28 @@ t.test('an answer of another version', async t => {
   t.equal(misfit.code, 1)
   t.match(misfit.err, /answered 200, but not in the form that is expected\n {2}\/revision: /)
   t.same(JSON.parse(misfit.out), { routes: {} }, 'what came is not lost')
+})
+
+t.test('what the API would refuse is said in its words before anything is sent', async t => {
+  const admin = await fakeAdmin({})
+  t.teardown(() => admin.close())
+  const { code, err } = await run(admin, ['audit', '--route', '*'])
+  t.equal(code, 2)
+  t.match(err, 'route: must be 1 to 64 of a-z, 0-9 and -; it is "*"')
+  t.equal(admin.seen.length, 0)
+})
+
+t.test('a mistake that is the whole sentence is not said twice', async t => {
+  const message = 'must be a whole number from 1 to 400; it is "x"'
+  const refused = problem(400, 'invalid', `days in the query: ${message}`, {
+    errors: [
+      { pointer: '/days', message },
+      { pointer: '/other', message },
+    ],
+  })
+  const admin = await fakeAdmin({ 'GET /status': response => reply(response, 400, refused) })
+  t.teardown(() => admin.close())
+  t.match((await run(admin, ['status'])).err, `banyan: days in the query: ${message}\n  /other: ${message}\n`)
 })
 
 t.test('ids cannot leave their place in the path', async t => {

@@ -19,6 +19,8 @@ export interface Seen {
   readonly body: unknown
 }
 
+const NOT_IN_SCRIPT = { type: 'urn:banyan:unknown_path', title: 'not found', status: 404, detail: 'not in the script' }
+
 /** A JSON value to answer with 200, or a function that answers by itself. */
 export type Scripted = object | ((response: ServerResponse, seen: Seen) => void)
 
@@ -68,7 +70,7 @@ export async function fakeAdmin(script: Readonly<Record<string, Scripted>>): Pro
     seen.push(one)
     waiting.shift()?.(one)
     const answer = script[`${one.method} ${path.split('?')[0]}`]
-    if (answer === undefined) reply(response, 404, { title: 'not found', status: 404, detail: 'not in the script' })
+    if (answer === undefined) reply(response, 404, NOT_IN_SCRIPT)
     else if (typeof answer === 'function') answer(response, one)
     else reply(response, 200, answer)
   })

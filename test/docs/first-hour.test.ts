@@ -10,6 +10,7 @@ t.test('the first hour, block by block', async t => {
   t.ok(ran >= 9, `${ran} blocks`)
   t.match(said, /of 3 identical/)
   t.match(said, /cancel_reason +missing/, 'the first divergence')
+  t.match(said, /^bny_\S+$/m, 'the token that signs in to the dashboard')
   t.match(said, /rolled back: order on legacy.* in [0-9.]+ms/)
   t.match(said, /whole: \d+ entries/)
   t.same(after, before, 'no data has changed')

@@ -201,15 +201,23 @@ t.test('several listeners hear the same; one that leaves takes nobody with it', 
   for (const one of listeners.slice(1)) t.equal((await one.next())?.data.action, 'unfreeze')
 })
 
-t.test('more than 64 at once: 503, and room again when one leaves', async t => {
-  const { banyan } = await startHouse(t)
-  const listeners = await Promise.all(Array.from({ length: 64 }, () => listen(t, banyan)))
+t.test('32 of one token at once: 429, and room again when one leaves; another token always finds some', async t => {
+  const { banyan, api } = await startHouse(t)
+  const listeners = await Promise.all(Array.from({ length: 32 }, () => listen(t, banyan)))
   t.ok(listeners.every(one => one.status === 200))
   const refused = await ask(banyan.admin, 'GET', '/api/v1/events')
   hold(t, 'GET', '/events', refused)
-  t.match(refused, { status: 503, json: { code: 'too_many_listeners' } })
+  t.match(refused, { status: 429, json: { code: 'listener_share', title: 'Too Many Listeners of One Token' } })
+  t.equal(refused.headers['retry-after'], '10')
   t.equal((await ask(banyan.admin, 'GET', '/api/v1/status')).status, 200, 'nothing else is refused')
-  listeners[0]?.leave()
+  const { secret } = (await api('POST', '/tokens', { name: 'ci', scopes: ['read'] })).json
+  const others = await Promise.all(Array.from({ length: 32 }, () => listen(t, banyan, null, secret)))
+  t.ok(others.every(one => one.status === 200))
+  const third = (await api('POST', '/tokens', { name: 'late', scopes: ['read'] })).json.secret
+  t.equal((await listen(t, banyan, null, third)).status, 200, 'one of those with the most has to go')
+  await Promise.race([...listeners, ...others].map(one => one.closed))
+  others[31]?.leave()
+  listeners[31]?.leave()
   await eventually(async () => {
     const next = await listen(t, banyan)
     return next.status === 200

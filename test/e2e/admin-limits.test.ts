@@ -219,3 +219,22 @@ t.test('the admin listener has no way to the data plane, nor the data plane to i
 function portOf(banyan: Banyan): number {
   return Number(new URL(banyan.admin).port)
 }
+
+t.test('what Node does not read as a request is refused by a problem document as well', async t => {
+  const { banyan } = await startHouse(t)
+  const rows = [
+    ['BREW /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'bad_request'],
+    ['GET /api/v1/status HTTP/1.1\r\nno field\r\n\r\n', 400, 'bad_request'],
+    [`GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nX-A: ${'x'.repeat(17_000)}\r\n\r\n`, 431, 'head_too_large'],
+  ] as const
+  for (const [text, status, code] of rows) {
+    const client = rawClient(t, portOf(banyan))
+    client.send(text)
+    const [head = '', body = ''] = (await client.closed).split('\r\n\r\n')
+    t.match(head, new RegExp(`^HTTP/1\\.1 ${status} `), code)
+    t.match(head, /\r\nContent-Type: application\/problem\+json\r\nContent-Length: \d+\r\nConnection: close$/)
+    t.match(head, /\r\nX-Content-Type-Options: nosniff\r\n/)
+    t.match(head, `Content-Length: ${body.length}\r\n`)
+    t.match(JSON.parse(body), { type: `urn:banyan:${code}`, status, code, title: String, detail: String })
+  }
+})

@@ -176,30 +176,48 @@ t.test('without a traceparent a trace begins here', async t => {
   const { server, client } = byKind(collect.spans())
   t.notOk(server[0]?.parentSpanId)
   t.equal(traceparent(heard.legacy[0]), `00-${server[0]?.traceId}-${client[0]?.spanId}-01`)
+  t.notMatch(heard.legacy[0], /tracestate/, 'alone it says nothing')
 })
 
-t.test('a malformed one goes on as it is, and the trace is for us', async t => {
+t.test('a malformed one is none: a trace begins here, and what came with it ends', async t => {
   const collect = await collector(t)
-  const { get, heard, stop } = await house(t, to(collect.url))
-  const value = `00-${TRACE}-${PARENT}-01-x`
-  await get('/orders/1', { traceparent: value })
+  const { get, heard, stop } = await house(t, to(collect.url), { shadow: { percent: 100 } })
+  for (const value of [`00-${TRACE}-${PARENT}-01-x`, 'what ever', '']) {
+    await get('/orders/1', { TraceParent: value, tracestate: 'a=b, c=d' })
+  }
+  await eventually(() => heard.new.length === 3, 'the shadow is asked, too')
   await stop()
-  const { server } = byKind(collect.spans())
-  t.equal(traceparent(heard.legacy[0]), value)
-  t.not(server[0]?.traceId, TRACE)
+  const { server, client } = byKind(collect.spans())
+  t.equal(server.length, 3)
+  t.ok(server.every(span => span.traceId !== TRACE && !span.parentSpanId))
+  for (const side of ['legacy', 'new'] as const) {
+    const own = client.filter(span => attributesOf(span)['banyan.side'] === side)
+    t.same(heard[side].map(traceparent).sort(), own.map(span => `00-${span.traceId}-${span.spanId}-01`).sort(), side)
+    t.notMatch(heard[side].join('\n'), /tracestate/i)
+  }
 })
 
-t.test('two of them are malformed, and both go on', async t => {
+t.test('one that is not recorded is none as well: whoever follows is told not to record', async t => {
+  const collect = await collector(t)
+  const { get, heard } = await house(t, to(collect.url, 'parent'))
+  await get('/orders/1', { traceparent: 'what ever', tracestate: 'a=b' })
+  t.match(traceparent(heard.legacy[0]), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+  t.notMatch(heard.legacy[0], /tracestate/i)
+})
+
+t.test('two of them are malformed, and become one', async t => {
   const collect = await collector(t)
   const { port, heard, stop } = await house(t, to(collect.url))
   const client = rawClient(t, port)
   client.send(`GET /orders/1 HTTP/1.1\r\nHost: a\r\ntraceparent: ${SAMPLED}\r\nTraceparent: ${UNSAMPLED}\r\n\r\n`)
   await client.until(text => text.endsWith('the same'))
   await stop()
-  const { server } = byKind(collect.spans())
+  const { server, client: asked } = byKind(collect.spans())
   t.equal(server.length, 1)
   t.not(server[0]?.traceId, TRACE)
-  t.match(heard.legacy[0], new RegExp(`traceparent: ${SAMPLED}\nTraceparent: ${UNSAMPLED}`))
+  t.same(heard.legacy[0]?.match(/^traceparent: .*$/gim), [
+    `traceparent: 00-${server[0]?.traceId}-${asked[0]?.spanId}-01`,
+  ])
 })
 
 t.test('what is not recorded goes on byte by byte; what begins here tells others not to', async t => {

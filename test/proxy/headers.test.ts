@@ -34,6 +34,7 @@ function sent(lines: readonly string[], more: Partial<RequestRewrite> = {}): str
     hidesLinks: false,
     // As `accept` makes it.
     traceparent: lines.some(line => /^traceparent:/i.test(line)) ? '' : '00-t-s-01',
+    restartsTrace: false,
     loopMark: null,
     changes: null,
     cookie: null,
@@ -66,6 +67,9 @@ t.test('traceparent: ours where there is none, instead of the client’s where i
   t.same(sent(client, { traceparent: '' }), [...client, ...ours])
   t.same(sent(client, { traceparent: 'q' }), ['Host: a', 'TraceParent: q', 'tracestate: a=b', ...ours])
   t.same(sent(['Host: a'], { traceparent: 'q' }), ['Host: a', 'traceparent: q', ...ours])
+  const two = ['Host: a', 'TraceParent: p', 'TraceState: a=b', 'traceparent: p', 'tracestate: c=d']
+  t.same(sent(two, { traceparent: '' }), [...two, ...ours])
+  t.same(sent(two, { traceparent: 'q', restartsTrace: true }), ['Host: a', 'TraceParent: q', ...ours])
   const changes = { remove: new Set(['traceparent']), set: [['traceparent', 's']] as const }
   t.same(sent(client, { traceparent: 'q', changes }), ['Host: a', 'tracestate: a=b', ...ours, 'traceparent: s'])
 })

@@ -13,7 +13,6 @@ const trace: Trace = {
   traceId: TRACE_ID,
   parent: null,
   spanId: 'b7ad6b7169203331',
-  isTold: true,
   at: 1000.25,
   scheme: 'https',
   weight: 12.5,

@@ -11,7 +11,7 @@ export interface EventEars {
   open(): void
   /** It ended, or never began; it is tried again after a while. */
   lost(): void
-  /** Who asks may not listen (403), is nobody (401), or too many listen already (503), which is tried again. */
+  /** Who asks may not listen (403), is nobody (401), or too many listen already (429, 503), which is tried again. */
   refused(status: number): void
 }
 
@@ -91,8 +91,9 @@ async function stream(resumeFrom: () => string | null, tell: (told: Told) => voi
       if (!response.ok || response.body === null) {
         isOver = response.status === 401 || response.status === 403
         // Too many listen: it asks like those who may not, and tries again now and then.
-        if (isOver || response.status === 503) tell({ kind: 'refused', status: response.status })
-        if (response.status === 503) waitMs = LONGEST_WAIT_MS
+        const isFull = response.status === 429 || response.status === 503
+        if (isOver || isFull) tell({ kind: 'refused', status: response.status })
+        if (isFull) waitMs = LONGEST_WAIT_MS
         return
       }
       tell({ kind: 'open' })
