@@ -117,6 +117,7 @@ t.test('everything goes back by one click, and is undone by another', async t =>
     await why.fill(' totals are wrong ')
     await page.getByRole('button', { name: 'Roll back all routes' }).click()
     await page.getByText('Everything is rolled back: “totals are wrong”').waitFor()
+    await page.locator('.headline').getByText('and 1 more').waitFor()
     t.match(await inForce(), { effective: 0 })
     t.equal(await reasonOf('rollback'), 'totals are wrong')
     t.equal(await why.inputValue(), '', 'the next one has its own')

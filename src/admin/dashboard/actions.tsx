@@ -94,7 +94,8 @@ export function RollbackReason({ who }: { readonly who: Live['who'] }) {
       class="why-back"
       maxLength={500}
       autocomplete="off"
-      placeholder="Why roll back?"
+      placeholder="Reason"
+      title="Why, if you roll back (optional, kept in the audit log)"
       aria-label="Why, if you roll back (optional, kept in the audit log)"
     />
   )

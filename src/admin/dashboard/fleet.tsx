@@ -174,7 +174,8 @@ function Headline({ status, who }: { readonly status: Status; readonly who: Live
       : look.length > 0
         ? ['look', `${many(look.length, 'route wants', 'routes want')} a look`]
         : ['none', 'Nothing is wrong']
-  const first = wrong[0] ?? look[0]
+  // As the rows below: who needs most comes first.
+  const [first, ...others] = (wrong.length > 0 ? wrong : look).toSorted(byNeed)
   const next = moving.toSorted(byNeed)[0] ?? status.routes.toSorted(byNeed)[0]
   return (
     <section class={`headline ${level}`} aria-label="Is anything wrong, what moves next">
@@ -185,6 +186,7 @@ function Headline({ status, who }: { readonly status: Status; readonly who: Live
         {first?.attention.why != null && (
           <p>
             <a href={`#/routes/${first.id}`}>{first.id}</a>: {first.attention.why}
+            {others.length > 0 && <span class="dim"> · and {others.length} more</span>}
           </p>
         )}
         {next !== undefined && next.next !== '' && (
